@@ -1,0 +1,111 @@
+# settlecancel: `make` lists what there is to do.
+# Needed: Go, git, bash, make. What the tests need besides, `make test` installs (.ci/setup).
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS  := -s -w -X main.version=$(VERSION)
+FUZZTIME ?= 10s
+
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+DEPGUARD    := github.com/OpenPeeDeeP/depguard/v2/cmd/depguard@v2.3.0
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+
+##@ Work
+
+.PHONY: help
+help: ## this list
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: run
+run: ## everything in one process: embedded Redis, simulator, worker, API, dashboard
+	go run ./cmd/settlecancel dev
+
+.PHONY: build
+build: ## the binary, as bin/settlecancel
+	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/settlecancel ./cmd/settlecancel
+
+.PHONY: fmt
+fmt: ## format every Go file
+	gofmt -w .
+
+.PHONY: clean
+clean: ## remove what the other targets made
+	rm -rf bin cover.out cover.html
+
+##@ Check
+
+.PHONY: setup
+setup: # what the tests need: redis-server, a Chromium, a C compiler for -race
+	@.ci/setup
+
+.PHONY: test
+test: setup ## every test, race detector on, against real Redis servers and a real browser
+	go test -race -timeout 15m ./...
+
+.PHONY: lint
+lint: ## gofmt, go vet, staticcheck, and who may import whom (.depguard.yaml)
+	@unformatted=$$(gofmt -l .); \
+	if [[ -n $$unformatted ]]; then printf 'not formatted (make fmt):\n%s\n' "$$unformatted"; exit 1; fi
+	go vet ./...
+	go run $(STATICCHECK) ./...
+	@test -s .depguard.yaml || { echo ".depguard.yaml is missing"; exit 1; }
+	go run $(DEPGUARD) ./...
+
+.PHONY: tidy
+tidy: ## fails, and shows how, where go.mod or go.sum are not tidy
+	go mod tidy -diff
+
+.PHONY: check
+check: test lint tidy ## test, lint, tidy: what .ci/run runs
+
+.PHONY: cover
+cover: setup ## test coverage over all packages: the total, and cover.html
+	go test -coverpkg=./... -coverprofile=cover.out -timeout 15m ./...
+	go tool cover -html=cover.out -o cover.html
+	go tool cover -func=cover.out | tail -n 1
+
+.PHONY: fuzz
+fuzz: setup ## every fuzz target for FUZZTIME (10s) each
+	@found=0; packages=$$(go list ./...); \
+	for package in $$packages; do \
+		listed=$$(go test -list '^Fuzz' "$$package"); \
+		for target in $$(grep '^Fuzz' <<<"$$listed" || true); do \
+			found=1; echo "== $$package $$target"; \
+			go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "$$package"; \
+		done; \
+	done; \
+	if (( ! found )); then echo "no fuzz target found"; exit 1; fi
+
+.PHONY: chaos
+chaos: setup ## the long tests that kill workers, servers and Redis (TestChaos…, build tag chaos)
+	@listed=$$(go test -tags chaos -list '^TestChaos' ./...); \
+	grep -q '^TestChaos' <<<"$$listed" || { echo "no TestChaos… found"; exit 1; }
+	go test -race -count=1 -tags chaos -run '^TestChaos' -timeout 45m -v ./...
+
+.PHONY: bench
+bench: setup ## every benchmark
+	go test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: vuln
+vuln: ## known vulnerabilities in what is called (asks the Go vulnerability database)
+	go run $(GOVULNCHECK) ./...
+
+##@ Run in containers
+
+.PHONY: docker
+docker: ## the image settlecancel:VERSION
+	docker build --build-arg VERSION=$(VERSION) -t settlecancel:$(VERSION) .
+
+.PHONY: up
+up: ## Redis, worker and server by docker-compose.yml, set up by .env
+	@test -f .env || { echo "no .env: cp .env.example .env, and put your own secrets in"; exit 1; }
+	VERSION=$(VERSION) docker compose up --build --detach --wait
+
+.PHONY: down
+down: ## stop them; the data stays in its volume
+	docker compose --profile demo down

@@ -1,0 +1,83 @@
+package simulator
+
+// verdict is what the bank says to a request whose fields and hash are right. Each protocol has codes of its own for
+// it.
+type verdict uint8
+
+const (
+	granted          verdict = iota
+	noTransaction            // no such transaction
+	otherTransaction         // the number is another transaction's: order number, date or method differ
+	alreadyCancelled         // nothing is left to cancel
+	aboveRemaining           // the amount is above what is left
+	noPartial                // the method or the transaction allows no partial cancellation
+	otherAmount              // the amount is not the original's
+	repeatedID               // the request's own id was used before
+)
+
+// methodTraits is what differs from one payment method to the next.
+type methodTraits struct {
+	already  string // result code of a transaction that is cancelled already
+	missing  string // result code where there is no such transaction, but for flat
+	fullOnly bool   // allows no partial cancellation
+}
+
+// methods holds every payment method the gateway cancels, by its two letters.
+var methods = map[string]methodTraits{
+	"CA": {already: "CA12", missing: "CA10"},
+	"RA": {already: "RA33", missing: "RA35"},
+	"MP": {already: "MP82", missing: "MP03"},
+	"PZ": {already: "PZ87", missing: "PZ10"},
+	"CP": {already: "CP30", missing: "ST06"},
+	"VA": {already: "CA12", missing: "ST06"},
+	"TC": {already: "GC41", missing: "GC03", fullOnly: true},
+	"HM": {already: "GC41", missing: "GC03", fullOnly: true},
+	"CG": {already: "GC41", missing: "GC03", fullOnly: true},
+	"SG": {already: "GC41", missing: "GC03", fullOnly: true},
+	"BG": {already: "GC41", missing: "GC03", fullOnly: true},
+	"TM": {already: "TM01", missing: "TM02", fullOnly: true},
+}
+
+// defaultMethod is what an original is taken for until somebody says otherwise.
+const defaultMethod = "CA"
+
+func traitsOf(method string) methodTraits {
+	if t, ok := methods[method]; ok {
+		return t
+	}
+	return methods[defaultMethod]
+}
+
+// flatRefusal gives the flat protocol's code for a verdict, about an original paid by method.
+func flatRefusal(v verdict, method string) refusal {
+	switch v {
+	case noTransaction:
+		return refusal{"1004", "거래 내역이 존재하지 않습니다."}
+	case aboveRemaining:
+		return refusal{"1002", "취소 금액이 원거래 금액을 초과합니다."}
+	default:
+		return standardRefusal(v, method)
+	}
+}
+
+// standardRefusal gives the code of the standard specification for a verdict, about an original paid by method.
+func standardRefusal(v verdict, method string) refusal {
+	switch v {
+	case granted:
+		return refusal{}
+	case noTransaction:
+		return refusal{traitsOf(method).missing, "거래 내역이 존재하지 않습니다."}
+	case alreadyCancelled:
+		return refusal{traitsOf(method).already, "이미 취소된 거래입니다."}
+	case aboveRemaining:
+		return refusal{"ST57", "취소 가능 금액을 초과했습니다."}
+	case noPartial:
+		return refusal{"ST54", "부분 취소가 불가능한 거래입니다."}
+	case otherAmount:
+		return refusal{"ST58", "원거래 금액이 일치하지 않습니다."}
+	case repeatedID:
+		return refusal{"ST50", "중복된 요청입니다."}
+	default:
+		return refusal{"ST07", "요청 정보가 원거래와 일치하지 않습니다."}
+	}
+}

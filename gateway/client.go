@@ -1,0 +1,139 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+)
+
+// kst is Korean time, in which the gateway tells dates; it has no daylight saving.
+var kst = time.FixedZone("KST", 9*3600)
+
+// Client speaks to SettleBank for its merchants. It is safe for concurrent use; make one with [New].
+type Client struct {
+	merchant    func(id string) (*merchant, bool) // a func: into all else fmt would look, down to the keys
+	poster      *poster
+	inquiryPath string
+	timeout     time.Duration
+	late        error // the cause of a call's end after timeout
+	now         func() time.Time
+}
+
+// merchant is a Merchant in use.
+type merchant struct {
+	Merchant
+	protocol protocol
+}
+
+// protocol is a way to ask for a cancellation; flat.go has the one of that name.
+type protocol interface {
+	// build renders r as a request of m, or names everything for which the gateway could only refuse it.
+	build(m *merchant, r CancelRequest, now time.Time) (request, []string)
+	// parse reads the body of an answer to q; false: it is no complete, valid answer.
+	parse(q request, body []byte) (answer, bool)
+}
+
+// request is a message ready to be posted.
+type request struct {
+	path string
+	body []byte
+	hash string // its pktHash, which some answers repeat
+}
+
+func protocolOf(p Protocol) (protocol, error) {
+	switch p {
+	case "", Flat:
+		return flat{}, nil
+	}
+	return nil, fmt.Errorf("protocol %q is not supported, want %q", p, Flat)
+}
+
+// New returns a client. Its error names every fault of o at once, and none of the keys.
+func New(o Options) (*Client, error) {
+	return newClient(o, (&net.Dialer{}).DialContext)
+}
+
+func newClient(o Options, dial dialFunc) (*Client, error) {
+	o = o.withDefaults()
+	base, err := o.validate()
+	if err != nil {
+		return nil, err
+	}
+	merchants := make(map[string]*merchant, len(o.Merchants))
+	for _, m := range o.Merchants {
+		p, err := protocolOf(m.Protocol)
+		if err != nil {
+			return nil, err
+		}
+		merchants[m.ID] = &merchant{Merchant: m, protocol: p}
+	}
+	return &Client{
+		merchant:    func(id string) (*merchant, bool) { m, ok := merchants[id]; return m, ok },
+		poster:      newPoster(newPool(o, base, dial), base),
+		inquiryPath: o.InquiryPath,
+		timeout:     o.Timeout,
+		late:        fmt.Errorf("no complete answer within %s: %w", o.Timeout, context.DeadlineExceeded),
+		now:         o.Now,
+	}, nil
+}
+
+// Cancel asks the gateway for a cancellation, once. It returns when the answer is complete, when Options.Timeout has
+// passed, or when ctx ends; what that means for the money is in the Outcome.
+func (c *Client) Cancel(ctx context.Context, r CancelRequest) Outcome {
+	m, ok := c.merchant(r.MchtID)
+	if !ok {
+		return unknownMerchant(r.MchtID)
+	}
+	q, faults := m.protocol.build(m, r, c.now())
+	if len(faults) > 0 {
+		return refused(Rejected, strings.Join(faults, "; "))
+	}
+	out, _ := c.exchange(ctx, m, q, m.protocol.parse, "cancellation of "+r.MchtID+"/"+r.OrgTrdNo)
+	return out
+}
+
+// Inquire asks the gateway what became of a transaction (message 0A1M), with either protocol.
+func (c *Client) Inquire(ctx context.Context, r InquiryRequest) Inquiry {
+	m, ok := c.merchant(r.MchtID)
+	if !ok {
+		return Inquiry{Outcome: unknownMerchant(r.MchtID)}
+	}
+	q, faults := buildInquiry(m, r, c.inquiryPath, c.now())
+	if len(faults) > 0 {
+		return Inquiry{Outcome: refused(Rejected, strings.Join(faults, "; "))}
+	}
+	parse := func(q request, body []byte) (answer, bool) { return parseInquiry(q, body, r.OrgTrdAmt) }
+	out, a := c.exchange(ctx, m, q, parse, "inquiry after "+r.MchtID+"/"+r.OrgMchtTrdNo)
+	if out.Class != OK {
+		return Inquiry{Outcome: out}
+	}
+	return Inquiry{Outcome: out, Cancelled: a.cancelled, State: a.state}
+}
+
+// Close closes the idle connections, and the others as soon as their calls have ended. Later calls send nothing; their
+// class is Transient.
+func (c *Client) Close() { c.poster.pool.close() }
+
+// exchange posts q and judges what comes back. The answer is filled where it was complete and valid.
+func (c *Client) exchange(
+	ctx context.Context, m *merchant, q request, parse func(request, []byte) (answer, bool), what string,
+) (Outcome, answer) {
+	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, c.late)
+	defer cancel()
+	r := c.poster.post(ctx, q.path, q.body)
+	if r.err != nil {
+		return failed(r, what), answer{}
+	}
+	a, valid := parse(q, r.body)
+	if !valid {
+		return unanswered(r), answer{}
+	}
+	out := answered(r.status, a)
+	out.Message = clean(unescape(a.message), m.HashKey, m.AESKey)
+	if a.doubt != "" {
+		out.Message = clean(a.doubt + ": " + out.Message)
+	}
+	return out, a
+}

@@ -1,0 +1,79 @@
+package gateway
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// maxAmount is the largest amount that fits the twelve digits of the gateway's amount fields.
+const maxAmount = 999_999_999_999
+
+// sign returns the lower-case hex SHA-256 of parts and key, in this order and without separators.
+func sign(key Secret, parts ...string) string {
+	h := make([]byte, 0, 256)
+	for _, p := range parts {
+		h = append(h, p...)
+	}
+	sum := sha256.Sum256(append(h, key...))
+	return hex.EncodeToString(sum[:])
+}
+
+// render encodes v as compact JSON, < > & as they are: the gateway hashes the values it reads.
+func render(v any) []byte {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		panic("gateway: structs of strings always encode: " + err.Error())
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+}
+
+func decimal(n int64) string { return strconv.FormatInt(n, 10) }
+
+// amount reads an amount as the gateway writes it: one to twelve digits.
+func amount(s string) (int64, bool) {
+	if s == "" || len(s) > 12 || strings.Trim(s, "0123456789") != "" {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	return n, err == nil
+}
+
+// checkText adds to faults what is wrong with a required field of at most limit characters.
+func checkText(faults []string, name, value string, limit int) []string {
+	switch {
+	case value == "":
+		return append(faults, name+" is missing")
+	case !utf8.ValidString(value) || strings.ContainsFunc(value, isControl):
+		return append(faults, name+" holds control characters or is no UTF-8")
+	case utf8.RuneCountInString(value) > limit:
+		return append(faults, fmt.Sprintf("%s has %d characters, at most %d are allowed", name, utf8.RuneCountInString(value), limit))
+	}
+	return faults
+}
+
+func isControl(r rune) bool { return r < ' ' || r == 0x7f }
+
+// checkDate adds to faults that a yyyyMMdd field holds no date.
+func checkDate(faults []string, name, value string) []string {
+	if _, err := time.Parse("20060102", value); err != nil {
+		return append(faults, name+" is no date yyyyMMdd")
+	}
+	return faults
+}
+
+// checkAmount adds to faults that an amount does not fit its field.
+func checkAmount(faults []string, name string, value int64) []string {
+	if value <= 0 || value > maxAmount {
+		return append(faults, fmt.Sprintf("%s is %d, want 1 to %d", name, value, int64(maxAmount)))
+	}
+	return faults
+}

@@ -1,0 +1,121 @@
+package gateway
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+)
+
+// Class says what an answer, or its absence, means for the money.
+type Class string
+
+const (
+	// OK: done, and proven.
+	OK Class = "ok"
+	// Already: the original was cancelled before, by this or by another request.
+	Already Class = "already"
+	// Duplicate: an earlier request with the same id reached the gateway; inquire, never send again blindly.
+	Duplicate Class = "duplicate"
+	// Transient: not applied; send again later.
+	Transient Class = "transient"
+	// Misconfigured: not applied, and not this request's fault (keys, merchant, address): hold the merchant's traffic.
+	Misconfigured Class = "misconfigured"
+	// Rejected: not applied, refused for good.
+	Rejected Class = "rejected"
+	// Unknown: perhaps applied; inquire after a while.
+	Unknown Class = "unknown"
+)
+
+// Local is the [Outcome.Code] of a refusal made here, before any request.
+const Local = "local"
+
+// The values of [Inquiry.State].
+const (
+	// StateNormal: the original stands (virtual account: paid in); parts of it may have been cancelled.
+	StateNormal = "normal"
+	// StateCancelled: the original is cancelled (virtual account: refunded).
+	StateCancelled = "cancelled"
+)
+
+// CancelRequest is one attempt to cancel. Fields bear the gateway's names; amounts are in the currency's smallest unit.
+// Formatted or logged, it shows which payment it is about, and nothing of the accounts.
+type CancelRequest struct {
+	// ID is the cancellation's own id at the gateway, the same at every attempt (0A19 mchtTrdNo).
+	ID string
+	// Round counts the cancellations of the original, from 1 (0A19 cnclOrd).
+	Round int
+
+	MchtID, OrgTrdNo, OrgMchtTrdNo string
+	// OrgTrdDt is the original's date, yyyyMMdd, Korean time.
+	OrgTrdDt string
+
+	// CanAmt is the amount to cancel.
+	CanAmt int64
+	// OrgTrdAmt is the original's amount; 0: not known.
+	OrgTrdAmt int64
+
+	// Method is the payment method's two letters; Operation "cancel" (or empty), "refund" or "withdraw"; Currency
+	// "KRW" or "USD".
+	Method, Reason, Operation, Currency, TaxTypeCd string
+	// The parts of CanAmt; nil: not given.
+	TaxAmt, VatAmt, TaxFreeAmt, SvcAmt *int64
+
+	RefundBankCd, RefundAcntNo, RefundDpstrNm, VAcntNo string
+}
+
+// Format prints which payment the request is about, whatever the verb.
+func (r CancelRequest) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, "cancellation "+r.ID+" of "+r.MchtID+"/"+r.OrgTrdNo)
+}
+
+// LogValue logs which payment the request is about.
+func (r CancelRequest) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("mcht_id", r.MchtID), slog.String("org_trd_no", r.OrgTrdNo))
+}
+
+// Outcome is what became of a request.
+type Outcome struct {
+	// Class is what to conclude; it is never empty.
+	Class Class
+	// Code is the gateway's result code; "" where none came, [Local] for a refusal made before any request.
+	Code string
+	// Message is the gateway's, or says why there is none: one line of at most 200 characters, without secrets.
+	Message string
+	// Listed says that Code stands in result-codes.csv.
+	Listed bool
+	// CanTrdNo is the cancellation's number at the gateway; set where a cancellation's Class is OK.
+	CanTrdNo string
+	// HTTPStatus is 0 where no answer came.
+	HTTPStatus int
+	// Written says that a byte of the request may have left: without one, nothing was applied.
+	Written bool
+	// Err is the failure of the transport, if it was one: it wraps its cause (the caller's, for a cancelled context).
+	Err error
+}
+
+// InquiryRequest asks what became of an original transaction.
+type InquiryRequest struct {
+	// ID is unique to this inquiry (mchtTrdNo): up to 100 printable ASCII characters.
+	ID string
+
+	MchtID string
+	// OrgTrdNo may be empty.
+	OrgTrdNo, OrgMchtTrdNo string
+	// OrgTrdDt is the original's date, yyyyMMdd, Korean time.
+	OrgTrdDt string
+	// Method is the payment method's two letters.
+	Method string
+	// OrgTrdAmt is the original's amount in KRW.
+	OrgTrdAmt int64
+}
+
+// Inquiry is the answer to an inquiry. Its Class is OK where the gateway told a state; only then the rest is set.
+// That the inquiry is OK says nothing of a cancellation: Cancelled does.
+type Inquiry struct {
+	Outcome
+	// Cancelled is what has been cancelled of the original so far, in KRW. While a transaction changes state the
+	// gateway may show an old one.
+	Cancelled int64
+	// State is [StateNormal], [StateCancelled], or "" where Class is not OK.
+	State string
+}

@@ -1,0 +1,162 @@
+package tasks
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+
+	"settlecancel/tasks/ledger"
+)
+
+// ErrConflict is returned where an idempotency key was used before with other parameters. Nothing was stored or changed.
+var ErrConflict = ledger.ErrConflict
+
+// ClientOptions of a Client. The zero value of each field means its default.
+type ClientOptions struct {
+	Ledger ledger.Options   // as the worker has them
+	Now    func() time.Time // for tests: the clock that dates are checked against; default time.Now
+}
+
+// Client enqueues cancellations. It is safe for concurrent use.
+type Client struct {
+	ledger    *ledger.Ledger
+	queue     *asynq.Client
+	inspector *asynq.Inspector
+	now       func() time.Time
+}
+
+// NewClient answers a client on rdb, which the caller closes: a single Redis, a Sentinel or a Cluster client.
+func NewClient(rdb redis.UniversalClient, o ClientOptions) *Client {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Client{
+		ledger:    ledger.New(rdb, o.Ledger),
+		queue:     asynq.NewClientFromRedisClient(rdb),
+		inspector: asynq.NewInspectorFromRedisClient(rdb),
+		now:       o.Now,
+	}
+}
+
+// Ledger answers the ledger that the client writes to.
+func (c *Client) Ledger() *ledger.Ledger { return c.ledger }
+
+// EnqueueOptions of one cancellation.
+type EnqueueOptions struct {
+	Queue string // QueueUrgent, QueueDefault (also "") or QueueBulk
+	By    string // who asks for it, for the record
+}
+
+// Receipt says that a cancellation was accepted: ledger and queue both hold it.
+type Receipt struct {
+	Record   ledger.Record
+	Replayed bool // it had been accepted before; Record tells how far it has come
+}
+
+// Enqueue accepts a cancellation: when it returns nil, the cancellation is stored and will be carried out exactly once, whatever
+// dies. A repeat with the same key and parameters is harmless and answers the record as it is.
+//
+// It returns *InvalidError (nothing was stored; mend the cancellation), ErrConflict (the key belongs to another
+// cancellation; nothing was stored), or what went wrong with Redis: then it may or may not have been stored, and the same
+// call must be repeated until it succeeds.
+func (c *Client) Enqueue(ctx context.Context, x Cancellation, o EnqueueOptions) (Receipt, error) {
+	entry, err := c.entry(x, o)
+	if err != nil {
+		return Receipt{}, err
+	}
+	record, known, err := c.ledger.Accept(ctx, entry)
+	if err != nil {
+		return Receipt{}, fmt.Errorf("enqueue %s: %w", x.IdempotencyKey, err)
+	}
+	if record.Open() {
+		if err := c.Ensure(ctx, record); err != nil {
+			return Receipt{}, fmt.Errorf("enqueue %s: the ledger holds it, the queue may not; repeat the call: %w", x.IdempotencyKey, err)
+		}
+	}
+	return Receipt{Record: record, Replayed: known}, nil
+}
+
+func (c *Client) entry(x Cancellation, o EnqueueOptions) (ledger.Entry, error) {
+	if err := x.Validate(c.now()); err != nil {
+		return ledger.Entry{}, err
+	}
+	if x.RefundAcntNo != "" || x.VAcntNo != "" {
+		return ledger.Entry{}, &InvalidError{Key: x.IdempotencyKey, Faults: []Fault{
+			{Field: "operation", Message: "needs an account number, which cannot be stored without PAYLOAD_KEY"}}}
+	}
+	if _, ok := Queues()[cmp.Or(o.Queue, QueueDefault)]; !ok {
+		return ledger.Entry{}, &InvalidError{Key: x.IdempotencyKey, Faults: []Fault{
+			{Field: "queue", Message: fmt.Sprintf("is %q; allowed: %s, %s, %s", echo(o.Queue), QueueUrgent, QueueDefault, QueueBulk)}}}
+	}
+	entry, err := x.Entry()
+	if o.Queue != QueueDefault {
+		entry.Queue = o.Queue
+	}
+	entry.By = o.By
+	return entry, err
+}
+
+// Ensure makes sure that asynq has a live task for an open cancellation. A second task for it would be harmless: the
+// ledger lets one of them work.
+func (c *Client) Ensure(ctx context.Context, r ledger.Record) error {
+	err := c.put(ctx, r, r.Key)
+	if !errors.Is(err, asynq.ErrTaskIDConflict) {
+		return err
+	}
+	// A task of this id is there: the reply to our own call got lost, or somebody else put it there, or it is what asynq
+	// keeps of an earlier run.
+	queue := cmp.Or(r.Queue, QueueDefault)
+	info, err := c.inspector.GetTaskInfo(queue, r.Key)
+	switch {
+	case errors.Is(err, asynq.ErrTaskNotFound), errors.Is(err, asynq.ErrQueueNotFound):
+		err = c.put(ctx, r, r.Key)
+	case err != nil:
+		// A damaged task blocks its id for ever.
+		err = c.put(ctx, r, spareID(r))
+	case info.State == asynq.TaskStateArchived || info.State == asynq.TaskStateCompleted:
+		if err = c.inspector.DeleteTask(queue, r.Key); err == nil {
+			err = c.put(ctx, r, r.Key)
+		} else {
+			err = c.put(ctx, r, spareID(r)) // a ghost that no command removes
+		}
+	}
+	if errors.Is(err, asynq.ErrTaskIDConflict) {
+		return nil // somebody else was faster
+	}
+	return err
+}
+
+// spareID names a second task for a cancellation whose own task id is blocked.
+func spareID(r ledger.Record) string { return r.Key + "~" + strconv.FormatInt(r.DueAt.UnixMilli(), 36) }
+
+func (c *Client) put(ctx context.Context, r ledger.Record, id string) error {
+	x, err := FromRecord(r)
+	if err != nil {
+		return err
+	}
+	payload, err := x.Payload()
+	if err != nil {
+		return err
+	}
+	task := asynq.NewTask(TypeCancel, payload)
+	_, err = c.queue.EnqueueContext(ctx, task, taskOptions(id, cmp.Or(r.Queue, QueueDefault))...)
+	return err
+}
+
+// Retry takes a dead letter back to work, as ledger.Retry does, and queues it.
+func (c *Client) Retry(ctx context.Context, key string, d ledger.Decision) (ledger.Record, error) {
+	r, err := c.ledger.Retry(ctx, key, d)
+	if err != nil {
+		return r, err
+	}
+	if err := c.Ensure(ctx, r); err != nil {
+		return r, fmt.Errorf("retry %s: it is %s again and will be queued by the sweeper: %w", key, r.Status, err)
+	}
+	return r, nil
+}

@@ -1,0 +1,187 @@
+package tasks
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// MaxSize is the size in bytes of the longest document Parse takes, and of the
+// longest line ReadNDJSON and the longest record ReadCSV take.
+const MaxSize = 64 << 10
+
+// maxDigits bounds every amount (protocol.md: canAmt 12, cnclAmt 12).
+const (
+	maxDigits = 12
+	maxAmount = 999_999_999_999
+)
+
+const (
+	notUTF8   = "holds bytes that are not UTF-8"
+	notAmount = "must be a whole number in digits alone: no sign, no fraction, no exponent"
+)
+
+// ParseOptions says what Parse takes where the document is silent.
+type ParseOptions struct {
+	// DefaultMchtID stands in for an mchtId that was not given; empty: none.
+	DefaultMchtID string
+	// DefaultKey is the idempotency key given beside the document, in the
+	// Idempotency-Key header; empty: none. Where both are given they must agree.
+	DefaultKey string
+	// Now is the clock that orgTrdDt is judged by; nil: time.Now. Who reads
+	// again what was accepted elsewhere sets it ahead by more than the clocks
+	// may differ, else a cancellation accepted at midnight is refused there.
+	Now func() time.Time
+}
+
+// now asks the clock.
+func (o ParseOptions) now() time.Time {
+	if o.Now == nil {
+		return time.Now()
+	}
+	return o.Now()
+}
+
+// Parse reads one cancellation from JSON: exactly one object of at most
+// MaxSize bytes in valid UTF-8, without unknown or repeated fields, names
+// matching in case, no null. Amounts are whole numbers, or strings of digits.
+// An empty text counts as not given.
+//
+// What is returned without an error is valid (Cancellation.Validate); else the
+// error is an *InvalidError that names every fault at once, and the
+// cancellation is zero.
+func Parse(data []byte, o ParseOptions) (Cancellation, error) {
+	var d draft
+	d.decode(data)
+	return d.finish(o)
+}
+
+// decode reads the members of the JSON object in data.
+func (d *draft) decode(data []byte) {
+	if len(data) > MaxSize {
+		d.reject("the document has %d bytes, at most %d are taken", len(data), MaxSize)
+		return
+	}
+	text := string(data) // the fields are slices of it
+	if !json.Valid(data) {
+		end := syntaxEnd(data)
+		d.reject("the document is not one JSON object: its syntax breaks at byte %d of %d", end, len(data))
+		d.salvageKey(text[:end])
+		return
+	}
+	members := scanner{text: text}
+	if !members.enter() {
+		d.reject("the document must be a JSON object, not %s", kind(strings.TrimLeft(text, whitespace)))
+		return
+	}
+	for {
+		name, value, ok := members.next()
+		if !ok {
+			return
+		}
+		d.member(name, value)
+	}
+}
+
+// syntaxEnd returns how many bytes of an invalid document were read when the
+// fault showed.
+func syntaxEnd(data []byte) int {
+	var ignored json.RawMessage
+	var syntax *json.SyntaxError
+	if errors.As(json.Unmarshal(data, &ignored), &syntax) {
+		return min(int(syntax.Offset), len(data))
+	}
+	return 0
+}
+
+// salvageKey looks for the key in a document that breaks off, so that the
+// error can name the cancellation it is about.
+func (d *draft) salvageKey(text string) {
+	members := scanner{text: text}
+	if !members.enter() {
+		return
+	}
+	for {
+		name, value, ok := members.next()
+		if !ok {
+			return
+		}
+		if name == fieldKey.String() {
+			d.member(name, value)
+		}
+	}
+}
+
+// member takes one name and its value, both as they stand in the document.
+func (d *draft) member(rawName, value string) {
+	name, _ := unquote(rawName)
+	f, known := fieldByName(name)
+	switch {
+	case !known:
+		d.unknownField(name, "is not a known field")
+	case d.repeated.has(f):
+	case d.seen.has(f):
+		d.repeated.add(f)
+		d.spoil(f, "stands more than once")
+	default:
+		d.seen.add(f)
+		d.value(f, value)
+	}
+}
+
+// value takes the JSON value of f.
+func (d *draft) value(f field, value string) {
+	isText := d.c.text(f) != nil
+	switch {
+	case value[0] == '"':
+		text, problem := unquote(value[1 : len(value)-1])
+		if problem != "" {
+			d.spoil(f, problem)
+			return
+		}
+		d.set(f, text)
+	case isText:
+		d.spoil(f, "must be a string, not "+kind(value))
+	case kind(value) == "a number":
+		d.setAmount(f, value)
+	default:
+		d.spoil(f, "must be a whole number, not "+kind(value))
+	}
+}
+
+// set takes the value of f given as text: a JSON string, or the cell of a CSV file.
+func (d *draft) set(f field, value string) {
+	if text := d.c.text(f); text != nil {
+		*text = value
+		return
+	}
+	d.setAmount(f, value)
+}
+
+// setAmount takes an amount, given in digits.
+func (d *draft) setAmount(f field, text string) {
+	amount, err := strconv.ParseUint(text, 10, 63)
+	switch {
+	case errors.Is(err, strconv.ErrSyntax):
+		d.spoil(f, notAmount)
+	case len(text) > maxDigits:
+		d.spoil(f, fmt.Sprintf("has more than %d digits", maxDigits))
+	case amount == 0 && f == fieldOrgTrdAmt:
+		// Zero means "not known" in the struct, so it must not come from outside.
+		d.spoil(f, "must be above 0; leave it out where it is not known")
+	default:
+		d.c.setAmount(f, int64(amount))
+	}
+}
+
+// checkUTF8 returns what is wrong with the encoding of text, if anything.
+func checkUTF8(text string) string {
+	if utf8.ValidString(text) {
+		return ""
+	}
+	return notUTF8
+}

@@ -1,0 +1,76 @@
+package tasks
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	"settlecancel/tasks/ledger"
+)
+
+// parameters is what the ledger keeps of a Cancellation beside its key, its transaction and its amount. The names are short
+// because each stands in Redis once for every cancellation of the last months.
+type parameters struct {
+	OrgMchtTrdNo  string `json:"o"`
+	OrgTrdDt      string `json:"d"`
+	OrgTrdAmt     int64  `json:"t,omitempty"` // left out where the whole payment is cancelled
+	Method        string `json:"x,omitempty"`
+	Reason        string `json:"y,omitempty"`
+	Operation     string `json:"op,omitempty"`
+	Currency      string `json:"cu,omitempty"`
+	TaxTypeCd     string `json:"tt,omitempty"`
+	TaxAmt        *int64 `json:"ta,omitempty"`
+	VatAmt        *int64 `json:"va,omitempty"`
+	TaxFreeAmt    *int64 `json:"tf,omitempty"`
+	SvcAmt        *int64 `json:"sv,omitempty"`
+	RefundBankCd  string `json:"rb,omitempty"`
+	RefundDpstrNm string `json:"rn,omitempty"`
+}
+
+// Entry answers c as the ledger takes it. Two cancellations under one key are the same where their entries are.
+func (c Cancellation) Entry() (ledger.Entry, error) {
+	p := parameters{
+		OrgMchtTrdNo: c.OrgMchtTrdNo, OrgTrdDt: c.OrgTrdDt, OrgTrdAmt: c.OrgTrdAmt, Method: c.Method, Reason: c.Reason,
+		Operation: c.Operation, Currency: c.Currency, TaxTypeCd: c.TaxTypeCd,
+		TaxAmt: c.TaxAmt, VatAmt: c.VatAmt, TaxFreeAmt: c.TaxFreeAmt, SvcAmt: c.SvcAmt,
+		RefundBankCd: c.RefundBankCd, RefundDpstrNm: c.RefundDpstrNm,
+	}
+	if c.Full() {
+		p.OrgTrdAmt = 0
+	}
+	if p.Operation == OperationCancel {
+		p.Operation = ""
+	}
+	if p.Currency == CurrencyKRW {
+		p.Currency = ""
+	}
+	var raw bytes.Buffer
+	enc := json.NewEncoder(&raw)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(p); err != nil {
+		return ledger.Entry{}, fmt.Errorf("tasks: %s: %w", c.IdempotencyKey, err)
+	}
+	return ledger.Entry{
+		Key: c.IdempotencyKey, MchtID: c.MchtID, OrgTrdNo: c.OrgTrdNo,
+		Amount: c.CanAmt, Full: c.Full(), Params: bytes.TrimSpace(raw.Bytes()),
+	}, nil
+}
+
+// FromRecord answers the cancellation that a record of the ledger stands for.
+func FromRecord(r ledger.Record) (Cancellation, error) {
+	var p parameters
+	if err := json.Unmarshal(r.Params, &p); err != nil {
+		return Cancellation{}, fmt.Errorf("tasks: parameters of %s are damaged: %w", r.Key, err)
+	}
+	c := Cancellation{
+		IdempotencyKey: r.Key, MchtID: r.MchtID, OrgTrdNo: r.OrgTrdNo, CanAmt: r.Amount,
+		OrgMchtTrdNo: p.OrgMchtTrdNo, OrgTrdDt: p.OrgTrdDt, OrgTrdAmt: p.OrgTrdAmt, Method: p.Method, Reason: p.Reason,
+		Operation: p.Operation, Currency: p.Currency, TaxTypeCd: p.TaxTypeCd,
+		TaxAmt: p.TaxAmt, VatAmt: p.VatAmt, TaxFreeAmt: p.TaxFreeAmt, SvcAmt: p.SvcAmt,
+		RefundBankCd: p.RefundBankCd, RefundDpstrNm: p.RefundDpstrNm,
+	}
+	if r.Full {
+		c.OrgTrdAmt = r.Amount
+	}
+	return c, nil
+}

@@ -1,0 +1,253 @@
+package tasks
+
+import (
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// The longest texts, in characters (protocol.md, "Protocol flat" and "Protocol
+// 0A19"). A reason may be longer than what the gateway shows of it.
+const (
+	maxKey           = 64
+	maxMchtID        = 12
+	maxOrgTrdNo      = 50
+	maxOrgMchtTrdNo  = 100
+	maxReason        = 1000
+	maxRefundAcntNo  = 16
+	maxRefundDpstrNm = 50
+	maxVAcntNo       = 20 // protocol.md names no length; longer than any Korean account number
+)
+
+// earliest is the first orgTrdDt taken: before it there was no such gateway.
+const earliest = "20000101"
+
+// methods lists the payment methods, methodsOf those an operation other than
+// cancel goes with (protocol.md, table of "Protocol 0A19").
+var (
+	methods    = []string{"CA", "RA", "MP", "TC", "HM", "CG", "SG", "BG", "TM", "CP", "PZ", "VA"}
+	methodsOf  = map[string][]string{OperationRefund: {"MP", "VA"}, OperationWithdraw: {"VA"}}
+	operations = []string{OperationCancel, OperationRefund, OperationWithdraw}
+	currencies = []string{CurrencyKRW, CurrencyUSD}
+	taxTypes   = []string{"Y", "N", "G"}
+)
+
+// An alphabet is the set of characters a text may be made of.
+type alphabet struct {
+	name   string
+	allows func(rune) bool
+}
+
+var (
+	keyAlphabet  = alphabet{"A-Z a-z 0-9 . _ : -", func(r rune) bool { return alphanumeric(r) || strings.ContainsRune("._:-", r) }}
+	mchtAlphabet = alphabet{"A-Z a-z 0-9 _ -", func(r rune) bool { return alphanumeric(r) || r == '_' || r == '-' }}
+	ascii        = alphabet{"printable ASCII", func(r rune) bool { return ' ' <= r && r <= '~' }}
+	printable    = alphabet{"printable characters", unicode.IsPrint}
+	digits       = alphabet{"digits", func(r rune) bool { return '0' <= r && r <= '9' }}
+	prose        = alphabet{"characters other than control characters", func(r rune) bool {
+		return !unicode.IsControl(r) || r == '\n' || r == '\r' || r == '\t'
+	}}
+)
+
+func alphanumeric(r rune) bool {
+	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
+}
+
+// foreign returns the byte where the first character stands that is not in a,
+// -1 if there is none.
+func (a alphabet) foreign(text string) int {
+	for i, r := range text {
+		if !a.allows(r) {
+			return i
+		}
+	}
+	return -1
+}
+
+func (a alphabet) holds(text string) bool { return a.foreign(text) < 0 }
+
+// Validate checks c against every rule for cancellations: what is required for
+// its operation, lengths, characters, dates that exist and are not after now in
+// Korean time, amounts. It returns an *InvalidError that names every fault, or
+// nil. Whether compound tax amounts add up to canAmt is left to the gateway
+// (ST55), whose documents do not say which of them do.
+func (c Cancellation) Validate(now time.Time) error {
+	d := draft{c: c}
+	d.judge(now)
+	return d.err()
+}
+
+// judge checks all that could be read.
+func (d *draft) judge(now time.Time) {
+	c := &d.c
+	d.checkRequired(fieldKey, c.IdempotencyKey)
+	d.checkText(fieldKey, c.IdempotencyKey, maxKey, keyAlphabet)
+	d.checkRequired(fieldMchtID, c.MchtID)
+	d.checkText(fieldMchtID, c.MchtID, maxMchtID, mchtAlphabet)
+	d.checkRequired(fieldOrgTrdNo, c.OrgTrdNo)
+	d.checkIdentifier(fieldOrgTrdNo, c.OrgTrdNo, maxOrgTrdNo, ascii)
+	d.checkRequired(fieldOrgMchtTrdNo, c.OrgMchtTrdNo)
+	d.checkIdentifier(fieldOrgMchtTrdNo, c.OrgMchtTrdNo, maxOrgMchtTrdNo, printable)
+	d.checkRequired(fieldOrgTrdDt, c.OrgTrdDt)
+	d.checkDate(fieldOrgTrdDt, c.OrgTrdDt, now)
+	d.checkText(fieldReason, c.Reason, maxReason, prose)
+	d.checkChoices()
+	d.checkAmounts()
+	d.checkTax()
+	d.checkAccount()
+}
+
+func (d *draft) checkRequired(f field, text string) {
+	if text == "" {
+		d.fault(f, "is required")
+	}
+}
+
+// checkText checks the characters of a text and their number.
+func (d *draft) checkText(f field, text string, longest int, a alphabet) {
+	if !utf8.ValidString(text) {
+		d.fault(f, notUTF8)
+		return
+	}
+	if n := utf8.RuneCountInString(text); n > longest {
+		d.fault(f, "has %d characters, at most %d are taken", n, longest)
+	}
+	if i := a.foreign(text); i >= 0 {
+		d.fault(f, "must be made of %s; character %d is not", a.name, utf8.RuneCountInString(text[:i])+1)
+	}
+}
+
+// checkIdentifier checks a text that must match another one exactly, where a space
+// at an end is a slip nobody sees.
+func (d *draft) checkIdentifier(f field, text string, longest int, a alphabet) {
+	d.checkText(f, text, longest, a)
+	if strings.HasPrefix(text, " ") || strings.HasSuffix(text, " ") {
+		d.fault(f, "must not start or end with a space")
+	}
+}
+
+// checkDate checks a date of the form yyyyMMdd in Korean time.
+func (d *draft) checkDate(f field, date string, now time.Time) {
+	if date == "" {
+		return
+	}
+	if len(date) != len(earliest) || !digits.holds(date) {
+		d.fault(f, "must be a date of 8 digits, yyyyMMdd")
+		return
+	}
+	const layout = "20060102"
+	if _, err := time.Parse(layout, date); err != nil {
+		d.fault(f, "%q is no date of the calendar", date)
+		return
+	}
+	if date < earliest {
+		d.fault(f, "%q lies before %s", date, earliest)
+	}
+	// Korea has had no daylight saving time since 1988.
+	if today := now.UTC().Add(9 * time.Hour).Format(layout); date > today {
+		d.fault(f, "%q lies in the future: in Korea it is %s", date, today)
+	}
+}
+
+// checkChoices checks the fields that take one of a few values.
+func (d *draft) checkChoices() {
+	c := &d.c
+	d.checkChoice(fieldMethod, c.Method, methods)
+	d.checkChoice(fieldOperation, c.Operation, operations)
+	d.checkChoice(fieldCurrency, c.Currency, currencies)
+	d.checkChoice(fieldTaxTypeCd, c.TaxTypeCd, taxTypes)
+	fitting := methodsOf[c.Operation]
+	if fitting != nil && slices.Contains(methods, c.Method) && !slices.Contains(fitting, c.Method) {
+		d.fault(fieldMethod, "%q does not go with operation %s, which takes %s", c.Method, c.Operation, strings.Join(fitting, " or "))
+	}
+}
+
+func (d *draft) checkChoice(f field, value string, from []string) {
+	if value != "" && !slices.Contains(from, value) {
+		d.fault(f, "is %q, must be one of %s", echo(value), strings.Join(from, " "))
+	}
+}
+
+// checkAmounts checks what is to be cancelled against the original.
+func (d *draft) checkAmounts() {
+	c := &d.c
+	d.checkLimit(fieldCanAmt, c.CanAmt)
+	d.checkLimit(fieldOrgTrdAmt, c.OrgTrdAmt)
+	if c.OrgTrdAmt < 0 {
+		d.fault(fieldOrgTrdAmt, "must be above 0")
+	}
+	switch {
+	case c.Operation == OperationWithdraw:
+		if c.CanAmt != 0 {
+			d.fault(fieldCanAmt, "must be left out for operation withdraw, which moves no money")
+		}
+	case c.CanAmt <= 0:
+		d.fault(fieldCanAmt, "is required and must be above 0 (operation withdraw alone goes without)")
+	case c.OrgTrdAmt > 0 && c.CanAmt > c.OrgTrdAmt:
+		d.fault(fieldCanAmt, "is above orgTrdAmt, the amount of the original")
+	}
+}
+
+func (d *draft) checkLimit(f field, amount int64) {
+	if amount > maxAmount {
+		d.fault(f, "has more than %d digits", maxDigits)
+	}
+}
+
+// checkTax checks the parts of a compound amount.
+func (d *draft) checkTax() {
+	c := &d.c
+	for _, part := range []struct {
+		f        field
+		amount   *int64
+		compound bool
+	}{
+		{fieldTaxAmt, c.TaxAmt, true},
+		{fieldVatAmt, c.VatAmt, true},
+		{fieldTaxFreeAmt, c.TaxFreeAmt, true},
+		{fieldSvcAmt, c.SvcAmt, false},
+	} {
+		switch {
+		case part.amount == nil:
+			if part.compound && c.TaxTypeCd == "G" {
+				d.fault(part.f, "is required for taxTypeCd G")
+			}
+		case *part.amount < 0:
+			d.fault(part.f, "must be 0 or above")
+		default:
+			d.checkLimit(part.f, *part.amount)
+		}
+	}
+}
+
+// checkAccount checks the bank account money goes to, and the virtual one that is
+// given up. Its faults say nothing about the digits that were given.
+func (d *draft) checkAccount() {
+	c := &d.c
+	switch c.Operation {
+	case OperationRefund:
+		d.checkRequiredFor(OperationRefund, fieldRefundBankCd, c.RefundBankCd)
+		d.checkRequiredFor(OperationRefund, fieldRefundAcntNo, c.RefundAcntNo)
+		d.checkRequiredFor(OperationRefund, fieldRefundDpstrNm, c.RefundDpstrNm)
+	case OperationWithdraw:
+		d.checkRequiredFor(OperationWithdraw, fieldVAcntNo, c.VAcntNo)
+	}
+	if c.RefundBankCd != "" && (len(c.RefundBankCd) != 3 || !digits.holds(c.RefundBankCd)) {
+		d.fault(fieldRefundBankCd, "must be 3 digits")
+	}
+	if len(c.RefundAcntNo) > maxRefundAcntNo || !digits.holds(c.RefundAcntNo) {
+		d.fault(fieldRefundAcntNo, "must be 1 to %d digits", maxRefundAcntNo)
+	}
+	d.checkIdentifier(fieldRefundDpstrNm, c.RefundDpstrNm, maxRefundDpstrNm, printable)
+	if len(c.VAcntNo) > maxVAcntNo || !digits.holds(c.VAcntNo) {
+		d.fault(fieldVAcntNo, "must be 1 to %d digits", maxVAcntNo)
+	}
+}
+
+func (d *draft) checkRequiredFor(operation string, f field, text string) {
+	if text == "" {
+		d.fault(f, "is required for operation %s", operation)
+	}
+}

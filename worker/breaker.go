@@ -1,0 +1,99 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/sony/gobreaker/v2"
+
+	"settlecancel/gateway"
+)
+
+// breakers hold the traffic of a merchant whose requests cannot succeed, because its keys, its registration or the gateway
+// itself is wrong, and let a probe through now and then. One merchant's trouble leaves the others alone.
+type breakers struct {
+	pause time.Duration
+	log   *slog.Logger
+
+	mu sync.Mutex
+	by map[string]*gobreaker.CircuitBreaker[struct{}]
+}
+
+// tripAfter is how many failures in a row hold a merchant.
+const tripAfter = 10
+
+func newBreakers(pause time.Duration, log *slog.Logger) *breakers {
+	return &breakers{pause: pause, log: log, by: map[string]*gobreaker.CircuitBreaker[struct{}]{}}
+}
+
+func (b *breakers) of(mchtID string) *gobreaker.CircuitBreaker[struct{}] {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if cb, ok := b.by[mchtID]; ok {
+		return cb
+	}
+	cb := gobreaker.NewCircuitBreaker[struct{}](gobreaker.Settings{
+		Name:        mchtID,
+		Timeout:     b.pause,
+		ReadyToTrip: func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= tripAfter },
+		IsExcluded:  func(err error) bool { return errors.Is(err, errUntold) },
+		OnStateChange: func(name string, from, to gobreaker.State) {
+			level := slog.LevelInfo
+			if to == gobreaker.StateOpen {
+				level = slog.LevelError
+			}
+			b.log.Log(context.Background(), level, "merchant's traffic: "+from.String()+" → "+to.String(), "mcht_id", name)
+		},
+	})
+	b.by[mchtID] = cb
+	return cb
+}
+
+// pass lets one visit to the merchant's account through, or answers why it is held.
+func (b *breakers) pass(mchtID string, visit func() health) (held error) {
+	_, err := b.of(mchtID).Execute(func() (struct{}, error) {
+		switch visit() {
+		case failing:
+			return struct{}{}, errFailing
+		case healthUntold:
+			return struct{}{}, errUntold
+		}
+		return struct{}{}, nil
+	})
+	if errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests) {
+		return err
+	}
+	return nil
+}
+
+var (
+	errFailing = errors.New("the merchant's requests fail")
+	errUntold  = errors.New("nothing was learned of the merchant's standing")
+)
+
+// health is what an attempt says of the gateway and the merchant's standing there.
+type health int
+
+const (
+	healthy      health = iota
+	failing             // nothing can succeed like this
+	healthUntold        // it says nothing
+)
+
+// healthOf reads an outcome: a refusal proves that the gateway listens; no answer at all, or one that blames keys or
+// registration, that it does not.
+func healthOf(o gateway.Outcome) health {
+	switch {
+	case o.Class == gateway.Misconfigured:
+		return failing
+	case o.Code == gateway.Local:
+		return healthUntold
+	case o.Code == "" && o.Class != gateway.OK:
+		return failing
+	default:
+		return healthy
+	}
+}

@@ -1,0 +1,196 @@
+package worker
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/hibiken/asynq"
+
+	"settlecancel/gateway"
+	"settlecancel/tasks"
+	"settlecancel/tasks/ledger"
+)
+
+// postponed tells asynq to run the task again later. It is no failure: the ledger counts what counts.
+type postponed struct {
+	after  time.Duration
+	reason string
+}
+
+func (p *postponed) Error() string { return p.reason }
+
+// handle carries one task out as far as that is possible now.
+func (w *Worker) handle(ctx context.Context, t *asynq.Task) error {
+	// What was accepted before midnight elsewhere may be of tomorrow by this machine's clock.
+	lenient := func() time.Time { return w.opts.Now().Add(24 * time.Hour) }
+	x, err := tasks.Parse(t.Payload(), tasks.ParseOptions{DefaultMchtID: w.opts.DefaultMchtID, Now: lenient})
+	if err != nil {
+		w.log.ErrorContext(ctx, "task refused: its payload is no cancellation", "error", err)
+		return fmt.Errorf("%s: %w", brief(err.Error()), asynq.SkipRetry)
+	}
+	var record ledger.Record
+	held := w.breakers.pass(x.MchtID, func() (h health) {
+		record, h, err = w.advance(ctx, x)
+		return h
+	})
+	if held != nil {
+		err = &postponed{after: w.policy.spread(w.policy.HoldFor), reason: "held: " + held.Error()}
+	}
+	if err != nil {
+		return err
+	}
+	return w.settle(ctx, t, record)
+}
+
+// settle tells asynq how a cancellation ended.
+func (w *Worker) settle(ctx context.Context, t *asynq.Task, r ledger.Record) error {
+	if r.Dead() {
+		return fmt.Errorf("%s: %w", brief(fmt.Sprintf("%s %s %s", r.Status, r.Code, r.Message)), asynq.SkipRetry)
+	}
+	result, err := json.Marshal(map[string]string{"status": string(r.Status), "canTrdNo": r.CanTrdNo})
+	if err == nil && t.ResultWriter() != nil {
+		_, err = t.ResultWriter().Write(result)
+	}
+	if err != nil {
+		// The ledger has the outcome; the dashboard alone misses it.
+		w.log.DebugContext(ctx, "task result not written", "key", r.Key, "error", err)
+	}
+	return nil
+}
+
+// advance takes a cancellation one step further. It answers a record that has ended or is a dead letter, or an error, mostly
+// *postponed, that is for asynq; and what it learned about the gateway.
+func (w *Worker) advance(ctx context.Context, x tasks.Cancellation) (ledger.Record, health, error) {
+	entry, err := x.Entry()
+	if err != nil {
+		return ledger.Record{}, healthUntold, fmt.Errorf("%w: %w", err, asynq.SkipRetry)
+	}
+	g, err := w.begin(ctx, entry)
+	if err != nil {
+		return ledger.Record{}, healthUntold, err
+	}
+	switch g.Step {
+	case ledger.StepSend:
+		return w.request(ctx, x, g)
+	case ledger.StepInquire:
+		return w.inquire(ctx, x, g)
+	case ledger.StepEnded, ledger.StepDead:
+		return g.Record, healthUntold, nil
+	case ledger.StepHeld:
+		err = &postponed{after: g.Wait, reason: "waiting for another cancellation of the payment"}
+	case ledger.StepWait:
+		err = &postponed{after: g.Wait, reason: "not due yet"}
+	case ledger.StepConflict:
+		err = fmt.Errorf("%w: the ledger keeps the first: %w", ledger.ErrConflict, asynq.SkipRetry)
+	default:
+		err = &postponed{after: time.Second, reason: "accepted just now, and not found"}
+	}
+	return ledger.Record{}, healthUntold, err
+}
+
+// begin asks the ledger for the next step. A task that a plain asynq client put in the queue is accepted first.
+func (w *Worker) begin(ctx context.Context, e ledger.Entry) (ledger.Grant, error) {
+	for accepted := false; ; accepted = true {
+		g, err := w.ledger.Begin(ctx, e)
+		if err != nil && g.Step == ledger.StepInquire {
+			err = nil // nothing is sent that moves money
+		}
+		if err != nil {
+			w.release(ctx, g, "the intent was not stored safely")
+			return g, &postponed{after: w.policy.Pause(0), reason: brief(err.Error())}
+		}
+		if g.Step != ledger.StepNotFound || accepted {
+			return g, nil
+		}
+		if _, _, err := w.ledger.Accept(ctx, e); err != nil {
+			if errors.Is(err, ledger.ErrConflict) || errors.Is(err, ledger.ErrFull) {
+				return g, fmt.Errorf("%s: %w", brief(err.Error()), asynq.SkipRetry)
+			}
+			return g, &postponed{after: w.policy.Pause(0), reason: brief(err.Error())}
+		}
+	}
+}
+
+// request sends the one request that g allows, and stores what came of it.
+func (w *Worker) request(ctx context.Context, x tasks.Cancellation, g ledger.Grant) (ledger.Record, health, error) {
+	// asynq may have given this run up, and begun another; or the grant took so long that it may soon be another's.
+	late := context.Cause(ctx)
+	if late == nil && !time.Now().Before(g.Deadline) {
+		late = errors.New("the lease is too old")
+	}
+	if late != nil {
+		w.release(ctx, g, brief(late.Error()))
+		return ledger.Record{}, healthUntold, &postponed{reason: brief("stopped before the request: " + late.Error())}
+	}
+	start := time.Now()
+	// The request outlives the task's context: what is on the wire must be seen to its end.
+	o := w.gateway.Cancel(context.WithoutCancel(ctx), cancelRequest(x, g.Record))
+	a := ledger.Attempt{Duration: time.Since(start), Class: string(o.Class), Code: o.Code, Message: o.Message, HTTPStatus: o.HTTPStatus}
+	r, err := w.finish(ctx, g, a, w.policy.AfterRequest(g.Record, o))
+	return r, healthOf(o), err
+}
+
+// inquire asks the gateway what became of an earlier request.
+func (w *Worker) inquire(ctx context.Context, x tasks.Cancellation, g ledger.Grant) (ledger.Record, health, error) {
+	if !w.policy.CanInquire(g.Record) {
+		a := ledger.Attempt{Class: "impossible", Message: "an inquiry needs orgTrdAmt and method, and SETTLEBANK_INQUIRY"}
+		r, err := w.finish(ctx, g, a, w.policy.WithoutInquiry(g.Record))
+		return r, healthUntold, err
+	}
+	start := time.Now()
+	q := w.gateway.Inquire(context.WithoutCancel(ctx), gateway.InquiryRequest{
+		ID: "INQ-" + rand.Text(), MchtID: x.MchtID, OrgTrdNo: x.OrgTrdNo, OrgMchtTrdNo: x.OrgMchtTrdNo,
+		OrgTrdDt: x.OrgTrdDt, Method: x.Method, OrgTrdAmt: x.OrgTrdAmt})
+	a := ledger.Attempt{Duration: time.Since(start), Class: string(q.Class), Code: q.Code, Message: q.Message, HTTPStatus: q.HTTPStatus}
+	if q.Class == gateway.OK {
+		a.Shown = &q.Cancelled
+	}
+	r, err := w.finish(ctx, g, a, w.policy.AfterInquiry(g.Record, q, g.Doubt))
+	return r, healthOf(q.Outcome), err
+}
+
+// finish stores the outcome, and answers the record as it is now, with *postponed unless it has ended or is a dead letter.
+func (w *Worker) finish(ctx context.Context, g ledger.Grant, a ledger.Attempt, n ledger.Next) (ledger.Record, error) {
+	r := g.Record
+	r.Status, r.Code, r.Message, r.CanTrdNo = n.Status, n.Code, n.Message, n.CanTrdNo
+	level := slog.LevelInfo
+	if r.Dead() || n.Status == ledger.Unknown {
+		level = slog.LevelWarn
+	}
+	err := w.store(ctx, g, a, n)
+	if err != nil {
+		// The intent stands in the ledger; once the lease has ended, the outcome counts as unknown and is verified.
+		w.log.ErrorContext(ctx, "outcome not stored", "key", r.Key, "status", n.Status, "code", a.Code, "error", err)
+		return r, &postponed{after: w.ledger.Lease(), reason: brief(err.Error())}
+	}
+	w.log.Log(ctx, level, "attempt", "key", r.Key, "mcht_id", r.MchtID, "org_trd_no", r.OrgTrdNo,
+		"attempt", r.Dropped+len(r.Attempts), "status", n.Status, "code", a.Code)
+	if r.Open() {
+		return r, &postponed{after: n.After, reason: brief(fmt.Sprintf("%s: %s %s %s", n.Status, a.Class, a.Code, a.Message))}
+	}
+	return r, nil
+}
+
+// release gives a grant back on which nothing was sent.
+func (w *Worker) release(ctx context.Context, g ledger.Grant, why string) {
+	n := ledger.Next{Status: ledger.Queued, Code: g.Record.Code, Message: g.Record.Message, Verification: g.Record.Verification}
+	if err := w.store(ctx, g, ledger.Attempt{Class: ledger.Unsent, Message: why}, n); err != nil {
+		w.log.WarnContext(ctx, "unused intent not taken back; it ends with its lease", "key", g.Record.Key, "error", err)
+	}
+}
+
+func cancelRequest(x tasks.Cancellation, r ledger.Record) gateway.CancelRequest {
+	return gateway.CancelRequest{
+		ID: "CNCL-" + x.IdempotencyKey, Round: r.Round,
+		MchtID: x.MchtID, OrgTrdNo: x.OrgTrdNo, OrgMchtTrdNo: x.OrgMchtTrdNo, OrgTrdDt: x.OrgTrdDt,
+		CanAmt: x.CanAmt, OrgTrdAmt: x.OrgTrdAmt, Method: x.Method, Reason: x.Reason,
+		Operation: x.Operation, Currency: x.Currency, TaxTypeCd: x.TaxTypeCd,
+		TaxAmt: x.TaxAmt, VatAmt: x.VatAmt, TaxFreeAmt: x.TaxFreeAmt, SvcAmt: x.SvcAmt,
+		RefundBankCd: x.RefundBankCd, RefundAcntNo: x.RefundAcntNo, RefundDpstrNm: x.RefundDpstrNm, VAcntNo: x.VAcntNo,
+	}
+}

@@ -1,0 +1,195 @@
+package worker
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+
+	"settlecancel/gateway"
+	"settlecancel/tasks/ledger"
+)
+
+// Policy is what follows an attempt. Its methods are pure: record and answer in, next step out.
+type Policy struct {
+	RetryMax     int           // retries after the first attempt that the budget allows; also failed inquiries in a row
+	RetryInitial time.Duration // pause before the first retry; each further one is twice as long
+	RetryCap     time.Duration // longest pause
+	VerifyAfter  time.Duration // from the end of an unknown attempt to the inquiry, and between two inquiries
+	HoldFor      time.Duration // pause of a cancellation whose merchant is held
+	CanInquire   func(ledger.Record) bool
+	Jitter       func() float64 // in [0, 1); default math/rand
+}
+
+// jitterShare is how far a pause may lie from its middle, as a share of it. Below a third, each pause of a series is longer than
+// the one before.
+const jitterShare = 0.2
+
+// Pause answers how long to wait before retry n, counted from 0.
+func (p Policy) Pause(n int) time.Duration {
+	b := backoff.NewExponentialBackOff(
+		backoff.WithInitialInterval(p.RetryInitial), backoff.WithMaxInterval(p.RetryCap),
+		backoff.WithMultiplier(2), backoff.WithRandomizationFactor(0), backoff.WithMaxElapsedTime(0))
+	pause := b.NextBackOff()
+	for ; n > 0 && pause < p.RetryCap; n-- {
+		pause = b.NextBackOff()
+	}
+	return min(p.spread(pause), p.RetryCap)
+}
+
+// spread moves d by a random share, so that what failed together does not come back together.
+func (p Policy) spread(d time.Duration) time.Duration {
+	random := rand.Float64
+	if p.Jitter != nil {
+		random = p.Jitter
+	}
+	return time.Duration(float64(d) * (1 + jitterShare*(2*random()-1)))
+}
+
+// AfterRequest answers what follows the answer to a request.
+func (p Policy) AfterRequest(r ledger.Record, o gateway.Outcome) ledger.Next {
+	n := ledger.Next{Code: o.Code, Message: o.Message, Verification: ledger.Verification{Resent: r.Verification.Resent}}
+	switch o.Class {
+	case gateway.OK:
+		return p.applied(r, o.CanTrdNo)
+	case gateway.Rejected:
+		n.Status = ledger.Rejected
+	case gateway.Transient:
+		return p.again(r, n)
+	case gateway.Misconfigured:
+		n.Status, n.After = ledger.Queued, p.spread(p.HoldFor)
+	case gateway.Already:
+		if r.Full {
+			return p.goalReached(r, n)
+		}
+		return p.verify(r, n, o)
+	default: // duplicate, unknown
+		return p.verify(r, n, o)
+	}
+	return n
+}
+
+func (p Policy) applied(r ledger.Record, canTrdNo string) ledger.Next {
+	n := ledger.Next{Status: ledger.Cancelled, Credit: r.Amount, Rounds: 1, CanTrdNo: canTrdNo}
+	if r.Full {
+		n.Credit = r.Amount - r.Sum
+	}
+	return n
+}
+
+// again spends one of the budget: nothing was applied.
+func (p Policy) again(r ledger.Record, n ledger.Next) ledger.Next {
+	n.Spend = 1
+	if r.Spent >= p.RetryMax {
+		n.Status = ledger.Exhausted
+		return n
+	}
+	n.Status, n.After = ledger.Queued, p.Pause(r.Spent)
+	return n
+}
+
+// goalReached ends a full cancellation whose payment the gateway has cancelled before.
+func (p Policy) goalReached(r ledger.Record, n ledger.Next) ledger.Next {
+	n.Status, n.Verification = ledger.AlreadyCancelled, ledger.Verification{}
+	if wasUnknown(r) {
+		n.Status = ledger.Cancelled
+	}
+	n.Credit, n.Rounds = r.Amount-r.Sum, 1
+	return n
+}
+
+// wasUnknown tells that a request of ours may have been applied before the one under way.
+func wasUnknown(r ledger.Record) bool {
+	for _, a := range r.Attempts {
+		if a.Kind == ledger.Request && !a.UnderWay && (a.Class == string(gateway.Unknown) || a.Class == ledger.Lost) {
+			return true
+		}
+	}
+	return r.Verification.Resent > 0
+}
+
+// verify holds the transaction until an inquiry says what happened. What cannot be inquired after is for a person, but for a
+// full cancellation, which is sent again after a while: the gateway refuses a second one.
+func (p Policy) verify(r ledger.Record, n ledger.Next, o gateway.Outcome) ledger.Next {
+	n.Verification.Reason = string(o.Class)
+	n.Verification.Unlisted = o.Class == gateway.Unknown && o.Code != "" && !o.Listed
+	n.Status, n.After = ledger.Unknown, p.VerifyAfter
+	if !p.CanInquire(r) && !p.mayResend(r, n.Verification) {
+		n.Status = ledger.Review
+	}
+	return n
+}
+
+func (p Policy) mayResend(r ledger.Record, v ledger.Verification) bool {
+	return r.Full && v.Reason != string(gateway.Duplicate) && !v.Unlisted
+}
+
+// WithoutInquiry answers what follows an unknown outcome that cannot be inquired after.
+func (p Policy) WithoutInquiry(r ledger.Record) ledger.Next {
+	n := ledger.Next{Code: r.Code, Message: r.Message, Verification: r.Verification, Status: ledger.Review}
+	if p.mayResend(r, r.Verification) {
+		return p.resend(r, n)
+	}
+	return n
+}
+
+// AfterInquiry answers what follows the answer to an inquiry. doubt counts the other cancellations of the transaction whose
+// outcome is not known either.
+func (p Policy) AfterInquiry(r ledger.Record, q gateway.Inquiry, doubt int) ledger.Next {
+	n := ledger.Next{Code: r.Code, Message: r.Message, Verification: r.Verification, Status: ledger.Unknown}
+	if q.Class == gateway.Misconfigured {
+		n.After = p.spread(p.HoldFor)
+		return n
+	}
+	if q.Class != gateway.OK {
+		n.After = p.Pause(r.Verification.Failed)
+		if n.Verification.Failed++; n.Verification.Failed > p.RetryMax {
+			n.Status = ledger.Review
+		}
+		return n
+	}
+	n.Verification.Failed = 0
+	switch Verify(Sighting{Confirmed: r.Sum, Amount: r.Amount, Full: r.Full, Doubt: doubt,
+		Shown: q.Cancelled, AllCancelled: q.State == gateway.StateCancelled}) {
+	case Applied:
+		return p.applied(r, "")
+	case NotApplied:
+		if n.Verification.NotApplied++; n.Verification.NotApplied < 2 {
+			n.After = p.VerifyAfter // the gateway may show an old state for a while
+			return n
+		}
+		return p.notApplied(r, n)
+	default:
+		n.Status = ledger.Review
+		if r.Verification.Reason == string(gateway.Already) && doubt == 0 {
+			n.Status = ledger.Rejected // it was refused, and what is cancelled is not ours
+		}
+		return n
+	}
+}
+
+// notApplied answers what follows where two inquiries showed that nothing was applied.
+func (p Policy) notApplied(r ledger.Record, n ledger.Next) ledger.Next {
+	switch {
+	case r.Verification.Reason == string(gateway.Duplicate):
+		n.Status = ledger.Review // the gateway knows a request of ours, yet shows no effect of it
+	case r.Verification.Reason == string(gateway.Already), r.Verification.Unlisted:
+		n.Status = ledger.Rejected
+	default:
+		return p.resend(r, n)
+	}
+	return n
+}
+
+// resend sends again without spending the budget, though not for ever.
+func (p Policy) resend(r ledger.Record, n ledger.Next) ledger.Next {
+	resent := r.Verification.Resent + 1
+	n.Status, n.Verification = ledger.Queued, ledger.Verification{Resent: resent}
+	if resent > p.RetryMax {
+		n.Status = ledger.Exhausted
+		if !p.CanInquire(r) {
+			n.Status = ledger.Review
+		}
+	}
+	return n
+}

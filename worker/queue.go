@@ -1,0 +1,86 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+
+	"settlecancel/tasks"
+)
+
+func (w *Worker) serverConfig(concurrency int) asynq.Config {
+	return asynq.Config{
+		Concurrency:              concurrency,
+		Queues:                   tasks.Queues(),
+		TaskCheckInterval:        w.opts.IdlePoll,
+		DelayedTaskCheckInterval: w.opts.DelayedPoll,
+		ShutdownTimeout:          w.ledger.Lease(),
+		RetryDelayFunc:           retryDelay,
+		IsFailure:                noFailure,
+		Logger:                   queueLog{w.log},
+		LogLevel:                 asynq.WarnLevel,
+	}
+}
+
+// retryDelay and noFailure are called by asynq outside of any recovery: a panic there would kill the process, and the next one
+// too. They are total.
+
+// retryDelay reads the pause that handle asked for. asynq cuts it to whole seconds, so it is rounded up, lest the task come
+// back before the ledger lets it.
+func retryDelay(_ int, err error, _ *asynq.Task) time.Duration {
+	var p *postponed
+	if !errors.As(err, &p) || p == nil {
+		return 5 * time.Second // a crash of the handler, or asynq's own word
+	}
+	if p.after <= 0 {
+		return 0
+	}
+	return p.after.Truncate(time.Second) + time.Second
+}
+
+// noFailure keeps asynq from counting: the ledger counts attempts.
+func noFailure(error) bool { return false }
+
+// freshContext mends asynq's acknowledgements: it repeats a failed one with a context that has been cancelled since, so
+// that the repeat can never succeed. Such a call gets a context of its own.
+type freshContext struct{}
+
+const freshTimeout = 3 * time.Second
+
+func (freshContext) DialHook(next redis.DialHook) redis.DialHook {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) { return next(ctx, network, addr) }
+}
+
+func (freshContext) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if !errors.Is(ctx.Err(), context.Canceled) {
+			return next(ctx, cmd)
+		}
+		fresh, cancel := context.WithTimeout(context.WithoutCancel(ctx), freshTimeout)
+		defer cancel()
+		return next(fresh, cmd)
+	}
+}
+
+func (freshContext) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+// queueLog is asynq's log in ours.
+type queueLog struct{ log *slog.Logger }
+
+func (q queueLog) write(level slog.Level, args []any) {
+	q.log.Log(context.Background(), level, "asynq: "+fmt.Sprint(args...))
+}
+
+func (q queueLog) Debug(args ...any) { q.write(slog.LevelDebug, args) }
+func (q queueLog) Info(args ...any)  { q.write(slog.LevelInfo, args) }
+func (q queueLog) Warn(args ...any)  { q.write(slog.LevelWarn, args) }
+func (q queueLog) Error(args ...any) { q.write(slog.LevelError, args) }
+func (q queueLog) Fatal(args ...any) { q.write(slog.LevelError, args) }

@@ -1,0 +1,277 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http/httptest"
+	"os"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+
+	"settlecancel/gateway"
+	"settlecancel/gateway/simulator"
+	"settlecancel/tasks"
+	"settlecancel/tasks/ledger"
+	"settlecancel/tasks/ledger/redistest"
+)
+
+// shared is the Redis of this package's tests. Each test has payments of its own in it, those that restart or flush a Redis
+// start their own.
+var shared *redistest.Server
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "worker-test")
+	if err == nil {
+		shared, err = redistest.Run(dir, redistest.Options{})
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	shared.Kill()
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// clock is the ledger's time. Nothing in these tests waits for the real one.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// bench is a worker with everything around it: a real Redis, a simulated SettleBank behind real HTTP, and a clock of its own.
+type bench struct {
+	t      *testing.T
+	redis  *redistest.Server
+	rdb    *redis.Client
+	sim    *simulator.Simulator
+	url    string
+	clock  *clock
+	client *tasks.Client
+	worker *Worker
+	mchtID string
+}
+
+type setup struct {
+	redis   *redistest.Server // default: the shared one
+	options Options           // of the worker; what is zero is set for tests
+	ledger  ledger.Options
+	gateway gateway.Options
+	key     string // hash key of the client, the testbed's by default
+}
+
+var payments atomic.Int64
+
+func newBench(t *testing.T, s setup) *bench {
+	t.Helper()
+	if s.redis == nil {
+		s.redis = shared
+	}
+	b := &bench{t: t, redis: s.redis, rdb: s.redis.Client(t), clock: &clock{now: time.Now()}, mchtID: "nxca_jt_bi"}
+	var err error
+	if b.sim, err = simulator.New(simulator.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(b.sim)
+	t.Cleanup(server.Close)
+	b.url = server.URL
+	if s.ledger.Now == nil {
+		s.ledger.Now = b.clock.Now
+	}
+	b.client = tasks.NewClient(b.rdb, tasks.ClientOptions{Ledger: s.ledger})
+	b.worker = b.newWorker(s)
+	return b
+}
+
+// newWorker answers one more worker on the same Redis and gateway.
+func (b *bench) newWorker(s setup) *Worker {
+	b.t.Helper()
+	key := gateway.Secret("ST1009281328226982205")
+	if s.key != "" {
+		key = gateway.Secret(s.key)
+	}
+	s.gateway.Merchants = []gateway.Merchant{
+		{ID: b.mchtID, HashKey: key, AESKey: "pgSettle30y739r82jtd709yOfZ2yK5K"},
+		{ID: "nxca_jt_il", HashKey: "ST1009281328226982205", AESKey: "pgSettle30y739r82jtd709yOfZ2yK5K"},
+	}
+	if s.gateway.BaseURL == "" {
+		s.gateway.BaseURL = b.url
+	}
+	gw, err := gateway.New(s.gateway)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(gw.Close)
+	o := s.options
+	o.Redis, o.Client, o.Inquiry = b.redis.Client(b.t), b.client, true
+	if o.Gateway == nil {
+		o.Gateway = gw
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	w, err := New(o)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return w
+}
+
+// pay registers a payment at the gateway and answers a cancellation of a part of it.
+func (b *bench) pay(of, cancel int64) tasks.Cancellation {
+	b.t.Helper()
+	n := payments.Add(1)
+	x := tasks.Cancellation{
+		IdempotencyKey: fmt.Sprintf("refund-%d-%d", os.Getpid(), n), MchtID: b.mchtID,
+		OrgTrdNo: fmt.Sprintf("STFP_%d_%d", os.Getpid(), n), OrgMchtTrdNo: fmt.Sprintf("ORDER%d", n), OrgTrdDt: "20260105",
+		CanAmt: cancel, OrgTrdAmt: of, Method: "CA",
+	}
+	err := b.sim.Register(simulator.Original{MchtID: x.MchtID, OrgTrdNo: x.OrgTrdNo, OrgMchtTrdNo: x.OrgMchtTrdNo,
+		OrgTrdDt: x.OrgTrdDt, Amount: of, Method: "CA"})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return x
+}
+
+// sibling answers another cancellation of the same payment.
+func sibling(x tasks.Cancellation, suffix string, amount int64) tasks.Cancellation {
+	x.IdempotencyKey += suffix
+	x.CanAmt = amount
+	return x
+}
+
+// script makes the next requests of a payment suffer faults, one each.
+func (b *bench) script(path simulator.Path, x tasks.Cancellation, faults ...simulator.Fault) {
+	b.t.Helper()
+	for _, f := range faults {
+		if _, err := b.sim.Script(simulator.Rule{Path: path, OrgTrdNo: x.OrgTrdNo, Times: 1, Fault: f}); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+}
+
+func (b *bench) accept(xs ...tasks.Cancellation) {
+	b.t.Helper()
+	for _, x := range xs {
+		if _, err := b.client.Enqueue(context.Background(), x, tasks.EnqueueOptions{}); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+}
+
+// run hands the task of x to a worker once, as asynq would.
+func (b *bench) run(w *Worker, x tasks.Cancellation) error {
+	b.t.Helper()
+	payload, err := x.Payload()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return w.route(context.Background(), asynq.NewTask(tasks.TypeCancel, payload))
+}
+
+// drive hands the task of x to the worker again and again, letting the time pass that the worker asks for, until asynq
+// would be done with it. It answers the record.
+func (b *bench) drive(x tasks.Cancellation) ledger.Record {
+	b.t.Helper()
+	for range 300 {
+		var p *postponed
+		err := b.run(b.worker, x)
+		if !errors.As(err, &p) {
+			if r := b.record(x); err != nil && !errors.Is(err, asynq.SkipRetry) {
+				b.t.Fatalf("%s: %v", x.IdempotencyKey, err)
+			} else {
+				return r
+			}
+		}
+		b.clock.advance(max(p.after, time.Millisecond))
+	}
+	b.t.Fatalf("%s never ends: %+v", x.IdempotencyKey, b.record(x))
+	return ledger.Record{}
+}
+
+func (b *bench) record(x tasks.Cancellation) ledger.Record {
+	b.t.Helper()
+	r, err := b.client.Ledger().Get(context.Background(), x.IdempotencyKey)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return r
+}
+
+// requests counts what reached the gateway of a payment: requests to cancel, and inquiries.
+func (b *bench) requests(x tasks.Cancellation) (cancels, inquiries int) {
+	for _, r := range b.sim.Received() {
+		if r.OrgTrdNo != x.OrgTrdNo {
+			continue
+		}
+		if r.Path == "/spay/APICancel.do" {
+			cancels++
+		} else {
+			inquiries++
+		}
+	}
+	return cancels, inquiries
+}
+
+// effects answers how often, and how much of, a payment was cancelled.
+func (b *bench) effects(x tasks.Cancellation) (n int, sum int64) {
+	for _, e := range b.sim.Effects() {
+		if e.OrgTrdNo == x.OrgTrdNo {
+			n++
+			sum += e.Amount
+		}
+	}
+	return n, sum
+}
+
+// check compares how a cancellation ended, and what it took.
+func (b *bench) check(x tasks.Cancellation, status ledger.Status, cancels, inquiries, effects int) {
+	b.t.Helper()
+	r := b.record(x)
+	if r.Status != status {
+		b.t.Errorf("%s is %s %s %q, want %s", x.IdempotencyKey, r.Status, r.Code, r.Message, status)
+	}
+	if c, i := b.requests(x); c != cancels || i != inquiries {
+		b.t.Errorf("%d requests and %d inquiries, want %d and %d", c, i, cancels, inquiries)
+	}
+	if n, _ := b.effects(x); n != effects {
+		b.t.Errorf("applied %d times, want %d", n, effects)
+	}
+}
+
+// ownRedis starts a Redis for a test that breaks it. Like the one that we ship, it writes everything down before it answers.
+func ownRedis(t *testing.T) *redistest.Server {
+	t.Helper()
+	return redistest.Start(t, redistest.Options{Args: []string{"--appendonly", "yes", "--appendfsync", "always"}})
+}
+
+func mustEntry(t *testing.T, x tasks.Cancellation) ledger.Entry {
+	t.Helper()
+	e, err := x.Entry()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}

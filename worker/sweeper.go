@@ -1,0 +1,76 @@
+package worker
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"settlecancel/tasks/ledger"
+)
+
+// sweepPage bounds how many overdue cancellations one sweep looks at.
+const sweepPage = 1000
+
+// sweeperKey names the worker whose turn it is to sweep.
+const sweeperKey = "settlecancel:sweeper"
+
+// sweep finds every open cancellation whose task asynq no longer has, whatever took it away, and queues it again. Every
+// worker sweeps, one at a time among them.
+func (w *Worker) sweep(ctx context.Context) {
+	me := rand.Text()
+	ticker := time.NewTicker(w.opts.SweepEvery)
+	defer ticker.Stop()
+	cursor := ""
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		mine, err := w.takeTurn(ctx, me)
+		if err == nil && mine {
+			cursor, err = w.sweepOnce(ctx, cursor)
+		}
+		if err != nil && ctx.Err() == nil {
+			w.log.WarnContext(ctx, "sweep failed; the next one follows", "error", err)
+		}
+	}
+}
+
+// takeTurn makes this worker the one that sweeps, until it fails to for three rounds.
+func (w *Worker) takeTurn(ctx context.Context, me string) (bool, error) {
+	life := 3 * w.opts.SweepEvery
+	won, err := w.opts.Redis.SetNX(ctx, sweeperKey, me, life).Result()
+	if err != nil || won {
+		return won, err
+	}
+	holder, err := w.opts.Redis.Get(ctx, sweeperKey).Result()
+	if errors.Is(err, redis.Nil) || (err == nil && holder != me) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return true, w.opts.Redis.PExpire(ctx, sweeperKey, life).Err()
+}
+
+// sweepOnce looks at one page of what is overdue, and answers where the next sweep goes on.
+func (w *Worker) sweepOnce(ctx context.Context, cursor string) (string, error) {
+	overdue := w.opts.Now().Add(-w.opts.SweepAfter)
+	records, next, err := w.ledger.List(ctx, ledger.Open, ledger.Listing{Until: overdue, Cursor: cursor, Limit: sweepPage})
+	if err != nil {
+		return "", err
+	}
+	for _, r := range records {
+		if !r.Open() {
+			continue
+		}
+		if err := w.opts.Client.Ensure(ctx, r); err != nil {
+			return cursor, err
+		}
+	}
+	return next, nil
+}

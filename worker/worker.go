@@ -1,0 +1,201 @@
+// Package worker carries cancellations out. Its path reads downhill: asynq hands a task to handle, the ledger grants a step, the
+// gateway is asked, the policy decides what follows, and the ledger keeps it.
+//
+// asynq decides only when a task runs. What a run may do is decided by the ledger, so that a task may run twice, late, or in two
+// workers at once.
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+	"unicode"
+
+	"github.com/cenkalti/backoff/v4"
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+
+	"settlecancel/gateway"
+	"settlecancel/tasks"
+	"settlecancel/tasks/ledger"
+)
+
+// Gateway is the part of gateway.Client that a worker needs.
+type Gateway interface {
+	Cancel(context.Context, gateway.CancelRequest) gateway.Outcome
+	Inquire(context.Context, gateway.InquiryRequest) gateway.Inquiry
+}
+
+// Options of a Worker. Redis, Client and Gateway are required; the zero value of every other field means its default.
+type Options struct {
+	Redis   redis.UniversalClient // for asynq alone: the worker adds a hook to it
+	Client  *tasks.Client         // its ledger is the worker's
+	Gateway Gateway
+
+	Concurrency   int           // cancellations at a time; default 64
+	Servers       int           // asynq servers in this process, each of which dequeues in one goroutine; default 4
+	Inquiry       bool          // unknown outcomes may be inquired after
+	DefaultMchtID string        // merchant of a payload that names none
+	RetryMax      int           // retries after the first attempt; default 30, negative for none
+	RetryInitial  time.Duration // default 5s
+	RetryCap      time.Duration // default 1h
+	VerifyAfter   time.Duration // default 60s; the same as the ledger's
+	HoldFor       time.Duration // how long a merchant whose requests fail is held between two probes; default 15s
+	IdlePoll      time.Duration // how often an idle server looks for a task, on average; default 100ms
+	DelayedPoll   time.Duration // how often asynq looks for tasks that are due again; default 1s
+	SweepEvery    time.Duration // how often open cancellations without a task are looked for; default 30s
+	SweepAfter    time.Duration // how long overdue they must be; default 2m
+	Logger        *slog.Logger  // default slog.Default
+	Now           func() time.Time
+}
+
+// Worker runs asynq servers. Use New, then Start and Shutdown, or Run.
+type Worker struct {
+	opts     Options
+	ledger   *ledger.Ledger
+	gateway  Gateway
+	policy   Policy
+	breakers *breakers
+	log      *slog.Logger
+	servers  []*asynq.Server
+
+	stopSweeping context.CancelFunc
+	sweeping     sync.WaitGroup
+}
+
+// New answers a worker that does not run yet.
+func New(o Options) (*Worker, error) {
+	if o.Redis == nil || o.Client == nil || o.Gateway == nil {
+		return nil, errors.New("worker: Redis, Client and Gateway are required")
+	}
+	o = withDefaults(o)
+	w := &Worker{
+		opts: o, ledger: o.Client.Ledger(), gateway: o.Gateway, log: o.Logger,
+		breakers: newBreakers(o.HoldFor, o.Logger),
+		policy: Policy{RetryMax: o.RetryMax, RetryInitial: o.RetryInitial, RetryCap: o.RetryCap,
+			VerifyAfter: o.VerifyAfter, HoldFor: o.HoldFor, CanInquire: canInquire(o.Inquiry)},
+	}
+	o.Redis.AddHook(freshContext{})
+	for i := range o.Servers {
+		share := o.Concurrency / o.Servers
+		if i < o.Concurrency%o.Servers {
+			share++
+		}
+		w.servers = append(w.servers, asynq.NewServerFromRedisClient(o.Redis, w.serverConfig(share)))
+	}
+	return w, nil
+}
+
+func withDefaults(o Options) Options {
+	number := func(n *int, v int) {
+		if *n == 0 {
+			*n = v
+		}
+	}
+	number(&o.Concurrency, 64)
+	number(&o.Servers, 4)
+	o.Servers = min(o.Servers, o.Concurrency)
+	number(&o.RetryMax, 30)
+	o.RetryMax = max(o.RetryMax, 0)
+	duration := func(d *time.Duration, v time.Duration) {
+		if *d <= 0 {
+			*d = v
+		}
+	}
+	duration(&o.RetryInitial, 5*time.Second)
+	duration(&o.RetryCap, time.Hour)
+	duration(&o.VerifyAfter, time.Minute)
+	duration(&o.HoldFor, 15*time.Second)
+	duration(&o.IdlePoll, 100*time.Millisecond)
+	duration(&o.DelayedPoll, time.Second)
+	duration(&o.SweepEvery, 30*time.Second)
+	duration(&o.SweepAfter, 2*time.Minute)
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o
+}
+
+// canInquire tells which outcomes an inquiry can settle: it needs the original's amount and method, and answers in KRW.
+func canInquire(switchedOn bool) func(ledger.Record) bool {
+	return func(r ledger.Record) bool {
+		x, err := tasks.FromRecord(r)
+		return err == nil && switchedOn && x.OrgTrdAmt > 0 && x.Method != ""
+	}
+}
+
+// Start begins to take tasks.
+func (w *Worker) Start() error {
+	for i, s := range w.servers {
+		if err := s.Start(asynq.HandlerFunc(w.route)); err != nil {
+			for _, started := range w.servers[:i] {
+				started.Shutdown()
+			}
+			return fmt.Errorf("worker: start: %w", err)
+		}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	w.stopSweeping = cancel
+	w.sweeping.Go(func() { w.sweep(ctx) })
+	return nil
+}
+
+// Shutdown stops taking tasks, lets requests on the wire end and writes their outcomes. It takes at most the ledger's lease.
+func (w *Worker) Shutdown() {
+	w.stopSweeping()
+	w.sweeping.Wait()
+	var all sync.WaitGroup
+	for _, s := range w.servers {
+		all.Go(s.Shutdown)
+	}
+	all.Wait()
+}
+
+// Run is Start, then Shutdown once ctx ends.
+func (w *Worker) Run(ctx context.Context) error {
+	if err := w.Start(); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	w.log.InfoContext(ctx, "shutting down: no new tasks, requests on the wire may end")
+	w.Shutdown()
+	return nil
+}
+
+func (w *Worker) route(ctx context.Context, t *asynq.Task) error {
+	if t.Type() == tasks.TypeCancel {
+		return w.handle(ctx, t)
+	}
+	return fmt.Errorf("no task type of ours: %s: %w", brief(t.Type()), asynq.SkipRetry)
+}
+
+// store writes an outcome, again and again where Redis is away, for as long as the lease could protect it.
+func (w *Worker) store(ctx context.Context, g ledger.Grant, a ledger.Attempt, n ledger.Next) error {
+	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), g.Expiry)
+	defer cancel()
+	b := backoff.NewExponentialBackOff(backoff.WithInitialInterval(20*time.Millisecond), backoff.WithMaxInterval(2*time.Second),
+		backoff.WithMaxElapsedTime(0))
+	return backoff.Retry(func() error {
+		err := w.ledger.Finish(ctx, g, a, n)
+		if errors.Is(err, ledger.ErrStale) || errors.Is(err, ledger.ErrNotFound) {
+			return backoff.Permanent(err)
+		}
+		return err
+	}, backoff.WithContext(b, ctx))
+}
+
+// brief cuts a text for a place where it is kept and shown: one line, 200 characters.
+func brief(s string) string {
+	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
+	if r := []rune(s); len(r) > 200 {
+		return string(r[:199]) + "…"
+	}
+	return s
+}

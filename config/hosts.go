@@ -1,0 +1,101 @@
+package config
+
+import (
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// gatewayHosts are SettleBank's, by environment (protocol.md, "Hosts").
+func gatewayHosts(environment string) (base, collation string) {
+	if environment == EnvProduction {
+		return "https://gw.settlebank.co.kr", "https://nspay.settlebank.co.kr"
+	}
+	return "https://tbgw.settlebank.co.kr", "https://tb-nspay.settlebank.co.kr"
+}
+
+// checkHosts fills in the environment's hosts where no others are set, and
+// checks those that are.
+func (c *Config) checkHosts(f *faults) {
+	base, collation := gatewayHosts(c.Env)
+	c.BaseURL = c.checkHost("SETTLEBANK_BASE_URL", c.BaseURL, base, f)
+	c.CollationURL = c.checkHost("SETTLEBANK_COLLATION_URL", c.CollationURL, collation, f)
+
+	if !strings.HasPrefix(c.InquiryPath, "/") || strings.ContainsFunc(c.InquiryPath, notInPath) {
+		f.refuse("SETTLEBANK_INQUIRY_PATH", "is %s", quote(c.InquiryPath))
+	}
+}
+
+// checkHost returns the address to use for a setting that may be empty.
+func (c *Config) checkHost(setting, value, otherwise string, f *faults) string {
+	if value == "" {
+		return otherwise
+	}
+	u, err := url.Parse(value)
+	if err != nil || u.Hostname() == "" || u.Opaque != "" || !validPort(u.Port()) {
+		f.refuse(setting, "is no URL with a host")
+		return ""
+	}
+	if (u.Path != "" && u.Path != "/") || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || u.User != nil {
+		f.refuse(setting, "has more than scheme, host and port")
+		return ""
+	}
+	insecure := u.Scheme == "http" && c.Env == EnvProduction && !loopback(u.Hostname())
+	if insecure || (u.Scheme != "https" && u.Scheme != "http") {
+		f.refuse(setting, "is %s in %s", quote(value), c.Env)
+		return ""
+	}
+	c.checkEnvironmentOf(setting, u.Hostname(), f)
+	return u.Scheme + "://" + strings.ToLower(u.Host)
+}
+
+// checkEnvironmentOf refuses SettleBank's own hosts of the other environment:
+// in test, keys default to public ones and account numbers are encrypted with
+// a key derived from them, which must not meet real payments.
+func (c *Config) checkEnvironmentOf(setting, host string, f *faults) {
+	other := EnvProduction
+	if c.Env == EnvProduction {
+		other = EnvTest
+	}
+	base, collation := gatewayHosts(other)
+	for _, address := range []string{base, collation} {
+		if "https://"+strings.ToLower(host) == address {
+			f.add(setting, "is SettleBank's %s host, and SETTLEBANK_ENV is %s; allowed: leave it unset, or set SETTLEBANK_ENV=%s", other, c.Env, other)
+		}
+	}
+}
+
+// notInPath tells the characters that a path given as a setting cannot hold:
+// what would begin a query or a fragment, white space, and what is not ASCII.
+func notInPath(r rune) bool {
+	return r <= ' ' || r >= 0x7f || r == '?' || r == '#'
+}
+
+// checkAddresses checks the two addresses to listen at.
+func (c *Config) checkAddresses(f *faults) {
+	for setting, address := range map[string]string{"HTTP_ADDR": c.HTTPAddr, "OPS_ADDR": c.OpsAddr} {
+		host, port, err := net.SplitHostPort(address)
+		if err != nil || port == "" || !validPort(port) || strings.ContainsAny(host, " /@") {
+			f.refuse(setting, "is %s", quote(address))
+		}
+	}
+}
+
+// validPort reports whether text is empty or a port number.
+func validPort(text string) bool {
+	if text == "" {
+		return true
+	}
+	n, err := strconv.Atoi(text)
+	return err == nil && n >= 0 && n <= 65535
+}
+
+// loopback reports whether a host name or address means this machine only.
+func loopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}

@@ -1,0 +1,88 @@
+package config
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// shown returns every setting that is in force with its value for people to
+// read: no secret, of a webhook's URL only the host.
+func (c Config) shown() []slog.Attr {
+	ids := make([]string, 0, len(c.Merchants))
+	for _, m := range c.Merchants {
+		ids = append(ids, m.ID+"="+m.Protocol)
+	}
+	tokens := make([]string, 0, len(c.APITokens))
+	for _, t := range c.APITokens {
+		tokens = append(tokens, t.Name)
+	}
+	keys := make([]string, 0, len(c.PayloadKeys))
+	for _, k := range c.PayloadKeys {
+		keys = append(keys, k.ID)
+	}
+	text := func(name, value string) slog.Attr { return slog.String(name, value) }
+	return []slog.Attr{
+		text("REDIS_URL", c.RedisAddress()),
+		text("REDIS_WAIT_REPLICAS", strconv.Itoa(c.RedisWaitReplicas)),
+		text("SETTLEBANK_ENV", c.Env),
+		text("SETTLEBANK_BASE_URL", c.BaseURL),
+		text("SETTLEBANK_COLLATION_URL", c.CollationURL),
+		text("SETTLEBANK_PROTOCOL", c.Protocol),
+		text("merchants", strings.Join(ids, ",")),
+		text("default_merchant", c.DefaultMerchant),
+		text("SETTLEBANK_TIMEOUT", c.Timeout.String()),
+		text("SETTLEBANK_CONNECT_TIMEOUT", c.ConnectTimeout.String()),
+		text("SETTLEBANK_INQUIRY", c.Inquiry),
+		text("SETTLEBANK_INQUIRY_PATH", c.InquiryPath),
+		text("SETTLEBANK_VERIFY_AFTER", c.VerifyAfter.String()),
+		text("SETTLEBANK_RATE", strconv.Itoa(c.Rate)),
+		text("WORKER_CONCURRENCY", strconv.Itoa(c.Concurrency)),
+		text("RETRY_MAX", strconv.Itoa(c.RetryMax)),
+		text("RETRY_INITIAL", c.RetryInitial.String()),
+		text("RETRY_CAP", c.RetryCap.String()),
+		text("LEDGER_RETENTION", c.Retention.String()),
+		text("HTTP_ADDR", c.HTTPAddr),
+		text("OPS_ADDR", c.OpsAddr),
+		text("API_TOKENS", strings.Join(tokens, ",")),
+		text("OPS_USER", c.OpsUser.String()),
+		text("OPS_PASSWORD", c.OpsPassword.String()),
+		text("PAYLOAD_KEY", strings.Join(keys, ",")),
+		text("WEBHOOK_URL", hostOf(c.WebhookURL)),
+		text("WEBHOOK_SECRET", c.WebhookSecret.String()),
+		text("LOG_LEVEL", strings.ToLower(c.LogLevel.String())),
+		text("LOG_FORMAT", c.LogFormat),
+	}
+}
+
+// hostOf returns scheme and host of a URL, whose path and query may hold a
+// token.
+func hostOf(secret Secret) string {
+	u, err := url.Parse(secret.Reveal())
+	if err != nil || u.Host == "" {
+		return secret.String()
+	}
+	return u.Scheme + "://" + u.Host
+}
+
+// String lists the settings in force, one NAME=value a line, without secrets:
+// of API_TOKENS the names, of PAYLOAD_KEY the ids, of WEBHOOK_URL the host.
+func (c Config) String() string {
+	var b strings.Builder
+	for i, attr := range c.shown() {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		fmt.Fprintf(&b, "%s=%s", attr.Key, attr.Value)
+	}
+	return b.String()
+}
+
+// Format prints what String returns under every verb and flag.
+func (c Config) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String()) }
+
+// LogValue gives slog what String returns, as a group.
+func (c Config) LogValue() slog.Value { return slog.GroupValue(c.shown()...) }

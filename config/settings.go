@@ -1,0 +1,132 @@
+package config
+
+import "slices"
+
+// Setting is one row of the table of settings.
+type Setting struct {
+	// Name is the environment variable.
+	Name string
+	// Default is what holds where the variable is not set: a value, a phrase
+	// that says where the value comes from, or "" where there is none.
+	Default string
+	// Allowed says what a value must be, as the messages of faults end.
+	Allowed string
+	// Doc says what the setting is for.
+	Doc string
+	// Secret settings are also read from the file that Name + "_FILE" names,
+	// and are never printed.
+	Secret bool
+}
+
+// Settings returns the table of all settings, in the order in which people read
+// it. README.md shows the same table; a test holds the two and the struct tags
+// together.
+func Settings() []Setting {
+	return slices.Concat(redisSettings(), gatewaySettings(), workerSettings(), serverSettings(), logSettings())
+}
+
+// The texts of what is allowed that several settings share.
+const (
+	allowDuration = "a positive duration such as 500ms, 30s or 1h"
+	allowAddress  = "host:port, such as 127.0.0.1:8080, or :8080 for every interface"
+	allowBaseURL  = "https://host or https://host:port without path (http only in test, or to a loopback host)"
+)
+
+func redisSettings() []Setting {
+	return []Setting{
+		{
+			Name: "REDIS_URL", Default: "redis://127.0.0.1:6379/0", Secret: true,
+			Allowed: "redis://[user:password@]host:port/db, rediss://…, redis-sentinel://host:port,host:port/db?master=NAME or redis-cluster://host:port,host:port",
+			Doc:     "the Redis that holds the queues and the ledger; parameters: dial_timeout, read_timeout, write_timeout, pool_size; sentinel and cluster: tls=true; sentinel: master, sentinel_username, sentinel_password",
+		},
+		{
+			Name: "REDIS_WAIT_REPLICAS", Default: "0", Allowed: "a whole number from 0",
+			Doc: "replicas that must hold an acceptance before it is confirmed and an intent before it is sent; where they are missing, nothing is confirmed or sent; 0 waits for none",
+		},
+	}
+}
+
+func gatewaySettings() []Setting {
+	return []Setting{
+		{Name: "SETTLEBANK_ENV", Default: "test", Allowed: "test or production", Doc: "which of SettleBank's environments: it gives the hosts"},
+		{Name: "SETTLEBANK_BASE_URL", Default: "from SETTLEBANK_ENV", Allowed: allowBaseURL, Doc: "another host for cancellations and inquiries, such as the simulator"},
+		{Name: "SETTLEBANK_COLLATION_URL", Default: "from SETTLEBANK_ENV", Allowed: allowBaseURL, Doc: "another host for the daily collation"},
+		{Name: "SETTLEBANK_PROTOCOL", Default: "flat", Allowed: "flat or 0A19", Doc: "the protocol of cancellations"},
+		{
+			Name: "SETTLEBANK_MCHT_ID", Default: "nxca_jt_bi in test, none in production",
+			Allowed: "a merchant id of 1 to 10 letters, digits, _ or -", Doc: "the merchant, where there is one",
+		},
+		{
+			Name: "SETTLEBANK_HASH_KEY", Default: "the testbed's in test, none in production", Secret: true,
+			Allowed: "the merchant's hash key, together with SETTLEBANK_MCHT_ID and SETTLEBANK_AES_KEY", Doc: "the key that signs requests",
+		},
+		{
+			Name: "SETTLEBANK_AES_KEY", Default: "the testbed's in test, none in production", Secret: true,
+			Allowed: "the merchant's AES key of 32 bytes, together with SETTLEBANK_MCHT_ID and SETTLEBANK_HASH_KEY", Doc: "the key that encrypts fields",
+		},
+		{
+			Name: "SETTLEBANK_MERCHANTS_FILE", Allowed: "a YAML file: merchants: [{mchtId, hashKey or hashKeyFile, aesKey or aesKeyFile, protocol}]",
+			Doc: "several merchants with their keys, in place of SETTLEBANK_MCHT_ID and its keys",
+		},
+		{Name: "SETTLEBANK_TIMEOUT", Default: "30s", Allowed: allowDuration + ", longer than SETTLEBANK_CONNECT_TIMEOUT", Doc: "for one request, from dialling to the last byte of the answer"},
+		{Name: "SETTLEBANK_CONNECT_TIMEOUT", Default: "5s", Allowed: allowDuration, Doc: "for one connection, TLS included"},
+		{Name: "SETTLEBANK_INQUIRY", Default: "0A1M", Allowed: "0A1M or off", Doc: "the inquiry that verifies an unknown outcome; off sends what cannot be verified to review"},
+		{Name: "SETTLEBANK_INQUIRY_PATH", Default: "/spay/APITrdcheck.do", Allowed: "a path that begins with /, without query", Doc: "its path; SettleBank's 2025 site has /spay/APITrdStatInq.do"},
+		{Name: "SETTLEBANK_VERIFY_AFTER", Default: "60s", Allowed: allowDuration, Doc: "how long after the end of an unknown attempt to inquire"},
+		{
+			Name: "SETTLEBANK_RATE", Default: "0", Allowed: "a whole number from 0",
+			Doc: "requests a second per merchant over all workers, inquiries included, evenly spaced; 0 is no limit",
+		},
+	}
+}
+
+func workerSettings() []Setting {
+	return []Setting{
+		{Name: "WORKER_CONCURRENCY", Default: "64", Allowed: "a whole number from 1", Doc: "cancellations one worker carries out at a time"},
+		{Name: "RETRY_MAX", Default: "30", Allowed: "a whole number from 0", Doc: "retries after the first attempt; 0 is none"},
+		{Name: "RETRY_INITIAL", Default: "5s", Allowed: allowDuration, Doc: "wait before the first retry; it doubles with each further one, jittered"},
+		{Name: "RETRY_CAP", Default: "1h", Allowed: allowDuration + ", at least RETRY_INITIAL", Doc: "the longest wait between two retries"},
+		{Name: "LEDGER_RETENTION", Default: "4320h", Allowed: allowDuration, Doc: "how long ended cancellations, and so their idempotency keys, are kept; open ones and dead letters never expire"},
+	}
+}
+
+func serverSettings() []Setting {
+	return []Setting{
+		{Name: "HTTP_ADDR", Default: "127.0.0.1:8080", Allowed: allowAddress, Doc: "where server listens: API and dashboard; beyond loopback only with API_TOKENS, OPS_USER and OPS_PASSWORD"},
+		{Name: "OPS_ADDR", Default: "127.0.0.1:9090", Allowed: allowAddress, Doc: "where worker listens: /healthz, /readyz, /metrics"},
+		{
+			Name: "API_TOKENS", Secret: true,
+			Allowed: "comma-separated token or name:token; tokens of at least 16 letters, digits or -._~+/=, names of 1 to 32 letters, digits or ._-, none twice",
+			Doc:     "bearer tokens of producers",
+		},
+		{Name: "OPS_USER", Secret: true, Allowed: "a name without colon, together with OPS_PASSWORD", Doc: "basic credentials of ops: retry, resolve, dashboard"},
+		{Name: "OPS_PASSWORD", Secret: true, Allowed: "a password, together with OPS_USER", Doc: "basic credentials of ops"},
+		{
+			Name: "PAYLOAD_KEY", Default: "derived from the merchant's key in test, none in production", Secret: true,
+			Allowed: "base64 of 32 bytes, or several id:base64, comma-separated, ids of 1 to 16 letters, digits, _ or -",
+			Doc:     "encrypts account numbers at rest, required in production for refunds; the first key encrypts, all decrypt",
+		},
+		{Name: "WEBHOOK_URL", Allowed: "an https URL (http only to a loopback host), together with WEBHOOK_SECRET", Doc: "where outcome webhooks go"},
+		{
+			Name: "WEBHOOK_SECRET", Secret: true, Allowed: "base64 of 24 to 64 bytes, with or without whsec_ before it, together with WEBHOOK_URL",
+			Doc: "signs webhooks after the Standard Webhooks convention",
+		},
+	}
+}
+
+func logSettings() []Setting {
+	return []Setting{
+		{Name: "LOG_LEVEL", Default: "info", Allowed: "debug, info, warn or error", Doc: "the least level that is logged to standard error"},
+		{Name: "LOG_FORMAT", Default: "text on a terminal, else json", Allowed: "text or json", Doc: "the form of the log"},
+	}
+}
+
+// allowed returns what a setting's value must be.
+func allowed(name string) string {
+	for _, s := range Settings() {
+		if s.Name == name {
+			return s.Allowed
+		}
+	}
+	return "see the table of settings"
+}

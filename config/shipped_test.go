@@ -1,0 +1,269 @@
+package config
+
+import (
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/goccy/go-yaml"
+	"github.com/google/go-cmp/cmp"
+)
+
+// service is what docker-compose.yml may say of a service: decoded strictly, so
+// that a mistyped key does not go unnoticed.
+type service struct {
+	Image           string
+	Build           map[string]any
+	Command         []string
+	EnvFile         []map[string]any `yaml:"env_file"`
+	Environment     map[string]string
+	User            string
+	ReadOnly        bool     `yaml:"read_only"`
+	CapDrop         []string `yaml:"cap_drop"`
+	SecurityOpt     []string `yaml:"security_opt"`
+	Restart         string
+	Networks        []string
+	Ports           []string
+	Volumes         []string
+	Profiles        []string
+	StopGracePeriod string                    `yaml:"stop_grace_period"`
+	DependsOn       map[string]map[string]any `yaml:"depends_on"`
+	Logging         map[string]any
+	Healthcheck     struct {
+		Test        []string
+		Interval    string
+		Timeout     string
+		Retries     int
+		StartPeriod string `yaml:"start_period"`
+	}
+	Deploy struct {
+		Resources struct {
+			Limits struct {
+				CPUs, Memory string
+				PIDs         int
+			}
+		}
+	}
+}
+
+type compose struct {
+	Name     string
+	Shared   service `yaml:"x-settlecancel"`
+	Services map[string]service
+	Networks map[string]struct{ Internal bool }
+	Volumes  map[string]map[string]any
+}
+
+func strictYAML(t *testing.T, file string, into any) {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join("..", file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.UnmarshalWithOptions(content, into, yaml.Strict(), yaml.AllowFieldPrefixes("x-")); err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+}
+
+func TestCompose(t *testing.T) {
+	t.Parallel()
+	var file compose
+	strictYAML(t, "docker-compose.yml", &file)
+
+	names := slices.Sorted(maps.Keys(file.Services))
+	if diff := cmp.Diff([]string{"redis", "server", "simulator", "worker"}, names); diff != "" {
+		t.Fatalf("services (-want +got):\n%s", diff)
+	}
+	for name, s := range file.Services {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if !regexp.MustCompile(`^[1-9]\d*:[1-9]\d*$`).MatchString(s.User) {
+				t.Errorf("runs as %q, want a numeric user that is not root", s.User)
+			}
+			if !s.ReadOnly || !slices.Equal(s.CapDrop, []string{"ALL"}) || !slices.Equal(s.SecurityOpt, []string{"no-new-privileges:true"}) {
+				t.Errorf("is not confined: read_only %v, cap_drop %v, security_opt %v", s.ReadOnly, s.CapDrop, s.SecurityOpt)
+			}
+			if l := s.Deploy.Resources.Limits; l.CPUs == "" || l.Memory == "" || l.PIDs == 0 {
+				t.Errorf("has no limits: %+v", l)
+			}
+			if len(s.Healthcheck.Test) < 2 || s.Healthcheck.Test[0] != "CMD" {
+				t.Errorf("healthcheck %q", s.Healthcheck.Test)
+			}
+			for _, port := range s.Ports {
+				if !strings.HasPrefix(port, "127.0.0.1:") {
+					t.Errorf("publishes %s to other machines", port)
+				}
+			}
+			if demo := slices.Contains(s.Profiles, "demo"); demo != (name == "simulator") {
+				t.Errorf("profiles %q", s.Profiles)
+			}
+		})
+	}
+	redis, server, worker := file.Services["redis"], file.Services["server"], file.Services["worker"]
+	if !slices.Contains(redis.Volumes, "./config/redis.conf:/etc/redis.conf:ro") || redis.Command[1] != "/etc/redis.conf" {
+		t.Errorf("Redis runs without config/redis.conf: %q, %q", redis.Volumes, redis.Command)
+	}
+	if !file.Networks["data"].Internal || !slices.Equal(redis.Networks, []string{"data"}) {
+		t.Errorf("Redis can be reached from outside: %q", redis.Networks)
+	}
+	for _, name := range []string{"API_TOKENS", "OPS_USER", "OPS_PASSWORD"} {
+		if !strings.HasPrefix(server.Environment[name], "${"+name+":?") {
+			t.Errorf("server starts without %s: %q", name, server.Environment[name])
+		}
+	}
+	if worker.DependsOn["redis"]["condition"] != "service_healthy" {
+		t.Errorf("worker starts before Redis: %v", worker.DependsOn)
+	}
+}
+
+// TestComposeEnvironment loads the settings that each service gets with
+// .env.example as .env.
+func TestComposeEnvironment(t *testing.T) {
+	t.Parallel()
+	var file compose
+	strictYAML(t, "docker-compose.yml", &file)
+	content, err := os.ReadFile("../.env.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	vars := map[string]string{}
+	for line := range strings.Lines(string(content)) {
+		if name, value, ok := strings.Cut(strings.TrimSpace(line), "="); ok && !strings.HasPrefix(name, "#") {
+			vars[name] = value
+		}
+	}
+	interpolate := regexp.MustCompile(`\$\{(\w+):([-?])([^}]*)\}`)
+	for name, s := range file.Services {
+		if name == "redis" {
+			continue
+		}
+		environ := []string{}
+		for k, v := range vars {
+			environ = append(environ, k+"="+v)
+		}
+		for k, v := range s.Environment {
+			value := interpolate.ReplaceAllStringFunc(v, func(use string) string {
+				part := interpolate.FindStringSubmatch(use)
+				if set := vars[part[1]]; set != "" || part[2] == "?" {
+					return set
+				}
+				return part[3]
+			})
+			environ = append(environ, k+"="+value)
+		}
+		c, err := Load(environ)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if name == "server" && (c.HTTPAddr != "0.0.0.0:8080" || c.CheckServer() != nil) {
+			t.Errorf("server would not start at %s: %v", c.HTTPAddr, c.CheckServer())
+		}
+		if name != "simulator" && c.RedisAddress() != "redis://redis:6379/0" {
+			t.Errorf("%s uses %s", name, c.RedisAddress())
+		}
+	}
+}
+
+// TestEnvExampleNames checks the commented lines of .env.example too.
+func TestEnvExampleNames(t *testing.T) {
+	t.Parallel()
+	content, err := os.ReadFile("../.env.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := regexp.MustCompile(`(?m)^(?:# )?([A-Z_]+)=`).FindAllStringSubmatch(string(content), -1)
+	if len(lines) < 8 {
+		t.Fatalf("found only %d settings", len(lines))
+	}
+	for _, line := range lines {
+		if name := line[1]; name != "COMPOSE_PROFILES" && !slices.Contains(settingNames(), name) {
+			t.Errorf("%s is no setting", name)
+		}
+	}
+}
+
+// layer is one rule of .depguard.yaml.
+type layer struct {
+	ListMode string `yaml:"listMode"`
+	Files    []string
+	Allow    []string
+	Deny     map[string]string
+}
+
+// TestLayers checks that a rule of .depguard.yaml stands for every package:
+// one that no rule names could import anything.
+func TestLayers(t *testing.T) {
+	t.Parallel()
+	var rules map[string]layer
+	strictYAML(t, ".depguard.yaml", &rules)
+	covered := map[string]bool{"cmd/settlecancel": true}
+	for name, rule := range rules {
+		if rule.ListMode != "lax" || len(rule.Deny) == 0 {
+			t.Errorf("rule %s denies nothing", name)
+		}
+		for _, glob := range rule.Files {
+			if dir, ok := strings.CutPrefix(glob, "**/"); ok && rule.Deny["settlecancel"] != "" {
+				covered[path.Dir(dir)] = true
+			}
+		}
+	}
+	err := filepath.WalkDir("..", func(file string, entry os.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || filepath.Ext(file) != ".go" {
+			return err
+		}
+		dir, err := filepath.Rel("..", filepath.Dir(file))
+		if !covered[filepath.ToSlash(dir)] {
+			covered[filepath.ToSlash(dir)] = true
+			t.Errorf("no rule of .depguard.yaml stands for package %s", dir)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestLayersTwice checks that .golangci.yml has the rules of .depguard.yaml.
+func TestLayersTwice(t *testing.T) {
+	t.Parallel()
+	var want map[string]layer
+	strictYAML(t, ".depguard.yaml", &want)
+	content, err := os.ReadFile("../.golangci.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct {
+		Linters struct {
+			Settings struct {
+				Depguard struct {
+					Rules map[string]struct {
+						ListMode string `yaml:"list-mode"`
+						Files    []string
+						Allow    []string
+						Deny     []struct{ Pkg, Desc string }
+					}
+				}
+			}
+		}
+	}
+	if err := yaml.Unmarshal(content, &file); err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]layer{}
+	for name, rule := range file.Linters.Settings.Depguard.Rules {
+		l := layer{ListMode: rule.ListMode, Files: rule.Files, Allow: rule.Allow, Deny: map[string]string{}}
+		for _, d := range rule.Deny {
+			l.Deny[d.Pkg] = d.Desc
+		}
+		got[name] = l
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("rules (-.depguard.yaml +.golangci.yml):\n%s", diff)
+	}
+}

@@ -17,6 +17,7 @@ import (
 type breakers struct {
 	pause time.Duration
 	log   *slog.Logger
+	tell  func(mchtID, state string)
 
 	mu sync.Mutex
 	by map[string]*gobreaker.CircuitBreaker[struct{}]
@@ -25,8 +26,8 @@ type breakers struct {
 // tripAfter is how many failures in a row hold a merchant.
 const tripAfter = 10
 
-func newBreakers(pause time.Duration, log *slog.Logger) *breakers {
-	return &breakers{pause: pause, log: log, by: map[string]*gobreaker.CircuitBreaker[struct{}]{}}
+func newBreakers(pause time.Duration, log *slog.Logger, tell func(mchtID, state string)) *breakers {
+	return &breakers{pause: pause, log: log, tell: tell, by: map[string]*gobreaker.CircuitBreaker[struct{}]{}}
 }
 
 func (b *breakers) of(mchtID string) *gobreaker.CircuitBreaker[struct{}] {
@@ -46,6 +47,7 @@ func (b *breakers) of(mchtID string) *gobreaker.CircuitBreaker[struct{}] {
 				level = slog.LevelError
 			}
 			b.log.Log(context.Background(), level, "merchant's traffic: "+from.String()+" → "+to.String(), "mcht_id", name)
+			b.tell(name, to.String())
 		},
 	})
 	b.by[mchtID] = cb

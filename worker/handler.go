@@ -33,6 +33,9 @@ func (w *Worker) handle(ctx context.Context, t *asynq.Task) error {
 		w.log.ErrorContext(ctx, "task refused: its payload is no cancellation", "error", err)
 		return fmt.Errorf("%s: %w", brief(err.Error()), asynq.SkipRetry)
 	}
+	if err := w.gate.wait(x); err != nil {
+		return err
+	}
 	var record ledger.Record
 	held := w.breakers.pass(x.MchtID, func() (h health) {
 		record, h, err = w.advance(ctx, x)
@@ -119,7 +122,10 @@ func (w *Worker) begin(ctx context.Context, e ledger.Entry) (ledger.Grant, error
 // request sends the one request that g allows, and stores what came of it.
 func (w *Worker) request(ctx context.Context, x tasks.Cancellation, g ledger.Grant) (ledger.Record, health, error) {
 	// asynq may have given this run up, and begun another; or the grant took so long that it may soon be another's.
-	late := context.Cause(ctx)
+	late := w.gate.pacers.take(ctx, x.MchtID)
+	if late == nil {
+		late = context.Cause(ctx)
+	}
 	if late == nil && !time.Now().Before(g.Deadline) {
 		late = errors.New("the lease is too old")
 	}
@@ -129,9 +135,9 @@ func (w *Worker) request(ctx context.Context, x tasks.Cancellation, g ledger.Gra
 	}
 	start := time.Now()
 	// The request outlives the task's context: what is on the wire must be seen to its end.
-	o := w.gateway.Cancel(context.WithoutCancel(ctx), cancelRequest(x, g.Record))
+	o := w.gateway.Cancel(context.WithoutCancel(ctx), cancelRequest(x, g.Record.Round))
 	a := ledger.Attempt{Duration: time.Since(start), Class: string(o.Class), Code: o.Code, Message: o.Message, HTTPStatus: o.HTTPStatus}
-	r, err := w.finish(ctx, g, a, w.policy.AfterRequest(g.Record, o))
+	r, err := w.finish(ctx, x, g, a, w.policy.AfterRequest(g.Record, o))
 	return r, healthOf(o), err
 }
 
@@ -139,8 +145,11 @@ func (w *Worker) request(ctx context.Context, x tasks.Cancellation, g ledger.Gra
 func (w *Worker) inquire(ctx context.Context, x tasks.Cancellation, g ledger.Grant) (ledger.Record, health, error) {
 	if !w.policy.CanInquire(g.Record) {
 		a := ledger.Attempt{Class: "impossible", Message: "an inquiry needs orgTrdAmt and method, and SETTLEBANK_INQUIRY"}
-		r, err := w.finish(ctx, g, a, w.policy.WithoutInquiry(g.Record))
+		r, err := w.finish(ctx, x, g, a, w.policy.WithoutInquiry(g.Record))
 		return r, healthUntold, err
+	}
+	if err := w.gate.pacers.take(ctx, x.MchtID); err != nil {
+		return ledger.Record{}, healthUntold, &postponed{after: w.ledger.Lease(), reason: brief("stopped before the inquiry: " + err.Error())}
 	}
 	start := time.Now()
 	q := w.gateway.Inquire(context.WithoutCancel(ctx), gateway.InquiryRequest{
@@ -150,12 +159,12 @@ func (w *Worker) inquire(ctx context.Context, x tasks.Cancellation, g ledger.Gra
 	if q.Class == gateway.OK {
 		a.Shown = &q.Cancelled
 	}
-	r, err := w.finish(ctx, g, a, w.policy.AfterInquiry(g.Record, q, g.Doubt))
+	r, err := w.finish(ctx, x, g, a, w.policy.AfterInquiry(g.Record, q, g.Doubt))
 	return r, healthOf(q.Outcome), err
 }
 
 // finish stores the outcome, and answers the record as it is now, with *postponed unless it has ended or is a dead letter.
-func (w *Worker) finish(ctx context.Context, g ledger.Grant, a ledger.Attempt, n ledger.Next) (ledger.Record, error) {
+func (w *Worker) finish(ctx context.Context, x tasks.Cancellation, g ledger.Grant, a ledger.Attempt, n ledger.Next) (ledger.Record, error) {
 	r := g.Record
 	r.Status, r.Code, r.Message, r.CanTrdNo = n.Status, n.Code, n.Message, n.CanTrdNo
 	level := slog.LevelInfo
@@ -170,9 +179,11 @@ func (w *Worker) finish(ctx context.Context, g ledger.Grant, a ledger.Attempt, n
 	}
 	w.log.Log(ctx, level, "attempt", "key", r.Key, "mcht_id", r.MchtID, "org_trd_no", r.OrgTrdNo,
 		"attempt", r.Dropped+len(r.Attempts), "status", n.Status, "code", a.Code)
+	w.opts.Observer.Attempt(ctx, g.Record, x.Method, a)
 	if r.Open() {
 		return r, &postponed{after: n.After, reason: brief(fmt.Sprintf("%s: %s %s %s", n.Status, a.Class, a.Code, a.Message))}
 	}
+	w.opts.Observer.Settled(ctx, r, x.Method)
 	return r, nil
 }
 
@@ -184,9 +195,9 @@ func (w *Worker) release(ctx context.Context, g ledger.Grant, why string) {
 	}
 }
 
-func cancelRequest(x tasks.Cancellation, r ledger.Record) gateway.CancelRequest {
+func cancelRequest(x tasks.Cancellation, round int) gateway.CancelRequest {
 	return gateway.CancelRequest{
-		ID: "CNCL-" + x.IdempotencyKey, Round: r.Round,
+		ID: "CNCL-" + x.IdempotencyKey, Round: round,
 		MchtID: x.MchtID, OrgTrdNo: x.OrgTrdNo, OrgMchtTrdNo: x.OrgMchtTrdNo, OrgTrdDt: x.OrgTrdDt,
 		CanAmt: x.CanAmt, OrgTrdAmt: x.OrgTrdAmt, Method: x.Method, Reason: x.Reason,
 		Operation: x.Operation, Currency: x.Currency, TaxTypeCd: x.TaxTypeCd,

@@ -258,7 +258,7 @@ func TestRule04LostWorkerIsUnknown(t *testing.T) {
 				t.Fatal(err, g.Step)
 			}
 			if applied { // and then the worker is gone
-				b.worker.gateway.Cancel(context.Background(), cancelRequest(x, g.Record))
+				b.worker.gateway.Cancel(context.Background(), cancelRequest(x, g.Record.Round))
 			}
 			r := b.drive(x)
 			if r.Attempts[0].Class != ledger.Lost {

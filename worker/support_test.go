@@ -124,7 +124,7 @@ func (b *bench) newWorker(s setup) *Worker {
 	}
 	b.t.Cleanup(gw.Close)
 	o := s.options
-	o.Redis, o.Client, o.Inquiry = b.redis.Client(b.t), b.client, true
+	o.Redis, o.Client, o.Inquiry, o.Now = b.redis.Client(b.t), b.client, true, b.clock.Now
 	if o.Gateway == nil {
 		o.Gateway = gw
 	}

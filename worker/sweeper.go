@@ -64,11 +64,12 @@ func (w *Worker) sweepOnce(ctx context.Context, cursor string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	client := w.opts.Client.Renew()
 	for _, r := range records {
 		if !r.Open() {
 			continue
 		}
-		if err := w.opts.Client.Ensure(ctx, r); err != nil {
+		if err := client.Rescue(ctx, r); err != nil {
 			return cursor, err
 		}
 	}

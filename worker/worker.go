@@ -16,6 +16,7 @@ import (
 	"unicode"
 
 	"github.com/cenkalti/backoff/v4"
+	"github.com/go-redis/redis_rate/v10"
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 
@@ -47,10 +48,14 @@ type Options struct {
 	HoldFor       time.Duration // how long a merchant whose requests fail is held between two probes; default 15s
 	IdlePoll      time.Duration // how often an idle server looks for a task, on average; default 100ms
 	DelayedPoll   time.Duration // how often asynq looks for tasks that are due again; default 1s
-	SweepEvery    time.Duration // how often open cancellations without a task are looked for; default 30s
-	SweepAfter    time.Duration // how long overdue they must be; default 2m
-	Logger        *slog.Logger  // default slog.Default
-	Now           func() time.Time
+	SweepEvery    time.Duration // how often open cancellations without a task are looked for; default 5s
+	SweepAfter    time.Duration // how long overdue they must be; default 15s
+	Rate          int           // requests a second per merchant over all workers; 0 is no limit
+	// Closed tells until when, and why, a request must not be sent; a time that is past means now. Default: never.
+	Closed   func(gateway.CancelRequest, time.Time) (until time.Time, why string)
+	Observer Observer     // default: nobody
+	Logger   *slog.Logger // default slog.Default
+	Now      func() time.Time
 }
 
 // Worker runs asynq servers. Use New, then Start and Shutdown, or Run.
@@ -60,11 +65,12 @@ type Worker struct {
 	gateway  Gateway
 	policy   Policy
 	breakers *breakers
+	gate     *gate
 	log      *slog.Logger
 	servers  []*asynq.Server
 
-	stopSweeping context.CancelFunc
-	sweeping     sync.WaitGroup
+	stop    context.CancelFunc // of what runs beside the servers
+	besides sync.WaitGroup
 }
 
 // New answers a worker that does not run yet.
@@ -75,7 +81,9 @@ func New(o Options) (*Worker, error) {
 	o = withDefaults(o)
 	w := &Worker{
 		opts: o, ledger: o.Client.Ledger(), gateway: o.Gateway, log: o.Logger,
-		breakers: newBreakers(o.HoldFor, o.Logger),
+		breakers: newBreakers(o.HoldFor, o.Logger, o.Observer.Breaker),
+		gate: &gate{closed: o.Closed, now: o.Now, client: o.Client,
+			pacers: &pacers{rate: o.Rate, limiter: redis_rate.NewLimiter(o.Redis)}},
 		policy: Policy{RetryMax: o.RetryMax, RetryInitial: o.RetryInitial, RetryCap: o.RetryCap,
 			VerifyAfter: o.VerifyAfter, HoldFor: o.HoldFor, CanInquire: canInquire(o.Inquiry)},
 	}
@@ -112,8 +120,11 @@ func withDefaults(o Options) Options {
 	duration(&o.HoldFor, 15*time.Second)
 	duration(&o.IdlePoll, 100*time.Millisecond)
 	duration(&o.DelayedPoll, time.Second)
-	duration(&o.SweepEvery, 30*time.Second)
-	duration(&o.SweepAfter, 2*time.Minute)
+	duration(&o.SweepEvery, 5*time.Second)
+	duration(&o.SweepAfter, 15*time.Second)
+	if o.Observer == nil {
+		o.Observer = unobserved{}
+	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
@@ -142,15 +153,16 @@ func (w *Worker) Start() error {
 		}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	w.stopSweeping = cancel
-	w.sweeping.Go(func() { w.sweep(ctx) })
+	w.stop = cancel
+	w.besides.Go(func() { w.sweep(ctx) })
+	w.besides.Go(func() { w.gate.watch(ctx) })
 	return nil
 }
 
 // Shutdown stops taking tasks, lets requests on the wire end and writes their outcomes. It takes at most the ledger's lease.
 func (w *Worker) Shutdown() {
-	w.stopSweeping()
-	w.sweeping.Wait()
+	w.stop()
+	w.besides.Wait()
 	var all sync.WaitGroup
 	for _, s := range w.servers {
 		all.Go(s.Shutdown)
@@ -171,7 +183,11 @@ func (w *Worker) Run(ctx context.Context) error {
 
 func (w *Worker) route(ctx context.Context, t *asynq.Task) error {
 	if t.Type() == tasks.TypeCancel {
-		return w.handle(ctx, t)
+		err := w.handle(ctx, t)
+		if p := (*postponed)(nil); errors.As(err, &p) {
+			w.opts.Observer.Postponed(p.reason, p.after)
+		}
+		return err
 	}
 	return fmt.Errorf("no task type of ours: %s: %w", brief(t.Type()), asynq.SkipRetry)
 }

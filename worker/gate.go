@@ -1,0 +1,126 @@
+package worker
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-redis/redis_rate/v10"
+
+	"settlecancel/gateway"
+	"settlecancel/tasks"
+)
+
+// gate keeps cancellations waiting that must not be sent now, before any intent is stored and without any cost: their merchant is
+// paused, their bank sleeps, or the merchant's rate is used up.
+type gate struct {
+	closed func(gateway.CancelRequest, time.Time) (time.Time, string)
+	now    func() time.Time
+	client *tasks.Client
+	paused atomic.Pointer[map[string]tasks.Pause]
+	pacers *pacers
+}
+
+// pausePoll is how often a worker looks for pauses; with it, a pause takes effect within two seconds.
+const pausePoll = time.Second
+
+// wait answers why and how long a cancellation has to wait, or nil.
+func (g *gate) wait(x tasks.Cancellation) error {
+	if all := g.paused.Load(); all != nil {
+		for _, id := range []string{x.MchtID, tasks.Everything} {
+			if p, ok := (*all)[id]; ok {
+				return &postponed{after: 2 * pausePoll, reason: brief("paused by " + p.Who + ": " + p.Note)}
+			}
+		}
+	}
+	if g.closed != nil {
+		now := g.now()
+		if until, why := g.closed(cancelRequest(x, 0), now); until.After(now) {
+			return &postponed{after: until.Sub(now), reason: brief("waits until " + until.Format("15:04") + ": " + why)}
+		}
+	}
+	if crowd := g.pacers.crowd(x.MchtID); crowd > 0 {
+		return &postponed{after: crowd, reason: "waits for its turn: SETTLEBANK_RATE"}
+	}
+	return nil
+}
+
+// watch keeps what is paused up to date. Where Redis is away, what was known last holds.
+func (g *gate) watch(ctx context.Context) {
+	ticker := time.NewTicker(pausePoll)
+	defer ticker.Stop()
+	for {
+		if paused, err := g.client.Paused(ctx); err == nil {
+			g.paused.Store(&paused)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// pacers space the requests of each merchant evenly over all workers.
+type pacers struct {
+	limiter *redis_rate.Limiter
+	rate    int // requests a second; 0 is no limit
+
+	mu sync.Mutex
+	by map[string]*pacer
+}
+
+// pacer lets one request of this process ask for the next slot at a time, so that waiting costs Redis nothing.
+type pacer struct {
+	turn    sync.Mutex
+	waiting atomic.Int64
+}
+
+func (p *pacers) of(mchtID string) *pacer {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.by == nil {
+		p.by = map[string]*pacer{}
+	}
+	if p.by[mchtID] == nil {
+		p.by[mchtID] = &pacer{}
+	}
+	return p.by[mchtID]
+}
+
+// crowd answers how long a merchant's queue in this process is, where it is longer than a second: then a task does better to step
+// back than to hold its place, which another merchant's task could use.
+func (p *pacers) crowd(mchtID string) time.Duration {
+	if p.rate <= 0 {
+		return 0
+	}
+	queue := time.Duration(p.of(mchtID).waiting.Load()) * time.Second / time.Duration(p.rate)
+	if queue < time.Second {
+		return 0
+	}
+	return queue
+}
+
+// take waits for the merchant's next slot.
+func (p *pacers) take(ctx context.Context, mchtID string) error {
+	if p.rate <= 0 {
+		return nil
+	}
+	me := p.of(mchtID)
+	me.waiting.Add(1)
+	defer me.waiting.Add(-1)
+	me.turn.Lock()
+	defer me.turn.Unlock()
+	for {
+		r, err := p.limiter.Allow(ctx, "settlecancel:"+mchtID, redis_rate.Limit{Rate: p.rate, Burst: 1, Period: time.Second})
+		if err != nil || r.Allowed > 0 {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(r.RetryAfter):
+		}
+	}
+}

@@ -9,6 +9,12 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev
 LDFLAGS  := -s -w -X main.version=$(VERSION)
 FUZZTIME ?= 10s
 
+CHAOS_COUNT    ?= 10000
+CHAOS_SEED     ?= 1
+CHAOS_FAULTS   ?= 30
+CHAOS_KILLS    ?= 20
+CHAOS_RESTARTS ?= 5
+
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 DEPGUARD    := github.com/OpenPeeDeeP/depguard/v2/cmd/depguard@v2.3.0
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
@@ -82,10 +88,9 @@ fuzz: setup ## every fuzz target for FUZZTIME (10s) each
 	if (( ! found )); then echo "no fuzz target found"; exit 1; fi
 
 .PHONY: chaos
-chaos: setup ## the long tests that kill workers, servers and Redis (TestChaos…, build tag chaos)
-	@listed=$$(go test -tags chaos -list '^TestChaos' ./...); \
-	grep -q '^TestChaos' <<<"$$listed" || { echo "no TestChaos… found"; exit 1; }
-	go test -race -count=1 -tags chaos -run '^TestChaos' -timeout 45m -v ./...
+chaos: setup ## break everything for long: CHAOS_COUNT=10000 CHAOS_SEED=1 CHAOS_FAULTS=30 (%) CHAOS_KILLS=20 CHAOS_RESTARTS=5
+	CHAOS_COUNT=$(CHAOS_COUNT) CHAOS_SEED=$(CHAOS_SEED) CHAOS_FAULTS=$(CHAOS_FAULTS) CHAOS_KILLS=$(CHAOS_KILLS) CHAOS_RESTARTS=$(CHAOS_RESTARTS) \
+	go test -count=1 -run '^TestChaos$$' -timeout 60m -v ./cmd/settlecancel
 
 .PHONY: bench
 bench: setup ## every benchmark

@@ -53,6 +53,19 @@ func BenchmarkPlainPost(b *testing.B) {
 	})
 }
 
+// BenchmarkStandard is BenchmarkFlat for 0A19.
+func BenchmarkStandard(b *testing.B) {
+	m := &merchant{Merchant: standardMerchant("nxca_jt_il")}
+	answer := []byte(standardAnswer(standardRequest(b, standardCancel).body, nil))
+	b.ReportAllocs()
+	for b.Loop() {
+		q, _ := standard{}.build(m, standardCancel, testTime)
+		if a, ok := (standard{}).parse(q, answer); !ok || a.class != OK {
+			b.Fatal(a)
+		}
+	}
+}
+
 // BenchmarkFlat measures what one flat cancellation costs besides the exchange: its request and its answer.
 func BenchmarkFlat(b *testing.B) {
 	m := &merchant{Merchant: testMerchant}

@@ -15,6 +15,7 @@ var kst = time.FixedZone("KST", 9*3600)
 type Client struct {
 	merchant    func(id string) (*merchant, bool) // a func: into all else fmt would look, down to the keys
 	poster      *poster
+	collator    *collator // nil: no CollationURL
 	inquiryPath string
 	timeout     time.Duration
 	late        error // the cause of a call's end after timeout
@@ -27,7 +28,7 @@ type merchant struct {
 	protocol protocol
 }
 
-// protocol is a way to ask for a cancellation; flat.go has the one of that name.
+// protocol is a way to ask for a cancellation; flat.go and standard.go have one each.
 type protocol interface {
 	// build renders r as a request of m, or names everything for which the gateway could only refuse it.
 	build(m *merchant, r CancelRequest, now time.Time) (request, []string)
@@ -37,17 +38,21 @@ type protocol interface {
 
 // request is a message ready to be posted.
 type request struct {
-	path string
-	body []byte
-	hash string // its pktHash, which some answers repeat
+	path    string
+	body    []byte
+	hash    string         // its pktHash, which some answers repeat
+	terms   *standardTerms // what else the answer to a 0A19 request repeats
+	secrets []Secret       // what, besides the keys, no message may tell
 }
 
 func protocolOf(p Protocol) (protocol, error) {
 	switch p {
 	case "", Flat:
 		return flat{}, nil
+	case Standard:
+		return standard{}, nil
 	}
-	return nil, fmt.Errorf("protocol %q is not supported, want %q", p, Flat)
+	return nil, fmt.Errorf("protocol %q is not supported, want %q or %q", p, Flat, Standard)
 }
 
 // New returns a client. Its error names every fault of o at once, and none of the keys.
@@ -69,9 +74,14 @@ func newClient(o Options, dial dialFunc) (*Client, error) {
 		}
 		merchants[m.ID] = &merchant{Merchant: m, protocol: p}
 	}
+	lists, err := newCollator(o, dial)
+	if err != nil {
+		return nil, err
+	}
 	return &Client{
 		merchant:    func(id string) (*merchant, bool) { m, ok := merchants[id]; return m, ok },
 		poster:      newPoster(newPool(o, base, dial), base),
+		collator:    lists,
 		inquiryPath: o.InquiryPath,
 		timeout:     o.Timeout,
 		late:        fmt.Errorf("no complete answer within %s: %w", o.Timeout, context.DeadlineExceeded),
@@ -114,7 +124,10 @@ func (c *Client) Inquire(ctx context.Context, r InquiryRequest) Inquiry {
 
 // Close closes the idle connections, and the others as soon as their calls have ended. Later calls send nothing; their
 // class is Transient.
-func (c *Client) Close() { c.poster.pool.close() }
+func (c *Client) Close() {
+	c.poster.pool.close()
+	c.collator.close()
+}
 
 // exchange posts q and judges what comes back. The answer is filled where it was complete and valid.
 func (c *Client) exchange(
@@ -131,7 +144,7 @@ func (c *Client) exchange(
 		return unanswered(r), answer{}
 	}
 	out := answered(r.status, a)
-	out.Message = clean(unescape(a.message), m.HashKey, m.AESKey)
+	out.Message = clean(unescape(a.message), append([]Secret{m.HashKey, m.AESKey}, q.secrets...)...)
 	if a.doubt != "" {
 		out.Message = clean(a.doubt + ": " + out.Message)
 	}

@@ -62,6 +62,20 @@ func checkText(faults []string, name, value string, limit int) []string {
 
 func isControl(r rune) bool { return r < ' ' || r == 0x7f }
 
+// checkDigits adds to faults that a field does not consist of least to most digits. It does not repeat the value.
+func checkDigits(faults []string, name, value string, least, most int) []string {
+	switch {
+	case value == "":
+		return append(faults, name+" is missing")
+	case len(value) < least || len(value) > most || strings.Trim(value, "0123456789") != "":
+		if least == most {
+			return append(faults, fmt.Sprintf("%s needs %d digits", name, most))
+		}
+		return append(faults, fmt.Sprintf("%s needs %d to %d digits", name, least, most))
+	}
+	return faults
+}
+
 // checkDate adds to faults that a yyyyMMdd field holds no date.
 func checkDate(faults []string, name, value string) []string {
 	if _, err := time.Parse("20060102", value); err != nil {

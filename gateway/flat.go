@@ -2,8 +2,6 @@ package gateway
 
 import "time"
 
-const cancelPath = "/spay/APICancel.do"
-
 // flat is the protocol of that name: table "Protocol flat" of the gateway's documents.
 type flat struct{}
 
@@ -23,7 +21,7 @@ func (flat) build(m *merchant, r CancelRequest, _ time.Time) (request, []string)
 	faults = checkText(faults, "orgMchtTrdNo", r.OrgMchtTrdNo, 100)
 	faults = checkDate(faults, "orgTrdDt", r.OrgTrdDt)
 	faults = checkAmount(faults, "canAmt", r.CanAmt)
-	if r.Operation != "" && r.Operation != "cancel" {
+	if r.Operation != "" && r.Operation != opCancel {
 		faults = append(faults, "operation "+r.Operation+" needs SETTLEBANK_PROTOCOL=0A19: flat knows only cancel")
 	}
 	if len(faults) > 0 {

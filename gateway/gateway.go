@@ -55,7 +55,8 @@ type CancelRequest struct {
 	OrgTrdAmt int64
 
 	// Method is the payment method's two letters; Operation "cancel" (or empty), "refund" or "withdraw"; Currency
-	// "KRW" or "USD".
+	// "KRW" (or empty) or "USD". 0A19 sends the first 255 characters of Reason, and the tax fields only where the
+	// method has them; flat sends none of these.
 	Method, Reason, Operation, Currency, TaxTypeCd string
 	// The parts of CanAmt; nil: not given.
 	TaxAmt, VatAmt, TaxFreeAmt, SvcAmt *int64
@@ -85,6 +86,8 @@ type Outcome struct {
 	Listed bool
 	// CanTrdNo is the cancellation's number at the gateway; set where a cancellation's Class is OK.
 	CanTrdNo string
+	// Detail is what a [Standard] answer tells besides.
+	Detail Detail
 	// HTTPStatus is 0 where no answer came.
 	HTTPStatus int
 	// Written says that a byte of the request may have left: without one, nothing was applied.
@@ -93,7 +96,35 @@ type Outcome struct {
 	Err error
 }
 
+// The values of [Detail.RefundPossible].
+const (
+	// RefundOpen: the refund operation is open for this payment.
+	RefundOpen = "Y"
+	// RefundNotRegistered: the merchant is not registered for refunds.
+	RefundNotRegistered = "N"
+	// RefundNotMet: the conditions of a refund are not met.
+	RefundNotMet = "C"
+)
+
+// Detail is what an answer of protocol [Standard] tells of a cancellation besides its class. Each amount is set only
+// where the Class is OK and the answer has the amount in legible form, in the smallest unit of the request's currency.
+type Detail struct {
+	// CancelledAmt (cnclAmt) is what was cancelled: the amount asked for.
+	CancelledAmt *int64
+	// BalanceAmt (blcAmt) is what can still be cancelled of the original.
+	BalanceAmt *int64
+	// CardAmt, PointAmt and CouponAmt (cardCnclAmt, pntCnclAmt, coupCnclAmt) are the parts of CancelledAmt by where
+	// they went.
+	CardAmt, PointAmt, CouponAmt *int64
+	// RefundPossible (rfdPsblCd) says of a phone payment whether it can be refunded to a bank account instead:
+	// [RefundOpen], [RefundNotRegistered], [RefundNotMet], or "" where the answer does not say.
+	RefundPossible string
+}
+
 // InquiryRequest asks what became of an original transaction.
+//
+// The message names no currency, and the gateway's documents do not say in which unit it shows a payment in USD: the
+// amounts of such an inquiry are those of the wire, to be compared with cents only by those who know that they are.
 type InquiryRequest struct {
 	// ID is unique to this inquiry (mchtTrdNo): up to 100 printable ASCII characters.
 	ID string

@@ -10,9 +10,6 @@ const (
 	codeCancelled = "0001"
 )
 
-// statFailure is the outStatCd of a failure.
-const statFailure = "0031"
-
 // inquiryMessage is the message 0A1M: section "Inquiry 0A1M" of the gateway's documents.
 type inquiryMessage struct {
 	Params inquiryParams `json:"params"`
@@ -71,21 +68,10 @@ func isMethod(s string) bool {
 // parseInquiry reads the body of an answer to q, which asked after an original of trdAmt KRW. A state counts only with
 // the request's hash and a cancelled amount; a failure may come without data, but not with another's hash.
 func parseInquiry(q request, body []byte, trdAmt int64) (answer, bool) {
-	fields, ok := parseBody(body)
+	a, params, data, ok := parseNested(body)
 	if !ok {
 		return answer{}, false
 	}
-	params, ok := parseObject(fields.get("params"))
-	if !ok {
-		return answer{}, false
-	}
-	var a answer
-	if a.code, ok = resultCode(params.get("outRsltCd")); !ok {
-		return answer{}, false
-	}
-	a.message, _ = text(params.get("outRsltMsg"))
-	a.class, a.listed = Classify(a.code)
-	data, _ := parseObject(fields.get("data"))
 	if a.code != codeNormal && a.code != codeCancelled {
 		if hash, given := text(data.get("pktHash")); given && hash != "" && hash != q.hash {
 			a.class, a.doubt = Unknown, "the answer carries another request's pktHash"

@@ -16,7 +16,8 @@ const (
 	// Flat is the page "cancel a payment": one flat JSON object, full and partial cancellation of every method. It
 	// carries no id of its own, so the gateway cannot tell a repeated partial cancellation from a second one.
 	Flat Protocol = "flat"
-	// Standard is the standard specification's 0A19.
+	// Standard is the standard specification's 0A19. A cancellation has an id and a round of its own, by which the
+	// gateway refuses a duplicate; what a payment method allows is known, and some of it refused without asking.
 	Standard Protocol = "0A19"
 )
 
@@ -26,7 +27,7 @@ type Merchant struct {
 	ID string
 	// HashKey signs requests; required.
 	HashKey Secret
-	// AESKey encrypts fields, 32 bytes; [Flat] does without.
+	// AESKey encrypts fields, 32 bytes; required for [Standard], while [Flat] does without.
 	AESKey Secret
 	// Protocol is [Flat] where empty.
 	Protocol Protocol
@@ -39,6 +40,9 @@ type Options struct {
 	// BaseURL is the gateway's, for example https://tbgw.settlebank.co.kr; required, http or https, without user,
 	// query and fragment. A path is put before the message's.
 	BaseURL string
+	// CollationURL is that of the daily lists, for example https://tb-nspay.settlebank.co.kr, formed like BaseURL; empty:
+	// no list can be asked for.
+	CollationURL string
 	// InquiryPath is where inquiries go; /spay/APITrdcheck.do. (The 2025 site has /spay/APITrdStatInq.do.)
 	InquiryPath string
 	// Timeout bounds a whole call, from the look-up of the address to the last byte of the answer; 30 s.
@@ -100,6 +104,11 @@ func (o Options) validate() (*url.URL, error) {
 	if err != nil {
 		faults = append(faults, err)
 	}
+	if o.CollationURL != "" {
+		if _, err := parseURL("CollationURL", o.CollationURL); err != nil {
+			faults = append(faults, err)
+		}
+	}
 	if !strings.HasPrefix(o.InquiryPath, "/") || strings.ContainsAny(o.InquiryPath, "?# ") {
 		fault("InquiryPath %q: want a path that begins with / and has no query", o.InquiryPath)
 	}
@@ -136,14 +145,16 @@ func (o Options) validate() (*url.URL, error) {
 	return base, errors.Join(faults...)
 }
 
-// parseBaseURL parses s. Its errors do not repeat s, which may hold a password.
-func parseBaseURL(s string) (*url.URL, error) {
+func parseBaseURL(s string) (*url.URL, error) { return parseURL("BaseURL", s) }
+
+// parseURL parses s, the value of a field. Its errors do not repeat s, which may hold a password.
+func parseURL(field, s string) (*url.URL, error) {
 	base, err := url.Parse(s)
 	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Hostname() == "" {
-		return nil, errors.New("gateway: BaseURL: want http:// or https:// and a host")
+		return nil, fmt.Errorf("gateway: %s: want http:// or https:// and a host", field)
 	}
 	if base.User != nil || base.RawQuery != "" || base.ForceQuery || base.Fragment != "" {
-		return nil, errors.New("gateway: BaseURL: want no user, no query and no fragment")
+		return nil, fmt.Errorf("gateway: %s: want no user, no query and no fragment", field)
 	}
 	base.Path, base.RawPath = strings.TrimRight(base.Path, "/"), ""
 	return base, nil
@@ -155,8 +166,12 @@ func (m Merchant) faults() []string {
 	if m.HashKey == "" {
 		faults = append(faults, "HashKey is missing")
 	}
-	if m.AESKey != "" && len(m.AESKey) != 32 {
-		faults = append(faults, fmt.Sprintf("AESKey has %d bytes, want 32", len(m.AESKey)))
+	if m.AESKey != "" {
+		if _, err := newFieldCipher(m.AESKey); err != nil {
+			faults = append(faults, err.Error())
+		}
+	} else if m.Protocol == Standard {
+		faults = append(faults, "AESKey is missing: protocol 0A19 encrypts with it")
 	}
 	if _, err := protocolOf(m.Protocol); err != nil {
 		faults = append(faults, err.Error())

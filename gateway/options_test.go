@@ -28,6 +28,12 @@ func TestNew(t *testing.T) {
 		{"OK", func(*Options) {}, nil},
 		{"OKPath", func(o *Options) { o.BaseURL = "http://localhost:8080/relay/" }, nil},
 		{"OKNoAESKey", func(o *Options) { o.Merchants = []Merchant{{ID: "m", HashKey: "k", Protocol: Flat}} }, nil},
+		{"OKStandard", func(o *Options) { o.Merchants = []Merchant{testMerchant, standardMerchant("twelve_chars")} }, nil},
+		{"ErrStandardNoKey", func(o *Options) { o.Merchants = []Merchant{{ID: "m", HashKey: "k", Protocol: Standard}} },
+			[]string{`merchant 1 ("m"): AESKey is missing: protocol 0A19`}},
+		{"ErrStandardKey", func(o *Options) {
+			o.Merchants = []Merchant{{ID: "m", HashKey: "k", AESKey: "short", Protocol: Standard}}
+		}, []string{`merchant 1 ("m"): AESKey has 5 bytes, want 32`}},
 		{"ErrAllAtOnce", func(o *Options) {
 			*o = Options{
 				InquiryPath: "spay", Timeout: -1, ConnectTimeout: -1, MaxConnAge: -1, MaxIdleConns: -1,

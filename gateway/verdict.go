@@ -12,6 +12,7 @@ type answer struct {
 	class         Class
 	listed        bool
 	canTrdNo      string // of a cancellation
+	detail        Detail // of a cancellation
 	cancelled     int64  // of an inquiry
 	state         string // of an inquiry
 	doubt         string // why a success code proves nothing here; its class is then Unknown
@@ -32,6 +33,9 @@ func answered(status int, a answer) Outcome {
 	}
 	if out.Class == OK {
 		out.CanTrdNo = a.canTrdNo
+	}
+	if out.Class == a.class {
+		out.Detail = a.detail
 	}
 	return out
 }

@@ -7,7 +7,8 @@ import (
 	"settlecancel/tasks/ledger"
 )
 
-// Report is a record of the ledger as the command line and the HTTP API show it. It holds no account number.
+// Report is a record of the ledger as the command line and the HTTP API show it. It holds neither an account
+// number nor its holder's name.
 type Report struct {
 	Cancellation
 	Queue        string          `json:"queue"`
@@ -52,6 +53,9 @@ func NewReport(r ledger.Record) (Report, error) {
 	c, err := FromRecord(r)
 	if err != nil {
 		return Report{}, err
+	}
+	if c.RefundDpstrNm != "" {
+		c.RefundDpstrNm = masked
 	}
 	report := Report{
 		Cancellation: c, Queue: cmp.Or(r.Queue, QueueDefault), Status: r.Status, Closed: r.Closed, CanTrdNo: r.CanTrdNo,

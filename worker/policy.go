@@ -18,7 +18,8 @@ type Policy struct {
 	VerifyAfter  time.Duration // from the end of an unknown attempt to the inquiry, and between two inquiries
 	HoldFor      time.Duration // pause of a cancellation whose merchant is held
 	CanInquire   func(ledger.Record) bool
-	Jitter       func() float64 // in [0, 1); default math/rand
+	Rounds       func(ledger.Record) bool // its merchant's protocol numbers cancellations (0A19: cnclOrd); nil is none
+	Jitter       func() float64           // in [0, 1); default math/rand
 }
 
 // jitterShare is how far a pause may lie from its middle, as a share of it. Below a third, each pause of a series is longer than
@@ -48,11 +49,14 @@ func (p Policy) spread(d time.Duration) time.Duration {
 
 // AfterRequest answers what follows the answer to a request.
 func (p Policy) AfterRequest(r ledger.Record, o gateway.Outcome) ledger.Next {
-	n := ledger.Next{Code: o.Code, Message: o.Message, Verification: ledger.Verification{Resent: r.Verification.Resent}}
+	n := ledger.Next{Code: o.Code, Message: o.Message, Verification: ledger.Verification{Resent: r.Verification.Resent, Steps: r.Verification.Steps}}
 	switch o.Class {
 	case gateway.OK:
 		return p.applied(r, o.CanTrdNo)
 	case gateway.Rejected:
+		if o.Code == roundError && p.Rounds != nil && p.Rounds(r) {
+			return p.wrongRound(r, n)
+		}
 		n.Status = ledger.Rejected
 	case gateway.Transient:
 		return p.again(r, n)
@@ -149,6 +153,9 @@ func (p Policy) AfterInquiry(r ledger.Record, q gateway.Inquiry, doubt int) ledg
 		return n
 	}
 	n.Verification.Failed = 0
+	if n.Verification.Reason == roundError {
+		return p.adopt(r, n, q.Cancelled)
+	}
 	switch Verify(Sighting{Confirmed: r.Sum, Amount: r.Amount, Full: r.Full, Doubt: doubt,
 		Shown: q.Cancelled, AllCancelled: q.State == gateway.StateCancelled}) {
 	case Applied:
@@ -166,6 +173,43 @@ func (p Policy) AfterInquiry(r ledger.Record, q gateway.Inquiry, doubt int) ledg
 		}
 		return n
 	}
+}
+
+// roundError is the code of a request whose round is not the payment's next one: somebody has cancelled a part of it elsewhere, in
+// SettleBank's admin site perhaps. Nothing was applied.
+const roundError = "ST56"
+
+// maxSteps is how many rounds are tried before a person has to look.
+const maxSteps = 5
+
+// wrongRound asks how much was cancelled elsewhere. Where that cannot be asked the next round is simply tried: the gateway refuses
+// a wrong one.
+func (p Policy) wrongRound(r ledger.Record, n ledger.Next) ledger.Next {
+	if p.CanInquire(r) {
+		n.Status, n.Verification.Reason = ledger.Unknown, roundError
+		return n
+	}
+	return p.nextRound(n)
+}
+
+// adopt takes over what the gateway shows as cancelled, and the next round.
+func (p Policy) adopt(r ledger.Record, n ledger.Next, shown int64) ledger.Next {
+	ours := wasUnknown(r) && shown == r.Sum+r.Amount // an earlier request may have been applied late
+	if shown < r.Sum || ours {
+		n.Status = ledger.Review
+		return n
+	}
+	n.Credit = shown - r.Sum
+	return p.nextRound(n)
+}
+
+func (p Policy) nextRound(n ledger.Next) ledger.Next {
+	v := ledger.Verification{Resent: n.Verification.Resent, Steps: n.Verification.Steps + 1}
+	n.Status, n.Rounds, n.Verification = ledger.Queued, 1, v
+	if v.Steps > maxSteps {
+		n.Status = ledger.Review
+	}
+	return n
 }
 
 // notApplied answers what follows where two inquiries showed that nothing was applied.

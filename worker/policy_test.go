@@ -198,6 +198,52 @@ func TestAfterInquiry(t *testing.T) {
 	}
 }
 
+// A round that somebody else has taken is no refusal: nothing was applied, so the gateway's sum is adopted and the next round tried.
+func TestRoundErrors(t *testing.T) {
+	t.Parallel()
+	p := testPolicy()
+	p.Rounds = func(r ledger.Record) bool { return r.MchtID != "flat" }
+	wrong := gateway.Outcome{Class: gateway.Rejected, Code: "ST56", Listed: true}
+	if n := p.AfterRequest(ledger.Record{MchtID: "flat"}, wrong); n.Status != ledger.Rejected {
+		t.Errorf("without rounds: %s", n.Status)
+	}
+	r := ledger.Record{Amount: 500, Sum: 100}
+	n := p.AfterRequest(r, wrong)
+	if n.Status != ledger.Unknown || n.Verification.Reason != "ST56" || n.Spend != 0 || n.Credit != 0 {
+		t.Errorf("a wrong round: %+v", n)
+	}
+	r.Verification = n.Verification
+	shown := func(sum int64) gateway.Inquiry {
+		return gateway.Inquiry{Outcome: gateway.Outcome{Class: gateway.OK}, Cancelled: sum, State: gateway.StateNormal}
+	}
+	for name, c := range map[string]struct {
+		record        func(*ledger.Record)
+		shown         int64
+		want          ledger.Status
+		credit, steps int64
+	}{
+		"cancelled elsewhere":                   {nil, 400, ledger.Queued, 300, 1},
+		"the sum looks like ours":               {nil, 600, ledger.Queued, 500, 1},
+		"nothing elsewhere":                     {nil, 100, ledger.Queued, 0, 1},
+		"less than we know":                     {nil, 50, ledger.Review, 0, 0},
+		"the sum is that of an attempt of ours": {func(r *ledger.Record) { r.Attempts = []ledger.Attempt{{Kind: ledger.Request, Class: ledger.Lost}} }, 600, ledger.Review, 0, 0},
+		"again and again":                       {func(r *ledger.Record) { r.Verification.Steps = maxSteps }, 400, ledger.Review, 300, maxSteps + 1},
+	} {
+		r := r
+		if c.record != nil {
+			c.record(&r)
+		}
+		n := p.AfterInquiry(r, shown(c.shown), 0)
+		if n.Status != c.want || n.Credit != c.credit || int64(n.Verification.Steps) != c.steps || n.Spend != 0 {
+			t.Errorf("%s: %+v", name, n)
+		}
+	}
+	p.CanInquire = func(ledger.Record) bool { return false }
+	if n := p.AfterRequest(ledger.Record{Amount: 500}, wrong); n.Status != ledger.Queued || n.Rounds != 1 {
+		t.Errorf("without an inquiry: %+v", n)
+	}
+}
+
 func TestWithoutInquiry(t *testing.T) {
 	t.Parallel()
 	p := testPolicy()

@@ -37,20 +37,21 @@ type Options struct {
 	Client  *tasks.Client         // its ledger is the worker's
 	Gateway Gateway
 
-	Concurrency   int           // cancellations at a time; default 64
-	Servers       int           // asynq servers in this process, each of which dequeues in one goroutine; default 4
-	Inquiry       bool          // unknown outcomes may be inquired after
-	DefaultMchtID string        // merchant of a payload that names none
-	RetryMax      int           // retries after the first attempt; default 30, negative for none
-	RetryInitial  time.Duration // default 5s
-	RetryCap      time.Duration // default 1h
-	VerifyAfter   time.Duration // default 60s; the same as the ledger's
-	HoldFor       time.Duration // how long a merchant whose requests fail is held between two probes; default 15s
-	IdlePoll      time.Duration // how often an idle server looks for a task, on average; default 100ms
-	DelayedPoll   time.Duration // how often asynq looks for tasks that are due again; default 1s
-	SweepEvery    time.Duration // how often open cancellations without a task are looked for; default 5s
-	SweepAfter    time.Duration // how long overdue they must be; default 15s
-	Rate          int           // requests a second per merchant over all workers; 0 is no limit
+	Concurrency   int                      // cancellations at a time; default 64
+	Servers       int                      // asynq servers in this process, each of which dequeues in one goroutine; default 4
+	Inquiry       bool                     // unknown outcomes may be inquired after
+	Rounds        func(mchtID string) bool // this merchant's protocol numbers cancellations; default none does
+	DefaultMchtID string                   // merchant of a payload that names none
+	RetryMax      int                      // retries after the first attempt; default 30, negative for none
+	RetryInitial  time.Duration            // default 5s
+	RetryCap      time.Duration            // default 1h
+	VerifyAfter   time.Duration            // default 60s; the same as the ledger's
+	HoldFor       time.Duration            // how long a merchant whose requests fail is held between two probes; default 15s
+	IdlePoll      time.Duration            // how often an idle server looks for a task, on average; default 100ms
+	DelayedPoll   time.Duration            // how often asynq looks for tasks that are due again; default 1s
+	SweepEvery    time.Duration            // how often open cancellations without a task are looked for; default 5s
+	SweepAfter    time.Duration            // how long overdue they must be; default 15s
+	Rate          int                      // requests a second per merchant over all workers; 0 is no limit
 	// Closed tells until when, and why, a request must not be sent; a time that is past means now. Default: never.
 	Closed   func(gateway.CancelRequest, time.Time) (until time.Time, why string)
 	Observer Observer     // default: nobody
@@ -85,7 +86,8 @@ func New(o Options) (*Worker, error) {
 		gate: &gate{closed: o.Closed, now: o.Now, client: o.Client,
 			pacers: &pacers{rate: o.Rate, limiter: redis_rate.NewLimiter(o.Redis)}},
 		policy: Policy{RetryMax: o.RetryMax, RetryInitial: o.RetryInitial, RetryCap: o.RetryCap,
-			VerifyAfter: o.VerifyAfter, HoldFor: o.HoldFor, CanInquire: canInquire(o.Inquiry)},
+			VerifyAfter: o.VerifyAfter, HoldFor: o.HoldFor, CanInquire: canInquire(o.Inquiry),
+			Rounds: func(r ledger.Record) bool { return o.Rounds != nil && o.Rounds(r.MchtID) }},
 	}
 	o.Redis.AddHook(freshContext{})
 	for i := range o.Servers {
@@ -134,11 +136,13 @@ func withDefaults(o Options) Options {
 	return o
 }
 
-// canInquire tells which outcomes an inquiry can settle: it needs the original's amount and method, and answers in KRW.
+// canInquire tells which outcomes an inquiry can settle: it needs the original's amount and method, and for a part of a payment its
+// sum, which SettleBank documents in KRW alone.
 func canInquire(switchedOn bool) func(ledger.Record) bool {
 	return func(r ledger.Record) bool {
 		x, err := tasks.FromRecord(r)
-		return err == nil && switchedOn && x.OrgTrdAmt > 0 && x.Method != ""
+		comparable := r.Full || x.Currency == "" || x.Currency == tasks.CurrencyKRW
+		return err == nil && switchedOn && x.OrgTrdAmt > 0 && x.Method != "" && comparable
 	}
 }
 

@@ -4,8 +4,9 @@ package simulator
 type Path string
 
 const (
-	PathCancel  Path = "cancel"  // moves money
-	PathInquiry Path = "inquiry" // only looks
+	PathCancel    Path = "cancel"    // cancels, refunds or withdraws
+	PathInquiry   Path = "inquiry"   // looks at one transaction
+	PathCollation Path = "collation" // lists a day
 )
 
 // call is one request as its protocol understood it. Where the fields could not be trusted, refused says why, and
@@ -15,50 +16,70 @@ type call struct {
 	path    Path
 	terms   terms
 	refused refusal
+	echoes  bool // the answer repeats the request's pktHash
 }
 
-// terms are what a request names the original transaction by, and the amount. In a cancellation the amount is what to
-// cancel; in an inquiry, what the original was.
+// terms are what a request names the original transaction by, and what it wants of it. Empty is what it does not tell.
+// In a cancellation the amount is what to cancel; in an inquiry, what the original was. A collation's date is its day.
 type terms struct {
 	mchtID       string
-	orgTrdNo     string // may be empty in an inquiry
+	orgTrdNo     string
 	orgMchtTrdNo string
 	orgTrdDt     string
-	orgTrdTm     string // "" where the request does not tell
-	method       string // "" where the request does not tell
-	amount       int64  // KRW
-	neighbours   bool   // the day before orgTrdDt and the day after will do
-	inquiryID    string // an inquiry's own id; "" where it has none
+	orgTrdTm     string
+	method       string
+	vAcntNo      string
+	currency     string
+	amount       int64     // in the currency's smallest unit
+	neighbours   bool      // the day before orgTrdDt and the day after will do
+	id           string    // the request's own, mchtTrdNo
+	operation    Operation // of a cancellation
+	round        string    // its cnclOrd
 }
 
 // protocol is how one message is answered: a 0A19 cancellation differs from a flat one in nothing else.
 type protocol interface {
 	// explain gives the protocol's result code for a verdict about an original paid by method.
 	explain(v verdict, method string) refusal
-	// reply writes the body of an answer, and says the result code it names.
-	reply(res result) (code string, body []byte)
+	// reply makes the body of an answer, and says the result code it names.
+	reply(res result) (code string, b body)
 }
 
 // result is what came of a call.
 type result struct {
-	refusal            // the zero refusal: it went well
-	canTrdNo  string   // the number of the cancellation
-	original  Original // an inquiry's: the transaction
-	cancelled int64    // an inquiry's: the sum it shows as cancelled, KRW
-	wrongEcho bool     // an inquiry's: echo another pktHash than was sent
+	refusal             // the zero refusal: it went well
+	original   Original // the transaction
+	cancelled  int64    // the sum cancelled of it, as an inquiry shows it
+	all        bool     // an inquiry's: nothing is left to cancel, as it shows it
+	canTrdNo   string   // a cancellation's number
+	amount     int64    // a cancellation's
+	rfdPsblCd  string   // a refused cancellation's: whether a refund is open; "" where that is no question
+	list       *listing // a collation's
+	wrongEcho  bool     // echo another pktHash than was sent
+	wrongCount bool     // a collation's: tell another count than follows
 }
 
-// readCancel reads the body of POST /spay/APICancel.do. The path serves several protocols; the body's shape tells
-// which.
+// readCancel reads the body of POST /spay/APICancel.do. The path serves flat and 0A19; the body's shape tells which.
 func (s *Simulator) readCancel(body []byte) call {
 	m, err := decodeMessage(body)
 	switch {
 	case err != nil:
 		return call{protocol: flatCancel{}, path: PathCancel, refused: refusedShape}
 	case m.nested:
-		return call{protocol: standardReply{m}, path: PathCancel, refused: refusedShape}
+		return s.readStandardCancel(urlCancel, m)
 	default:
 		return s.readFlatCancel(m.flat)
+	}
+}
+
+// readOperation reads the body of a path that serves 0A19 alone.
+func (s *Simulator) readOperation(url string) func([]byte) call {
+	return func(body []byte) call {
+		m, err := decodeMessage(body)
+		if err != nil || !m.nested {
+			return call{protocol: standardReply{m}, path: PathCancel, refused: refusedShape}
+		}
+		return s.readStandardCancel(url, m)
 	}
 }
 

@@ -12,7 +12,13 @@ const (
 	aboveRemaining           // the amount is above what is left
 	noPartial                // the method or the transaction allows no partial cancellation
 	otherAmount              // the amount is not the original's
-	repeatedID               // the request's own id was used before
+	repeatedID               // the request's own id was used before, in vain or by another request
+	alreadyApplied           // this very request, by its id, was applied before
+	wrongRound               // the round is not the transaction's next
+	tooLate                  // the time to cancel has passed
+	notRegistered            // the merchant is not registered for refunds
+	conditionsNotMet         // not allowed as things stand
+	maintenance              // banks pay nothing out at this time of day
 )
 
 // methodTraits is what differs from one payment method to the next.
@@ -20,22 +26,24 @@ type methodTraits struct {
 	already  string // result code of a transaction that is cancelled already
 	missing  string // result code where there is no such transaction, but for flat
 	fullOnly bool   // allows no partial cancellation
+	untaxed  bool   // a 0A19 cancellation has no tax fields
+	refunds  bool   // has an operation of its own that pays back into a bank account
 }
 
 // methods holds every payment method the gateway cancels, by its two letters.
 var methods = map[string]methodTraits{
 	"CA": {already: "CA12", missing: "CA10"},
 	"RA": {already: "RA33", missing: "RA35"},
-	"MP": {already: "MP82", missing: "MP03"},
+	"MP": {already: "MP82", missing: "MP03", refunds: true},
 	"PZ": {already: "PZ87", missing: "PZ10"},
-	"CP": {already: "CP30", missing: "ST06"},
-	"VA": {already: "CA12", missing: "ST06"},
-	"TC": {already: "GC41", missing: "GC03", fullOnly: true},
-	"HM": {already: "GC41", missing: "GC03", fullOnly: true},
-	"CG": {already: "GC41", missing: "GC03", fullOnly: true},
-	"SG": {already: "GC41", missing: "GC03", fullOnly: true},
-	"BG": {already: "GC41", missing: "GC03", fullOnly: true},
-	"TM": {already: "TM01", missing: "TM02", fullOnly: true},
+	"CP": {already: "CP30", missing: "ST06", untaxed: true},
+	"VA": {already: "CA12", missing: "ST06", refunds: true},
+	"TC": {already: "GC41", missing: "GC03", fullOnly: true, untaxed: true},
+	"HM": {already: "GC41", missing: "GC03", fullOnly: true, untaxed: true},
+	"CG": {already: "GC41", missing: "GC03", fullOnly: true, untaxed: true},
+	"SG": {already: "GC41", missing: "GC03", fullOnly: true, untaxed: true},
+	"BG": {already: "GC41", missing: "GC03", fullOnly: true, untaxed: true},
+	"TM": {already: "TM01", missing: "TM02", fullOnly: true, untaxed: true},
 }
 
 // defaultMethod is what an original is taken for until somebody says otherwise.
@@ -77,6 +85,21 @@ func standardRefusal(v verdict, method string) refusal {
 		return refusal{"ST58", "원거래 금액이 일치하지 않습니다."}
 	case repeatedID:
 		return refusal{"ST50", "중복된 요청입니다."}
+	case alreadyApplied:
+		return refusal{"ST25", "중복된 취소 요청입니다."}
+	case wrongRound:
+		return refusal{"ST56", "취소 회차가 올바르지 않습니다."}
+	case tooLate:
+		if method == "MP" {
+			return refusal{"MP81", "취소 가능 기간이 지났습니다."}
+		}
+		return refusal{"ST46", "취소 가능 기간이 지났습니다."}
+	case notRegistered:
+		return refusal{"ST69", "환불 서비스에 등록되지 않은 상점입니다."}
+	case conditionsNotMet:
+		return refusal{"ST19", "처리할 수 없는 상태의 거래입니다."}
+	case maintenance:
+		return refusal{"ST11", "기관 점검 시간입니다."}
 	default:
 		return refusal{"ST07", "요청 정보가 원거래와 일치하지 않습니다."}
 	}

@@ -26,6 +26,8 @@ func controlCalls() []controlCall {
 		{"GET /_sim/{$}", "this list", (*Simulator).controlIndex},
 		{"POST /_sim/originals", "register one original or a list of them", (*Simulator).controlRegister},
 		{"GET /_sim/originals/{mchtId}/{orgTrdNo}", "an original, its cancellations, who is at it", (*Simulator).controlOriginal},
+		{"POST /_sim/elsewhere", "cancel an amount as on the vendor's own site", (*Simulator).controlElsewhere},
+		{"POST /_sim/noti", "set the URL that effects are told to, empty for none", (*Simulator).controlNoti},
 		{"POST /_sim/faults", "add one rule or a list of them", (*Simulator).controlScript},
 		{"GET /_sim/faults", "the rules, how often each was met, and the random faults", (*Simulator).controlFaults},
 		{"DELETE /_sim/faults", "remove all rules and end the random faults", (*Simulator).controlClearFaults},

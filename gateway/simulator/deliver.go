@@ -41,24 +41,26 @@ func (x *exchange) deliver(res result) {
 	case KindFlood:
 		x.flood()
 	case KindTruncated:
-		_, body := x.call.reply(res)
+		_, b := x.call.reply(res)
 		x.finish(http.StatusOK, "")
-		write(x.w, http.StatusOK, contentJSON, body[:len(body)/2])
+		b.head(x.w)
+		_, _ = b.WriteTo(&limitedWriter{x.w, b.size() / 2})
 	case KindCut:
 		x.cut(res)
 	case KindDrip:
 		x.drip(res)
 	default:
-		res.wrongEcho = x.fault.Kind == KindWrongEcho
+		res.wrongEcho, res.wrongCount = x.fault.Kind == KindWrongEcho, x.fault.Kind == KindWrongCount
 		x.answer(res)
 	}
 }
 
 // answer sends a whole answer at once.
 func (x *exchange) answer(res result) {
-	code, body := x.call.reply(res)
+	code, b := x.call.reply(res)
 	x.finish(http.StatusOK, code)
-	write(x.w, http.StatusOK, contentJSON, body)
+	b.head(x.w)
+	_, _ = b.WriteTo(x.w) // a client that has gone is the client's affair, here and below
 }
 
 // hang keeps the client waiting until it goes.
@@ -118,41 +120,32 @@ func (x *exchange) flood() {
 
 // cut sends half of an answer whose whole length it announced; net/http then ends the connection.
 func (x *exchange) cut(res result) {
-	_, body := x.call.reply(res)
+	_, b := x.call.reply(res)
 	x.finish(http.StatusOK, "")
-	x.w.Header().Set("Content-Type", contentJSON)
-	x.w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	x.w.WriteHeader(http.StatusOK)
-	_, _ = x.w.Write(body[:len(body)/2])
+	x.w.Header().Set("Content-Length", strconv.Itoa(b.size()))
+	b.head(x.w)
+	_, _ = b.WriteTo(&limitedWriter{x.w, b.size() / 2})
 }
 
 // drip sends an answer byte by byte.
 func (x *exchange) drip(res result) {
-	code, body := x.call.reply(res)
-	flush := http.NewResponseController(x.w).Flush
-	x.w.Header().Set("Content-Type", contentJSON)
-	x.w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	x.w.WriteHeader(http.StatusOK)
-	for i := range body {
-		if i == len(body)-1 {
-			x.finish(http.StatusOK, code)
-		}
-		_, err := x.w.Write(body[i : i+1])
-		if err != nil || flush() != nil || x.r.Context().Err() != nil {
-			break
-		}
-		if i < len(body)-1 {
-			x.wait(x.fault.Delay)
-		}
-	}
+	code, b := x.call.reply(res)
+	size := b.size()
+	x.w.Header().Set("Content-Length", strconv.Itoa(size))
+	b.head(x.w)
+	_, _ = b.WriteTo(&drippingWriter{x, size, func() { x.finish(http.StatusOK, code) }})
 	x.finish(http.StatusOK, "")
 }
 
-// write sends a body of a known length.
+// write sends a whole body.
 func write(w http.ResponseWriter, status int, contentType string, body []byte) {
+	writeHead(w, status, contentType)
+	_, _ = w.Write(body)
+}
+
+func writeHead(w http.ResponseWriter, status int, contentType string) {
 	w.Header()["Content-Type"] = []string{contentType}
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // a client that has gone is the client's affair
 }
 
 // writePage answers as something in front of the gateway does: with a status and a page.

@@ -29,8 +29,9 @@ const (
 	KindTruncated   Kind = "truncated"   // half of the answer, as a whole HTTP body
 	KindCut         Kind = "cut"         // half of the answer, then the connection ends before Content-Length is reached
 	KindDrip        Kind = "drip"        // the answer byte by byte, Fault.Delay apart
-	KindStale       Kind = "stale"       // inquiries show the old state: a cancellation's change, or to an inquiry every change, for Fault.Delay
-	KindWrongEcho   Kind = "wrongEcho"   // inquiry only: echoes another pktHash than was sent
+	KindStale       Kind = "stale"       // shows the old state: of a cancellation its change, or to an inquiry or collation every change, for Fault.Delay
+	KindWrongEcho   Kind = "wrongEcho"   // protocols 0A19 and 0A1M: echoes another pktHash than was sent
+	KindWrongCount  Kind = "wrongCount"  // collation only: announces one record more than follow
 )
 
 // Apply says when a faulty request's cancellation is applied, if it is one that can be.
@@ -79,6 +80,7 @@ var kinds = map[Kind]kindTraits{
 	KindDrip:        {delay: true},
 	KindStale:       {delay: true},
 	KindWrongEcho:   {},
+	KindWrongCount:  {},
 }
 
 // withDefaults fills in what is left open.

@@ -8,7 +8,10 @@ import (
 // kst is Korean time, in which the gateway keeps its dates; Korea has no summer time.
 var kst = time.FixedZone("KST", 9*60*60)
 
-// maxAmount is the greatest amount that twelve digits hold, in KRW.
+// dayLayout is a date as the protocol writes it, yyyyMMdd.
+const dayLayout = "20060102"
+
+// maxAmount is the greatest amount that twelve digits hold, in the currency's smallest unit.
 const maxAmount = 999_999_999_999
 
 // refusal is a result code other than success, and the words that go with it. The zero value refuses nothing.
@@ -20,6 +23,8 @@ var (
 	refusedValue    = refusal{"6001", "요청 파라미터가 올바르지 않습니다."}
 	refusedHash     = refusal{"1901", "해쉬값이 일치하지 않습니다."}
 	refusedMerchant = refusal{"ST47", "등록되지 않은 상점입니다."}
+	refusedCipher   = refusal{"1902", "암호화되지 않은 항목이 있습니다:"}
+	refusedTax      = refusal{"ST55", "복합과세 금액이 일치하지 않습니다."}
 )
 
 // fieldSpec is what the protocol says about one field.
@@ -30,13 +35,14 @@ type fieldSpec struct {
 	tooLong  string            // result code where it is longer than max
 	valid    func(string) bool // nil: anything goes
 	optional bool              // may be absent or empty
+	secret   bool              // comes encrypted; max and valid are about the plain text
 }
 
 // checkFields tells what is wrong with an object, unknown names first, then by kind of fault and in the order of
 // specs: of several faults a request has, the gateway names one.
 func checkFields(o object, specs []fieldSpec) refusal {
 	for i := range o {
-		if !known(specs, o[i].name) {
+		if findSpec(specs, o[i].name) == nil {
 			return refusedValue
 		}
 	}
@@ -59,13 +65,14 @@ func checkFields(o object, specs []fieldSpec) refusal {
 	return refusal{}
 }
 
-func known(specs []fieldSpec, name string) bool {
+// findSpec returns what the protocol says about a field, nil where it knows none of that name.
+func findSpec(specs []fieldSpec, name string) *fieldSpec {
 	for i := range specs {
 		if specs[i].name == name {
-			return true
+			return &specs[i]
 		}
 	}
-	return false
+	return nil
 }
 
 func isDigits(s string) bool {
@@ -89,10 +96,19 @@ func isTime(s string) bool {
 	return err == nil && isDigits(s)
 }
 
+// maxAccount is the most digits an account number has here; the protocol names 16 for refunds and none for virtual
+// accounts.
+const maxAccount = 20
+
+// isAccount says whether s is an account number.
+func isAccount(s string) bool { return isDigits(s) && len(s) <= maxAccount }
+
+func isCurrency(s string) bool { return s == "KRW" || s == "USD" }
+
 // isAmount says whether s is digits only and above zero.
 func isAmount(s string) bool { return isDigits(s) && parseAmount(s) > 0 }
 
-// parseAmount reads an amount in KRW; what is none is 0, which nobody can cancel.
+// parseAmount reads an amount; what is none is 0, which nobody can cancel.
 func parseAmount(s string) int64 {
 	if !isDigits(s) {
 		return 0
@@ -104,7 +120,7 @@ func parseAmount(s string) int64 {
 	return n
 }
 
-func parseDate(s string) (time.Time, error) { return time.ParseInLocation("20060102", s, kst) }
+func parseDate(s string) (time.Time, error) { return time.ParseInLocation(dayLayout, s, kst) }
 
 // withinADay says whether two dates that exist are the same or neighbours.
 func withinADay(a, b string) bool {

@@ -26,7 +26,9 @@ func (s *Simulator) readFlatCancel(o object) call {
 		orgTrdNo:     o.get("orgTrdNo"),
 		orgMchtTrdNo: o.get("orgMchtTrdNo"),
 		orgTrdDt:     o.get("orgTrdDt"),
+		currency:     "KRW",
 		amount:       parseAmount(o.get("canAmt")),
+		operation:    OperationCancel,
 	}}
 	if c.refused = checkFields(o, flatCancelFields); c.refused.code == "" {
 		c.refused = s.authenticate(c.terms.mchtID, o.get("pktHash"),
@@ -50,7 +52,7 @@ func (s *Simulator) authenticate(mchtID, pktHash string, parts ...string) refusa
 
 func (flatCancel) explain(v verdict, method string) refusal { return flatRefusal(v, method) }
 
-func (flatCancel) reply(res result) (string, []byte) {
+func (flatCancel) reply(res result) (string, body) {
 	code, b := beginFlat(res)
 	b = append(b, `,"canTrdNo":`...)
 	if res.code == "" {
@@ -58,7 +60,7 @@ func (flatCancel) reply(res result) (string, []byte) {
 	} else {
 		b = append(b, "null"...)
 	}
-	return code, append(b, '}')
+	return code, whole(append(b, '}'))
 }
 
 // beginFlat begins a flat answer with its result code and message.
@@ -112,7 +114,7 @@ func (s *Simulator) readFlatInquiry(o object) call {
 func (flatInquiry) explain(v verdict, method string) refusal { return flatRefusal(v, method) }
 
 // reply tells of the payment and never of its cancellations, as the page has it: trdStat stays "0021", done.
-func (flatInquiry) reply(res result) (string, []byte) {
+func (flatInquiry) reply(res result) (string, body) {
 	code, b := beginFlat(res)
 	if res.code == "" {
 		payDt, payTm := res.original.OrgTrdDt, res.original.OrgTrdTm
@@ -131,5 +133,5 @@ func (flatInquiry) reply(res result) (string, []byte) {
 			b = appendString(append(b, ':'), f.value)
 		}
 	}
-	return code, append(b, '}')
+	return code, whole(append(b, '}'))
 }

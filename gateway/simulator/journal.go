@@ -15,12 +15,14 @@ type Request struct {
 	Remote   string    // address of the client
 	MchtID   string    // as far as it could be read, as the next two
 	OrgTrdNo string
-	CanAmt   int64  // KRW; 0 in an inquiry
-	Status   int    // HTTP status of the answer; 0 where none was sent
-	Code     string // result code of the answer; empty where none was sent
-	Fault    Kind   // the fault it suffered; empty where it suffered none
-	Applied  bool   // money was moved, whatever the answer said
-	Done     bool   // answered or given up; false: in progress
+	CanAmt   int64 // in plain; 0 where it cancels nothing
+	// MchtTrdNo is a standard message's own id.
+	MchtTrdNo string
+	Status    int    // HTTP status of the answer; 0 where none was sent
+	Code      string // result code of the answer; empty where none was sent
+	Fault     Kind   // the fault it suffered; empty where it suffered none
+	Applied   bool   // it took effect, whatever the answer said
+	Done      bool   // answered or given up; false: in progress
 }
 
 // MarshalJSON writes the body as text, in field body, where it is UTF-8, else Base64, in field bodyBase64.
@@ -35,6 +37,7 @@ func (r Request) MarshalJSON() ([]byte, error) {
 		MchtID     string    `json:"mchtId,omitempty"`
 		OrgTrdNo   string    `json:"orgTrdNo,omitempty"`
 		CanAmt     int64     `json:"canAmt,omitempty"`
+		MchtTrdNo  string    `json:"mchtTrdNo,omitempty"`
 		Status     int       `json:"status,omitempty"`
 		Code       string    `json:"code,omitempty"`
 		Fault      Kind      `json:"fault,omitempty"`
@@ -42,7 +45,7 @@ func (r Request) MarshalJSON() ([]byte, error) {
 		Done       bool      `json:"done"`
 	}{
 		Seq: r.Seq, Time: r.Time, Path: r.Path, Remote: r.Remote, MchtID: r.MchtID, OrgTrdNo: r.OrgTrdNo, CanAmt: r.CanAmt,
-		Status: r.Status, Code: r.Code, Fault: r.Fault, Applied: r.Applied, Done: r.Done,
+		MchtTrdNo: r.MchtTrdNo, Status: r.Status, Code: r.Code, Fault: r.Fault, Applied: r.Applied, Done: r.Done,
 	}
 	if utf8.Valid(r.Body) {
 		wire.Body = string(r.Body)
@@ -52,15 +55,19 @@ func (r Request) MarshalJSON() ([]byte, error) {
 	return json.Marshal(wire)
 }
 
-// Effect is one cancellation that was applied: money that went back.
+// Effect is one cancellation that was applied: money that went back, or a virtual account number that was withdrawn.
 type Effect struct {
-	Seq      int64     `json:"seq"`  // from 1, in the order of application
-	Time     time.Time `json:"time"` // of application
-	MchtID   string    `json:"mchtId"`
-	OrgTrdNo string    `json:"orgTrdNo"`
-	Amount   int64     `json:"amount"`   // KRW
-	CanTrdNo string    `json:"canTrdNo"` // the cancellation's number
-	Request  int64     `json:"request"`  // Seq of the request that asked for it
+	Seq       int64     `json:"seq"`  // from 1, in the order of application
+	Time      time.Time `json:"time"` // of application
+	MchtID    string    `json:"mchtId"`
+	OrgTrdNo  string    `json:"orgTrdNo"`
+	Operation Operation `json:"operation"`
+	Amount    int64     `json:"amount"`              // in the currency's smallest unit; 0 of a withdrawal
+	Round     int       `json:"round"`               // which of its transaction it is, from 1
+	CanTrdNo  string    `json:"canTrdNo"`            // the cancellation's number
+	MchtTrdNo string    `json:"mchtTrdNo,omitempty"` // the cancellation's id at the merchant; flat has none
+	Request   int64     `json:"request,omitempty"`   // Seq of the request that asked for it
+	Elsewhere bool      `json:"elsewhere,omitempty"` // nobody asked here: it came by CancelElsewhere
 }
 
 // journal keeps the last requests in a ring. Whoever calls it holds the lock of its state.

@@ -14,12 +14,14 @@ const (
 	testbedAESKey  = "pgSettle30y739r82jtd709yOfZ2yK5K"
 )
 
-// Merchant is one merchant that the simulator knows, with the keys it shares with the gateway. It prints and encodes
-// as its id alone.
+// Merchant is one merchant that the simulator knows, with the keys it shares with the gateway. It prints as its
+// id alone, and encodes without its keys.
 type Merchant struct {
 	ID      string `json:"id"` // 1 to 12 characters; flat takes 10 at most
 	HashKey string `json:"-"`  // what every pktHash ends in
 	AESKey  string `json:"-"`  // 32 bytes; may be empty for a merchant that never encrypts
+	// NoRefund: not registered for refunds of phone payments and virtual accounts.
+	NoRefund bool `json:"noRefund,omitempty"`
 }
 
 // Format prints the merchant's id for every verb, so that its keys stand in no log and no error.

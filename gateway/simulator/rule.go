@@ -8,12 +8,13 @@ import (
 	"time"
 )
 
-// Rule says which requests suffer a fault. An empty condition meets every request; CanAmt none but cancellations.
+// Rule says which requests suffer a fault. An empty condition meets every request; CanAmt none but cancellations,
+// OrgTrdNo no collation, and a fault of KindWrongEcho none whose answer has no hash to repeat.
 type Rule struct {
 	Path     Path   `json:"path,omitempty"`
 	MchtID   string `json:"mchtId,omitempty"`
 	OrgTrdNo string `json:"orgTrdNo,omitempty"`
-	CanAmt   int64  `json:"canAmt,omitempty"` // KRW
+	CanAmt   int64  `json:"canAmt,omitempty"` // in plain
 	Times    int    `json:"times,omitempty"`  // how many requests it hits; 0: for ever
 	Skip     int    `json:"skip,omitempty"`   // how many matching requests pass it by first, to the rules behind it
 	Fault    Fault  `json:"fault"`
@@ -22,11 +23,16 @@ type Rule struct {
 // check names every fault of a rule whose defaults are filled in.
 func (r Rule) check() error {
 	var faults []error
-	if r.Path != "" && r.Path != PathCancel && r.Path != PathInquiry {
-		faults = append(faults, fmt.Errorf("path %q: must be cancel or inquiry", r.Path))
+	switch r.Path {
+	case "", PathCancel, PathInquiry, PathCollation:
+	default:
+		faults = append(faults, fmt.Errorf("path %q: must be cancel, inquiry or collation", r.Path))
 	}
-	if r.Path == PathInquiry && r.CanAmt != 0 {
-		faults = append(faults, errors.New("canAmt: an inquiry has none"))
+	if r.CanAmt != 0 && (r.Path == PathInquiry || r.Path == PathCollation) {
+		faults = append(faults, errors.New("canAmt: only a cancellation has one"))
+	}
+	if r.OrgTrdNo != "" && r.Path == PathCollation {
+		faults = append(faults, errors.New("orgTrdNo: a collation names none"))
 	}
 	if r.CanAmt < 0 {
 		faults = append(faults, fmt.Errorf("canAmt %d: must not be below zero", r.CanAmt))
@@ -37,8 +43,11 @@ func (r Rule) check() error {
 	if r.Skip < 0 {
 		faults = append(faults, fmt.Errorf("skip %d: must not be below zero", r.Skip))
 	}
-	if r.Fault.Kind == KindWrongEcho && r.Path != PathInquiry {
-		faults = append(faults, errors.New("wrongEcho: only an inquiry echoes; path must be inquiry"))
+	if r.Fault.Kind == KindWrongEcho && r.Path == PathCollation {
+		faults = append(faults, errors.New("wrongEcho: a collation repeats no hash"))
+	}
+	if r.Fault.Kind == KindWrongCount && r.Path != PathCollation {
+		faults = append(faults, errors.New("wrongCount: only a collation counts; path must be collation"))
 	}
 	return errors.Join(append(faults, r.Fault.check())...)
 }
@@ -52,15 +61,17 @@ type RuleState struct {
 }
 
 // meets says whether a request fulfils the rule's conditions.
-func (r *Rule) meets(path Path, mchtID, orgTrdNo string, canAmt int64) bool {
-	return (r.Path == "" || r.Path == path) &&
-		(r.MchtID == "" || r.MchtID == mchtID) &&
-		(r.OrgTrdNo == "" || r.OrgTrdNo == orgTrdNo) &&
-		(r.CanAmt == 0 || (path == PathCancel && r.CanAmt == canAmt))
+func (r *Rule) meets(q *Request, c *call) bool {
+	return (r.Path == "" || r.Path == c.path) &&
+		(r.MchtID == "" || r.MchtID == q.MchtID) &&
+		(r.OrgTrdNo == "" || r.OrgTrdNo == q.OrgTrdNo) &&
+		(r.CanAmt == 0 || (c.path == PathCancel && r.CanAmt == q.CanAmt)) &&
+		(r.Fault.Kind != KindWrongEcho || c.echoes)
 }
 
 // Chaos is random faults. Whether a request suffers one, and which, depends on the seed, the transaction and how many
-// requests of its kind that transaction had before: so a run shows each transaction the same whatever the others do.
+// requests of its kind that transaction had before: so a run shows each transaction the same whatever the others do. No
+// collation suffers one.
 type Chaos struct {
 	Rate      float64 `json:"rate"`            // of cancellations, 0 to 1
 	Seed      uint64  `json:"seed"`            // any
@@ -111,13 +122,14 @@ type faults struct {
 	chaos  chaos
 }
 
-// chaos is Chaos made ready: what each path may draw from.
+// chaos is Chaos made ready: what each request may draw from.
 type chaos struct {
 	Chaos
-	forCancel, forInquiry []Fault
+	all      []Fault
+	echoless []Fault // all but what is about an answer's hash
 }
 
-// ready checks random faults and sorts them by path; the error names every fault.
+// ready checks random faults and sorts them; the error names every fault.
 func (c Chaos) ready() (chaos, error) {
 	var wrong []error
 	if !(c.Rate >= 0 && c.Rate <= 1) {
@@ -133,9 +145,12 @@ func (c Chaos) ready() (chaos, error) {
 		if err := f.check(); err != nil {
 			wrong = append(wrong, fmt.Errorf("kinds %d: %w", i, err))
 		}
-		out.forInquiry = append(out.forInquiry, f)
+		if f.Kind == KindWrongCount {
+			wrong = append(wrong, fmt.Errorf("kinds %d: wrongCount: no collation suffers a random fault", i))
+		}
+		out.all = append(out.all, f)
 		if f.Kind != KindWrongEcho {
-			out.forCancel = append(out.forCancel, f)
+			out.echoless = append(out.echoless, f)
 		}
 	}
 	return out, errors.Join(wrong...)
@@ -159,9 +174,9 @@ func (f *faults) remove(id int) bool {
 }
 
 // pick returns the fault a request suffers: the first rule's that it meets, else a random one; the zero Fault if none.
-func (f *faults) pick(r *Request, path Path, nth uint64) Fault {
+func (f *faults) pick(r *Request, c *call, nth uint64) Fault {
 	for i, rule := range f.live {
-		if !rule.meets(path, r.MchtID, r.OrgTrdNo, r.CanAmt) {
+		if !rule.meets(r, c) {
 			continue
 		}
 		rule.Seen++
@@ -174,21 +189,22 @@ func (f *faults) pick(r *Request, path Path, nth uint64) Fault {
 		}
 		return rule.Fault
 	}
-	return f.chaos.draw(r, path, nth)
+	return f.chaos.draw(r, c, nth)
 }
 
 // draw returns a random fault for the nth request of its transaction and path.
-func (c *chaos) draw(r *Request, path Path, nth uint64) Fault {
-	from := c.forCancel
-	if path == PathInquiry {
-		from = c.forInquiry
+func (c *chaos) draw(r *Request, of *call, nth uint64) Fault {
+	from := c.echoless
+	if of.echoes {
+		from = c.all
 	}
-	if c.Rate == 0 || len(from) == 0 || (path == PathInquiry && !c.Inquiries) {
+	spared := of.path == PathCollation || (of.path == PathInquiry && !c.Inquiries)
+	if c.Rate == 0 || len(from) == 0 || spared {
 		return Fault{}
 	}
 	const offset, prime = 14695981039346656037, 1099511628211 // FNV-1a
 	h := uint64(offset)
-	for _, part := range [...]string{string(path), r.MchtID, r.OrgTrdNo} {
+	for _, part := range [...]string{string(of.path), r.MchtID, r.OrgTrdNo} {
 		for i := range len(part) {
 			h = (h ^ uint64(part[i])) * prime
 		}

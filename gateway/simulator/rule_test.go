@@ -67,17 +67,27 @@ func TestRuleMeetsInquiryByOrderNumber(t *testing.T) {
 func TestScriptErrors(t *testing.T) {
 	t.Parallel()
 	b := start(t, Options{})
-	_, err := b.Script(Rule{Path: "refund", CanAmt: -1, Times: -1, Skip: -1, Fault: Fault{Kind: KindWrongEcho}})
+	_, err := b.Script(Rule{Path: "refund", CanAmt: -1, Times: -1, Skip: -1, Fault: Fault{Kind: KindWrongCount}})
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, part := range []string{"path", "canAmt", "times", "skip", "wrongEcho"} {
+	for _, part := range []string{"path", "canAmt", "times", "skip", "wrongCount"} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("error %q does not name %s", err, part)
 		}
 	}
-	if _, err := b.Script(Rule{Path: PathInquiry, CanAmt: 1, Fault: Fault{Kind: KindDrop}}); err == nil {
-		t.Error("an inquiry has no canAmt: no error")
+	for why, r := range map[string]Rule{
+		"an inquiry has no canAmt":         {Path: PathInquiry, CanAmt: 1, Fault: Fault{Kind: KindDrop}},
+		"a collation has no canAmt":        {Path: PathCollation, CanAmt: 1, Fault: Fault{Kind: KindDrop}},
+		"a collation names no orgTrdNo":    {Path: PathCollation, OrgTrdNo: "T1", Fault: Fault{Kind: KindDrop}},
+		"a collation repeats no hash":      {Path: PathCollation, Fault: Fault{Kind: KindWrongEcho}},
+		"an inquiry counts nothing":        {Path: PathInquiry, Fault: Fault{Kind: KindWrongCount}},
+		"no path is not the collation's":   {Fault: Fault{Kind: KindWrongCount}},
+		"a cancellation announces nothing": {Path: PathCancel, Fault: Fault{Kind: KindWrongCount}},
+	} {
+		if _, err := b.Script(r); err == nil {
+			t.Errorf("%s: no error", why)
+		}
 	}
 	if got := b.cancel("1").ResultCode; got != "1004" {
 		t.Errorf("result code %s: a refused rule must do nothing", got)
@@ -93,7 +103,8 @@ func drawn(t *testing.T, c Chaos, path Path, transactions int) []Fault {
 	}
 	out := make([]Fault, transactions)
 	for i := range out {
-		out[i] = ready.draw(&Request{MchtID: testMerchant, OrgTrdNo: "T" + strconv.Itoa(i)}, path, 1)
+		out[i] = ready.draw(&Request{MchtID: testMerchant, OrgTrdNo: "T" + strconv.Itoa(i)},
+			&call{path: path, echoes: path == PathInquiry}, 1)
 	}
 	return out
 }
@@ -144,6 +155,7 @@ func TestChaosErrors(t *testing.T) {
 		"ErrRate":     {Rate: 1.1},
 		"ErrNegative": {Rate: -0.1},
 		"ErrNaN":      {Rate: math.NaN()},
+		"ErrCount":    {Rate: 0.1, Kinds: []Fault{{Kind: KindWrongCount}}},
 		"ErrKind":     {Rate: 0.1, Kinds: []Fault{{Kind: KindDrop}, {Kind: "explode"}}},
 	} {
 		if err := b.SetChaos(c); err == nil {

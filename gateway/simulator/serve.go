@@ -27,9 +27,15 @@ type exchange struct {
 	r *http.Request
 }
 
-// serve takes one request to a gateway path: read and check it, choose its fault, apply it, answer it.
-func (s *Simulator) serve(w http.ResponseWriter, r *http.Request, path Path, read func([]byte) call) {
+// serveMessage takes one JSON message to a gateway path.
+func (s *Simulator) serveMessage(w http.ResponseWriter, r *http.Request, path Path, read func([]byte) call) {
 	body, status := readBody(w, r)
+	s.serve(w, r, path, body, status, read)
+}
+
+// serve goes the way of one request to a gateway path: check its body, unless status turns it away already, choose its
+// fault, apply it, answer it.
+func (s *Simulator) serve(w http.ResponseWriter, r *http.Request, path Path, body []byte, status int, read func([]byte) call) {
 	c := call{path: path}
 	if status == 0 {
 		c = read(body)
@@ -80,7 +86,7 @@ func isJSON(contentType []string) bool {
 func (s *Simulator) arrive(w http.ResponseWriter, r *http.Request, c call, body []byte, status int) *exchange {
 	x := &exchange{sim: s, st: s.state.Load(), call: c, w: w, r: r, rec: &Request{
 		Time: s.options.Now(), Path: r.URL.Path, Body: body, Remote: r.RemoteAddr,
-		MchtID: c.terms.mchtID, OrgTrdNo: c.terms.orgTrdNo,
+		MchtID: c.terms.mchtID, OrgTrdNo: c.terms.orgTrdNo, MchtTrdNo: c.terms.id,
 	}}
 	if c.path == PathCancel {
 		x.rec.CanAmt = c.terms.amount
@@ -88,14 +94,14 @@ func (s *Simulator) arrive(w http.ResponseWriter, r *http.Request, c call, body 
 	x.st.mu.Lock()
 	defer x.st.mu.Unlock()
 	x.st.journal.add(x.rec)
-	if status == 0 && c.refused.code == "" {
+	if status == 0 && c.refused.code == "" && c.path != PathCollation {
 		if x.tx = x.st.bank.findOrCreate(c.terms, s.options.AutoAmount); x.tx != nil {
 			x.rec.OrgTrdNo = x.tx.OrgTrdNo
 		}
 	}
 	nth := x.st.enter(c.path, x.tx)
 	if status == 0 {
-		x.fault = x.st.faults.pick(x.rec, c.path, nth)
+		x.fault = x.st.faults.pick(x.rec, &x.call, nth)
 		x.rec.Fault = x.fault.Kind
 		if x.fault.Kind != "" {
 			x.st.counts.faults[x.fault.Kind]++
@@ -122,27 +128,44 @@ func (x *exchange) run() {
 
 // perform asks the bank for what the request wants.
 func (x *exchange) perform() result {
-	if x.call.refused.code != "" {
-		return result{refusal: x.call.refused}
-	}
 	now := x.sim.options.Now()
-	res := result{}
-	method := x.call.terms.method
+	switch {
+	case x.call.refused.code != "":
+		return result{refusal: x.call.refused}
+	case x.call.path == PathCollation:
+		return x.collate(now)
+	}
 	x.st.mu.Lock()
 	defer x.st.mu.Unlock()
+	defer x.st.touched()
+	var v verdict
+	var res result
+	if x.call.path == PathCancel {
+		v, res = x.cancel(now)
+	} else {
+		v, res = x.st.inquire(x.tx, x.call.terms, now.Add(-x.staleness()))
+	}
+	method := x.call.terms.method
 	if x.tx != nil && x.tx.Method != "" {
 		method = x.tx.Method
 	}
-	var v verdict
-	if x.call.path == PathCancel {
-		res.canTrdNo = x.sim.nextCanTrdNo(x.call.terms.mchtID, now)
-		v = x.st.cancel(x.rec, x.tx, x.call.terms, res.canTrdNo, now, now.Add(x.staleness()))
-	} else {
-		v, res.original, res.cancelled = x.st.inquire(x.tx, x.call.terms, now.Add(-x.staleness()))
-	}
 	res.refusal = x.call.explain(v, method)
-	x.st.touched()
 	return res
+}
+
+// cancel applies a cancellation, a refund or a withdrawal if the bank allows it. The lock is held.
+func (x *exchange) cancel(now time.Time) (verdict, result) {
+	want, merchant := x.call.terms, x.sim.merchants[x.call.terms.mchtID]
+	effect := Effect{Time: now, CanTrdNo: x.sim.nextCanTrdNo(want.mchtID, now)}
+	v := x.st.cancel(x.rec, x.tx, want, merchant, effect, now.Add(x.staleness()))
+	if v == granted {
+		return v, result{original: x.tx.Original, cancelled: x.tx.cancelled, canTrdNo: effect.CanTrdNo, amount: want.amount}
+	}
+	var res result
+	if x.tx != nil && x.tx.Method == "MP" {
+		res.rfdPsblCd = x.tx.refundOpen(merchant, now)
+	}
+	return v, res
 }
 
 // staleness is how long a change, or all of them to this inquiry, stays unseen.

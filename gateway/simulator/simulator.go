@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,8 +18,8 @@ import (
 type Options struct {
 	// Merchants are those it knows; nil: TestbedMerchants.
 	Merchants []Merchant
-	// AutoAmount, where above zero, creates an original of this amount (KRW) when the first request with a valid hash
-	// names it; zero: only registered originals exist.
+	// AutoAmount, where above zero, creates an original of this amount (in the smallest unit of the request's currency)
+	// when the first request with a valid hash names it; zero: only registered originals exist.
 	AutoAmount int64
 	// Latency is added to every answer of a gateway path.
 	Latency time.Duration
@@ -28,6 +29,13 @@ type Options struct {
 	Seed          uint64
 	Kinds         []Fault
 	InquiryFaults bool
+
+	// NotiURL is where every effect is told to as a cancellation notification; empty: nowhere. SetNoti changes it.
+	NotiURL string
+	// NotiAttempts is how often a notification is tried until it is answered OK; 0: 5.
+	NotiAttempts int
+	// NotiRetry is the wait between two of these attempts; 0: 1 s.
+	NotiRetry time.Duration
 
 	// Journal is how many received requests are kept; 0: 10,000. Effects are all kept.
 	Journal int
@@ -39,12 +47,14 @@ type Options struct {
 
 const defaultJournal = 10_000
 
-// Simulator is a SettleBank gateway, an http.Handler. Its methods may be called from many goroutines at once.
+// Simulator is a SettleBank gateway, an http.Handler. Its methods may be called from many goroutines at once. One that
+// was ever told to send notifications needs a Close.
 type Simulator struct {
 	merchants map[string]Merchant
 	options   Options
 	chaos     chaos // that Reset goes back to
 	control   http.Handler
+	notifier  *notifier
 	cancelled atomic.Uint64 // numbers cancellations, for good: a reset begins no number anew
 	state     atomic.Pointer[state]
 }
@@ -56,7 +66,21 @@ func New(o Options) (*Simulator, error) {
 	}
 	merchants, errMerchants := merchantsByID(o.Merchants)
 	chaos, errChaos := Chaos{Rate: o.FaultRate, Seed: o.Seed, Kinds: o.Kinds, Inquiries: o.InquiryFaults}.ready()
-	wrong := []error{errMerchants, errChaos}
+	if err := errors.Join(errMerchants, errChaos, o.check()); err != nil {
+		return nil, fmt.Errorf("simulator options: %w", err)
+	}
+	s := &Simulator{merchants: merchants, options: o.withDefaults(), chaos: chaos, notifier: newNotifier()}
+	s.state.Store(newState(&s.options, chaos))
+	s.control = s.controlHandler()
+	if err := s.SetNoti(o.NotiURL); err != nil {
+		return nil, fmt.Errorf("simulator options: %w", err)
+	}
+	return s, nil
+}
+
+// check names what is wrong with the plain options.
+func (o Options) check() error {
+	wrong := []error{checkNotiURL(o.NotiURL)}
 	if o.AutoAmount < 0 || o.AutoAmount > maxAmount {
 		wrong = append(wrong, fmt.Errorf("AutoAmount %d: must be 0 to %d", o.AutoAmount, int64(maxAmount)))
 	}
@@ -66,36 +90,53 @@ func New(o Options) (*Simulator, error) {
 	if o.Journal < 0 {
 		wrong = append(wrong, fmt.Errorf("Journal %d: must not be below zero", o.Journal))
 	}
-	if err := errors.Join(wrong...); err != nil {
-		return nil, fmt.Errorf("simulator options: %w", err)
+	if o.NotiAttempts < 0 {
+		wrong = append(wrong, fmt.Errorf("NotiAttempts %d: must not be below zero", o.NotiAttempts))
 	}
-	if o.Journal == 0 {
-		o.Journal = defaultJournal
+	if o.NotiRetry < 0 {
+		wrong = append(wrong, fmt.Errorf("NotiRetry %s: must not be below zero", o.NotiRetry))
 	}
+	return errors.Join(wrong...)
+}
+
+// withDefaults fills in what is left open.
+func (o Options) withDefaults() Options {
+	o.Journal = cmp.Or(o.Journal, defaultJournal)
+	o.NotiAttempts = cmp.Or(o.NotiAttempts, defaultAttempts)
+	o.NotiRetry = cmp.Or(o.NotiRetry, defaultRetry)
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Simulator{merchants: merchants, options: o, chaos: chaos}
-	s.state.Store(newState(o.Journal, chaos))
-	s.control = s.controlHandler()
-	return s, nil
+	return o
+}
+
+// Close ends the sending of notifications for good and waits until nobody is at it. The gateway itself goes on.
+func (s *Simulator) Close() {
+	s.notifier.close()
+	_ = s.SetNoti("") // no URL is no wrong one
 }
 
 // ServeHTTP serves the gateway's paths, and the control interface below /_sim/.
 func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch path := r.URL.Path; {
-	case path == "/spay/APICancel.do":
-		s.serve(w, r, PathCancel, s.readCancel)
+	case path == urlCancel:
+		s.serveMessage(w, r, PathCancel, s.readCancel)
+	case path == urlRefund || path == urlVBank:
+		s.serveMessage(w, r, PathCancel, s.readOperation(path))
 	case path == "/spay/APITrdcheck.do":
-		s.serve(w, r, PathInquiry, s.readTrdcheck)
+		s.serveMessage(w, r, PathInquiry, s.readTrdcheck)
 	case path == "/spay/APITrdStatInq.do":
-		s.serve(w, r, PathInquiry, s.readTrdStatInq)
+		s.serveMessage(w, r, PathInquiry, s.readTrdStatInq)
 	case strings.HasPrefix(path, "/_sim/"):
 		s.control.ServeHTTP(w, r)
 	default:
+		if mchtID, ok := collationMerchantOf(path); ok {
+			s.serveCollation(w, r, mchtID)
+			return
+		}
 		writePage(w, http.StatusNotFound)
 	}
 }
@@ -183,10 +224,14 @@ func (s *Simulator) Await(ctx context.Context, until func(Stats) bool) error {
 	}
 }
 
-// Reset makes everything as New left it: no originals, no effects, an empty journal, no rules, the random faults of
-// the options. Requests in progress end, and what they would have applied late never is.
+// Reset makes everything as New left it: no originals, no effects, an empty journal, no rules, the random faults and
+// NotiURL of the options. Requests in progress end, and what they would have applied late never is.
 func (s *Simulator) Reset() {
-	old := s.state.Swap(newState(s.options.Journal, s.chaos))
+	fresh := newState(&s.options, s.chaos)
+	if s.notifier.ctx.Err() != nil {
+		fresh.notis.turn("")
+	}
+	old := s.state.Swap(fresh)
 	close(old.closed)
 }
 

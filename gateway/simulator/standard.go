@@ -28,7 +28,7 @@ func isMethod(s string) bool { _, ok := methods[s]; return ok }
 
 // readStandardInquiry checks a 0A1M inquiry: fields, merchant, hash over trdDt + trdTm + mchtId + mchtTrdNo + trdAmt.
 func (s *Simulator) readStandardInquiry(m message, escaped bool) call {
-	c := call{protocol: standardInquiry{standardReply{m}, escaped}, path: PathInquiry, terms: terms{
+	c := call{protocol: standardInquiry{standardReply{m}, escaped}, path: PathInquiry, echoes: true, terms: terms{
 		mchtID:       m.params.get("mchtId"),
 		orgTrdNo:     m.data.get("orgTrdNo"),
 		orgMchtTrdNo: m.data.get("orgMchtTrdNo"),
@@ -36,14 +36,14 @@ func (s *Simulator) readStandardInquiry(m message, escaped bool) call {
 		method:       m.data.get("method"),
 		amount:       parseAmount(m.data.get("trdAmt")),
 		neighbours:   true,
-		inquiryID:    m.params.get("mchtTrdNo"),
+		id:           m.params.get("mchtTrdNo"),
 	}}
 	if c.refused = checkFields(m.params, standardInquiryParams); c.refused.code == "" {
 		c.refused = checkFields(m.data, standardInquiryData)
 	}
 	if c.refused.code == "" {
 		c.refused = s.authenticate(c.terms.mchtID, m.data.get("pktHash"), m.params.get("trdDt"),
-			m.params.get("trdTm"), c.terms.mchtID, c.terms.inquiryID, m.data.get("trdAmt"))
+			m.params.get("trdTm"), c.terms.mchtID, c.terms.id, m.data.get("trdAmt"))
 	}
 	return c
 }
@@ -55,14 +55,14 @@ type standardInquiry struct {
 	escaped bool
 }
 
-// reply shows the sum cancelled so far; "0001" once that is the whole amount.
-func (q standardInquiry) reply(res result) (string, []byte) {
+// reply shows the sum cancelled so far; "0001" once that is the whole amount, or the virtual account number withdrawn.
+func (q standardInquiry) reply(res result) (string, body) {
 	data := object{{"pktHash", echo(q.data.get("pktHash"), res.wrongEcho)}}
 	if res.code != "" {
 		return res.code, appendStandard(q.params, "", "0031", res.refusal, q.escaped, data)
 	}
 	code := refusal{"0000", okMessage}
-	if res.cancelled == res.original.Amount {
+	if res.all {
 		code = refusal{"0001", "취소된 거래입니다."}
 	}
 	data = append(data,
@@ -90,7 +90,7 @@ type standardReply struct{ message }
 
 func (standardReply) explain(v verdict, method string) refusal { return standardRefusal(v, method) }
 
-func (r standardReply) reply(res result) (string, []byte) {
+func (r standardReply) reply(res result) (string, body) {
 	return res.code, appendStandard(r.params, "", "0031", res.refusal, false, nil)
 }
 
@@ -98,7 +98,7 @@ func (r standardReply) reply(res result) (string, []byte) {
 var echoedParams = []string{"mchtId", "ver", "method", "bizType", "encCd", "mchtTrdNo", "trdDt", "trdTm"}
 
 // appendStandard writes an answer of the standard specification: the request's params, the outcome, the data.
-func appendStandard(params object, trdNo, outStatCd string, code refusal, escaped bool, data object) []byte {
+func appendStandard(params object, trdNo, outStatCd string, code refusal, escaped bool, data object) body {
 	out := make(object, 0, len(echoedParams)+4)
 	for _, name := range echoedParams {
 		if params.has(name) {
@@ -113,5 +113,5 @@ func appendStandard(params object, trdNo, outStatCd string, code refusal, escape
 		field{"outRsltCd", code.code}, field{"outRsltMsg", text})
 	b := appendObject(append(make([]byte, 0, 512), `{"params":`...), out)
 	b = appendObject(append(b, `,"data":`...), data)
-	return append(b, '}')
+	return whole(append(b, '}'))
 }

@@ -18,6 +18,7 @@ type state struct {
 	journal journal
 	faults  faults
 	effects []Effect // only ever appended to
+	notis   notiQueue
 	counts  counts
 	changed chan struct{} // closed at the next change, where watched
 	watched bool
@@ -26,6 +27,7 @@ type state struct {
 // counts is what Stats tells beyond what the rest of the state shows.
 type counts struct {
 	cancels, inquiries int64
+	collations         int64
 	amount             int64
 	codes              map[string]int64
 	faults             map[Kind]int64
@@ -36,12 +38,13 @@ type counts struct {
 	overlaps           map[name]int
 }
 
-func newState(journalSize int, c chaos) *state {
+func newState(o *Options, c chaos) *state {
 	return &state{
 		closed:  make(chan struct{}),
 		bank:    newBank(),
-		journal: journal{size: journalSize},
+		journal: journal{size: o.Journal},
 		faults:  faults{chaos: c},
+		notis:   notiQueue{url: o.NotiURL, wake: make(chan struct{})},
 		counts:  counts{codes: map[string]int64{}, faults: map[Kind]int64{}, overlaps: map[name]int{}},
 		changed: make(chan struct{}),
 	}
@@ -50,15 +53,17 @@ func newState(journalSize int, c chaos) *state {
 // Stats is what the simulator counted since it began, or since its last reset.
 type Stats struct {
 	Requests        int64            `json:"requests"` // to gateway paths, those turned away on HTTP level among them
-	Cancels         int64            `json:"cancels"`
+	Cancels         int64            `json:"cancels"`  // refunds and withdrawals among them
 	Inquiries       int64            `json:"inquiries"`
+	Collations      int64            `json:"collations"`
 	Effects         int              `json:"effects"`         // cancellations applied
-	CancelledAmount int64            `json:"cancelledAmount"` // their sum, KRW
+	CancelledAmount int64            `json:"cancelledAmount"` // their sum
 	Originals       int              `json:"originals"`
 	Codes           map[string]int64 `json:"codes"`       // answers by result code
 	Faults          map[Kind]int64   `json:"faults"`      // requests by the fault they suffered
 	InProgress      int              `json:"inProgress"`  // requests not ended yet
 	LateApplies     int              `json:"lateApplies"` // cancellations of ended requests, still to be applied
+	Notis           NotiStats        `json:"notis"`       // cancellation notifications
 
 	// MaxConcurrent is the most cancel requests that were ever in progress at once for one transaction. A request is
 	// in progress until its answer's last byte is about to leave, or its client has gone.
@@ -91,7 +96,7 @@ func (st *state) stats() Stats {
 	})
 	return Stats{
 		Requests: st.journal.last, Cancels: st.counts.cancels, Inquiries: st.counts.inquiries,
-		Effects: len(st.effects), CancelledAmount: st.counts.amount, Originals: len(st.bank.byTrdNo),
+		Collations: st.counts.collations, Notis: st.notis.stats(), Effects: len(st.effects), CancelledAmount: st.counts.amount, Originals: len(st.bank.byTrdNo),
 		Codes: maps.Clone(st.counts.codes), Faults: maps.Clone(st.counts.faults),
 		InProgress: st.counts.inProgress, LateApplies: st.counts.late,
 		MaxConcurrent: st.counts.cancelsPeak, MaxConcurrentRequests: st.counts.requestPeak, Overlaps: overlaps,
@@ -124,8 +129,10 @@ func (st *state) effectsSoFar() []Effect {
 // OriginalState is an original, what was cancelled of it, and who is at it.
 type OriginalState struct {
 	Original
-	CancelledAmount int64    `json:"cancelledAmount"` // KRW
-	Remaining       int64    `json:"remaining"`       // KRW
+	CancelledAmount int64    `json:"cancelledAmount"`
+	Remaining       int64    `json:"remaining"`
+	Withdrawn       bool     `json:"withdrawn,omitempty"` // its virtual account number was
+	NextRound       string   `json:"nextRound"`           // the cnclOrd that protocol 0A19 takes next
 	Effects         []Effect `json:"effects"`
 	InProgress      int      `json:"inProgress"`    // cancel requests at this moment
 	MaxConcurrent   int      `json:"maxConcurrent"` // the most cancel requests ever at once
@@ -141,9 +148,11 @@ func (st *state) original(mchtID, orgTrdNo string) (OriginalState, bool) {
 	}
 	out := OriginalState{
 		Original: t.Original, CancelledAmount: t.cancelled, Remaining: t.Amount - t.cancelled,
+		Withdrawn: t.withdrawn, NextRound: t.nextRound(),
 		Effects:    make([]Effect, 0, len(t.changes)),
 		InProgress: t.traffic.cancelsNow, MaxConcurrent: t.traffic.cancelsPeak,
 	}
+	out.VAcntNo = ""
 	for _, c := range t.changes {
 		out.Effects = append(out.Effects, st.effects[c.effect])
 	}
@@ -153,10 +162,13 @@ func (st *state) original(mchtID, orgTrdNo string) (OriginalState, bool) {
 // enter counts a request in, at its transaction too where there is one, and returns which of its kind it is there.
 func (st *state) enter(path Path, t *transaction) (nth uint64) {
 	st.counts.inProgress++
-	if path == PathCancel {
+	switch path {
+	case PathCancel:
 		st.counts.cancels++
-	} else {
+	case PathInquiry:
 		st.counts.inquiries++
+	case PathCollation:
+		st.counts.collations++
 	}
 	if t == nil {
 		return uint64(st.journal.last)
@@ -178,32 +190,49 @@ func (st *state) enter(path Path, t *transaction) (nth uint64) {
 	return now.cancels
 }
 
-// cancel applies a cancellation if the transaction allows it. Inquiries show it from visible on.
-func (st *state) cancel(r *Request, t *transaction, want terms, canTrdNo string, now, visible time.Time) verdict {
-	if v := t.mayCancel(want); v != granted {
+// cancel applies a cancellation if its id and the transaction allow it. Inquiries show it from visible on.
+func (st *state) cancel(r *Request, t *transaction, want terms, m Merchant, e Effect, visible time.Time) verdict {
+	v := st.bank.cancels.seen(want)
+	if v != granted {
 		return v
 	}
-	t.changes = append(t.changes, change{effect: len(st.effects), amount: want.amount, visible: visible})
-	t.cancelled += want.amount
-	st.effects = append(st.effects, Effect{
-		Seq: int64(len(st.effects)) + 1, Time: now, MchtID: t.MchtID, OrgTrdNo: t.OrgTrdNo,
-		Amount: want.amount, CanTrdNo: canTrdNo, Request: r.Seq,
-	})
-	st.counts.amount += want.amount
+	v = t.mayCancel(want, m, e.Time)
+	st.bank.cancels.remember(want, v)
+	if v != granted {
+		return v
+	}
+	st.bank.adopt(t, want)
+	e.Amount, e.Operation, e.MchtTrdNo, e.Request = want.amount, want.operation, want.id, r.Seq
+	st.apply(t, e, visible)
 	r.Applied = true
 	return granted
 }
 
+// apply enters an effect, of which time, number, amount and origin are given, into the books.
+func (st *state) apply(t *transaction, e Effect, visible time.Time) Effect {
+	e.Seq, e.MchtID, e.OrgTrdNo, e.Round = int64(len(st.effects))+1, t.MchtID, t.OrgTrdNo, len(t.changes)+1
+	withdrawal := e.Operation == OperationWithdraw
+	t.changes = append(t.changes, change{len(st.effects), e.Amount, withdrawal, visible})
+	t.cancelled += e.Amount
+	t.withdrawn = t.withdrawn || withdrawal
+	st.effects = append(st.effects, e)
+	st.counts.amount += e.Amount
+	if !withdrawal {
+		st.notis.add(len(st.effects) - 1)
+	}
+	return e
+}
+
 // inquire looks a transaction up; what it shows is what there was at a moment.
-func (st *state) inquire(t *transaction, want terms, at time.Time) (verdict, Original, int64) {
-	if want.inquiryID != "" && !st.bank.ids.use(name{want.mchtID, want.inquiryID}) {
-		return repeatedID, Original{}, 0
+func (st *state) inquire(t *transaction, want terms, at time.Time) (verdict, result) {
+	if want.id != "" && !st.bank.inquiries.use(name{want.mchtID, want.id}) {
+		return repeatedID, result{}
 	}
 	if v := t.mayInquire(want); v != granted {
-		return v, Original{}, 0
+		return v, result{}
 	}
-	if t.adopts {
-		t.Method, t.adopts = want.method, false
-	}
-	return granted, t.Original, t.shown(at)
+	st.bank.adopt(t, want)
+	res := result{original: t.Original}
+	res.cancelled, res.all = t.shown(at)
+	return granted, res
 }

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+	"github.com/spf13/cobra"
+
+	"settlecancel/config"
+	"settlecancel/gateway/simulator"
+	"settlecancel/tasks"
+	"settlecancel/worker"
+	"settlecancel/worker/dashboard"
+)
+
+func (a app) devCommand() *cobra.Command {
+	once := false
+	c := &cobra.Command{
+		Use:   "dev",
+		Short: "Run everything in one process: Redis, SettleBank simulator, worker, dashboard, and a few cancellations to watch",
+		Args:  noArgs,
+		RunE:  func(c *cobra.Command, _ []string) error { return a.runDev(c.Context(), once) },
+	}
+	c.Flags().BoolVar(&once, "once", false, "end after the story; exit 0 only if every cancellation ended as it should")
+	return c
+}
+
+// devSettings make the story quick; whoever sets them otherwise is heard.
+var devSettings = map[string]string{
+	"RETRY_INITIAL": "500ms", "RETRY_CAP": "10s", "SETTLEBANK_VERIFY_AFTER": "2s", "SETTLEBANK_TIMEOUT": "3s",
+	"SETTLEBANK_CONNECT_TIMEOUT": "1s", "LOG_LEVEL": "error",
+}
+
+func (a app) runDev(ctx context.Context, once bool) error {
+	environ := a.environ
+	for name, value := range devSettings {
+		environ = append([]string{name + "=" + value}, environ...)
+	}
+	cfg, err := config.Load(environ)
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	d, err := a.openDev(cfg)
+	if err != nil {
+		return err
+	}
+	defer d.close()
+
+	fmt.Fprintf(a.out, "settlecancel dev: nothing here is real, and all of it is gone when it ends.\n\n")
+	fmt.Fprintf(a.out, "  dashboard   %s/dashboard/\n  SettleBank  %s/_sim/ (simulator)\n  Redis       %s\n\n", d.web.url(), d.gateway.url(), d.redis.Addr())
+	parts := []func(context.Context) error{d.passTime, d.gateway.serve, d.web.serve, d.worker.Run}
+	parts = append(parts, func(ctx context.Context) error {
+		err := a.tell(ctx, d)
+		if once || err != nil {
+			stop()
+		} else {
+			fmt.Fprintf(a.out, "\nStill running; Ctrl-C ends it. Try, in another terminal:\n\n  %s\n  %s\n\n", d.try("status story-full"), d.try("deadletter ls"))
+		}
+		return err
+	})
+	return together(ctx, parts...)
+}
+
+// dev is a whole installation in one process.
+type dev struct {
+	redis   *miniredis.Miniredis
+	rdb     redis.UniversalClient
+	queue   redis.UniversalClient
+	client  *tasks.Client
+	sim     *simulator.Simulator
+	gateway *listener
+	web     *listener
+	worker  *worker.Worker
+	mchtID  string
+}
+
+func (a app) openDev(cfg config.Config) (_ *dev, err error) {
+	d := &dev{redis: miniredis.NewMiniRedis(), mchtID: cfg.Merchants[0].ID}
+	if err := d.redis.Start(); err != nil {
+		return nil, fmt.Errorf("embedded Redis: %w", err)
+	}
+	d.rdb = redis.NewClient(&redis.Options{Addr: d.redis.Addr()})
+	d.queue = redis.NewClient(&redis.Options{Addr: d.redis.Addr()})
+	defer func() {
+		if err != nil {
+			d.close()
+		}
+	}()
+	log := a.logger(cfg)
+	if d.sim, err = newSimulator(cfg, simulator.Options{Latency: 150 * time.Millisecond}); err != nil {
+		return nil, err
+	}
+	if d.gateway, err = listen("127.0.0.1:0", d.sim); err != nil {
+		return nil, err
+	}
+	cfg.BaseURL = d.gateway.url()
+	d.client = newClient(cfg, d.rdb)
+	board, err := dashboard.New(dashboard.Options{Redis: d.rdb, Client: d.client, Logger: log})
+	if err != nil {
+		return nil, err
+	}
+	if d.web, err = a.listenDev(cfg, routes(board, health(d.rdb))); err != nil {
+		return nil, err
+	}
+	gw, err := newGateway(cfg)
+	if err != nil {
+		return nil, err
+	}
+	d.worker, err = newWorker(cfg, d.queue, d.client, gw, log)
+	return d, err
+}
+
+// listenDev takes another port where the usual one is taken: dev is for looking around.
+func (a app) listenDev(cfg config.Config, h http.Handler) (*listener, error) {
+	if l, err := listen(cfg.HTTPAddr, h); err == nil {
+		return l, nil
+	}
+	return listen("127.0.0.1:0", h)
+}
+
+func (d *dev) close() {
+	_ = d.rdb.Close()
+	_ = d.queue.Close()
+	d.redis.Close()
+}
+
+// passTime moves the embedded Redis's clock, which stands still otherwise: keys would never expire.
+func (d *dev) passTime(ctx context.Context) error {
+	const step = time.Second
+	ticker := time.NewTicker(step)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+			d.redis.FastForward(step)
+		}
+	}
+}
+
+// try is how to call this program against the embedded Redis.
+func (d *dev) try(command string) string {
+	self := os.Args[0]
+	if strings.HasPrefix(self, os.TempDir()) { // where go run builds
+		self = "go run ./cmd/settlecancel"
+	}
+	return "REDIS_URL=redis://" + d.redis.Addr() + " " + self + " " + command
+}

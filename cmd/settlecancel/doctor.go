@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/spf13/cobra"
+
+	"settlecancel/config"
+	"settlecancel/gateway"
+	"settlecancel/worker/doctor"
+)
+
+func (a app) doctorCommand() *cobra.Command {
+	asJSON := false
+	c := &cobra.Command{
+		Use:   "doctor",
+		Short: "Examine this installation: does it lose nothing, does it do nothing twice, is it at work?",
+		Long: "Examine this installation: Redis and what it keeps over a power cut, clocks, SettleBank and the merchants' keys, workers, queues, " +
+			"and what waits.\nNothing is changed, and SettleBank is only asked. Exit code 0: no danger; 1: danger; 2: the settings cannot be used.",
+		Example: "  settlecancel doctor\n  settlecancel doctor --json | jq '.[] | select(.level == \"danger\")'",
+		Args:    noArgs,
+		RunE:    func(c *cobra.Command, _ []string) error { return a.runDoctor(c.Context(), asJSON) },
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON array of findings")
+	return c
+}
+
+func (a app) runDoctor(ctx context.Context, asJSON bool) error {
+	cfg, _, err := a.load()
+	if err != nil {
+		return err
+	}
+	gw, err := newGateway(cfg)
+	if err != nil {
+		return err
+	}
+	defer gw.Close()
+	rdb := impatient(cfg)
+	defer rdb.Close()
+	o := examination(cfg, rdb)
+	o.Gateway = gw
+	findings := doctor.Run(ctx, o)
+	if asJSON {
+		err = printJSON(a.out, findings, true)
+	} else {
+		err = a.printFindings(findings)
+	}
+	if err == nil && len(doctor.Dangers(findings)) > 0 {
+		err = errReported
+	}
+	return err
+}
+
+// impatient opens Redis without waiting for it: that it does not answer is a finding, and to be found soon.
+func impatient(cfg config.Config) redis.UniversalClient {
+	o := cfg.RedisOptions()
+	o.MaxRetries, o.DialerRetries, o.ContextTimeoutEnabled = -1, 1, true
+	return redis.NewUniversalClient(o)
+}
+
+// examination is what the doctor is told of an installation.
+func examination(cfg config.Config, rdb redis.UniversalClient) doctor.Options {
+	merchants := make([]gateway.Merchant, len(cfg.Merchants))
+	for i, m := range cfg.Merchants {
+		merchants[i] = gateway.Merchant{ID: m.ID, HashKey: gateway.Secret(m.HashKey.Reveal()),
+			AESKey: gateway.Secret(m.AESKey.Reveal()), Protocol: gateway.Protocol(m.Protocol)}
+	}
+	return doctor.Options{
+		Redis: rdb, Ledger: newClient(cfg, rdb).Ledger(),
+		Settings: doctor.Settings{
+			RedisAddress: cfg.RedisAddress(), Failover: cfg.RedisOptions().MasterName != "", WaitReplicas: cfg.RedisWaitReplicas,
+			Production: cfg.Env == config.EnvProduction, BaseURL: cfg.BaseURL, Merchants: merchants,
+			Inquiry: cfg.Inquiry != config.InquiryOff, VerifyAfter: cfg.VerifyAfter, GatewayTimeout: cfg.Timeout, Rate: cfg.Rate,
+			RetryMax: cfg.RetryMax, RetryInitial: cfg.RetryInitial, RetryCap: cfg.RetryCap, Retention: cfg.Retention,
+			PayloadKey: len(cfg.PayloadKeys) > 0, ServerFault: cfg.CheckServer(),
+		},
+	}
+}
+
+// marks are how the levels are shown, and their order: what matters most stands last, where the eye is.
+var marks = []struct {
+	level doctor.Level
+	mark  string
+}{{doctor.OK, "ok"}, {doctor.Note, "note"}, {doctor.Danger, "DANGER"}}
+
+// printFindings prints the findings, each with what mends it below, and how many there are of each level.
+func (a app) printFindings(findings []doctor.Finding) error {
+	t := &table{out: a.out}
+	counts := map[doctor.Level]int{}
+	for _, m := range marks {
+		for _, f := range findings {
+			if f.Level != m.level {
+				continue
+			}
+			counts[f.Level]++
+			t.row(m.mark, f.Check, f.Text)
+			if f.Mend != "" {
+				t.row("", "", "→ "+f.Mend)
+			}
+		}
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(a.out, "\n%s, %s, %d ok\n", plural(counts[doctor.Danger], "danger"), plural(counts[doctor.Note], "note"), counts[doctor.OK])
+	return err
+}

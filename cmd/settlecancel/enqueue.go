@@ -1,0 +1,244 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"settlecancel/tasks"
+	"settlecancel/tasks/ledger"
+)
+
+// enqueueOptions are the flags that are no part of a cancellation.
+type enqueueOptions struct {
+	file, format, queue string
+	json                bool
+}
+
+func (a app) enqueueCommand() *cobra.Command {
+	o := enqueueOptions{queue: tasks.QueueDefault}
+	c := &cobra.Command{
+		Use:   "enqueue",
+		Short: "Accept cancellations: one by flags, or a file of them",
+		Long: `Accepts one cancellation given by flags, or every line of a file (NDJSON or CSV, named as in the HTTP API).
+What is accepted is carried out exactly once. Enqueueing the same again is harmless: it is known already.
+Account numbers come by --file only, because a command line stays in the shell's history.`,
+		Example: `  settlecancel enqueue --key refund-1 --org-trd-no STFP_PGCA… --org-mcht-trd-no ORDER20231215143022 \
+      --org-trd-dt 20231215 --amount 500 --org-amount 1000 --method CA
+  settlecancel enqueue --file refunds.csv --queue bulk
+  producer | settlecancel enqueue --file - --json`,
+		Args: noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			given, err := o.check(c.Flags())
+			if err != nil {
+				return err
+			}
+			if given == nil {
+				return a.enqueueFile(c.Context(), o)
+			}
+			return a.enqueueOne(c.Context(), given, o)
+		},
+	}
+	for _, f := range cancellationFlags() {
+		c.Flags().String(f.flag, "", f.usage)
+	}
+	c.Flags().StringVar(&o.queue, "queue", o.queue, "urgent, default or bulk")
+	c.Flags().StringVar(&o.file, "file", "", "enqueue every line of this file; - is standard input")
+	c.Flags().StringVar(&o.format, "format", "", "of the file: ndjson or csv (default: by its ending, else ndjson)")
+	c.Flags().BoolVar(&o.json, "json", false, "print the record, or the summary of a file, as JSON")
+	c.Flags().SortFlags = false
+	return c
+}
+
+// cancellationFlag is a flag that gives a field of a cancellation.
+type cancellationFlag struct{ flag, field, usage string }
+
+func cancellationFlags() []cancellationFlag {
+	return []cancellationFlag{
+		{"key", "idempotencyKey", "idempotency key: names this cancellation for ever"},
+		{"mcht-id", "mchtId", "merchant id (may be left out where one is configured)"},
+		{"org-trd-no", "orgTrdNo", "SettleBank's number of the original transaction"},
+		{"org-mcht-trd-no", "orgMchtTrdNo", "the order number of the original transaction"},
+		{"org-trd-dt", "orgTrdDt", "its date, yyyyMMdd in Korea"},
+		{"amount", "canAmt", "amount to cancel: whole KRW, or cents of USD"},
+		{"org-amount", "orgTrdAmt", "amount of the original; always give it where you know it"},
+		{"method", "method", "payment method, two letters such as CA; always give it where you know it"},
+		{"reason", "reason", "why, for people"},
+		{"operation", "operation", "cancel (default), refund or withdraw"},
+		{"currency", "currency", "KRW (default) or USD"},
+		{"tax-type-cd", "taxTypeCd", "Y exempt, N taxable, G compound"},
+		{"tax-amt", "taxAmt", "taxable part, for G"},
+		{"vat-amt", "vatAmt", "value-added tax, for G"},
+		{"tax-free-amt", "taxFreeAmt", "exempt part, for G"},
+		{"svc-amt", "svcAmt", "service charge"},
+	}
+}
+
+// check judges the flags together and answers the fields that they give: nil where there is a file instead.
+func (o *enqueueOptions) check(flags *pflag.FlagSet) (map[string]string, error) {
+	given := map[string]string{}
+	for _, f := range cancellationFlags() {
+		if flag := flags.Lookup(f.flag); flag.Changed {
+			given[f.field] = flag.Value.String()
+		}
+	}
+	if _, ok := tasks.Queues()[o.queue]; !ok {
+		return nil, usagef("--queue is %q, must be %s, %s or %s", o.queue, tasks.QueueUrgent, tasks.QueueDefault, tasks.QueueBulk)
+	}
+	switch {
+	case o.format != "" && o.format != formatNDJSON && o.format != formatCSV:
+		return nil, usagef("--format is %q, must be %s or %s", o.format, formatNDJSON, formatCSV)
+	case flags.Changed("file") && len(given) > 0:
+		return nil, usagef("give a cancellation by flags, or many by --file, but not both")
+	case flags.Changed("file") && o.file == "":
+		return nil, usagef("--file names no file (- is standard input)")
+	case flags.Changed("file"):
+		return nil, nil
+	case o.format != "":
+		return nil, usagef("--format goes with --file")
+	case len(given) == 0:
+		return nil, usagef("give a cancellation by flags (--key, …), or many by --file\nsee settlecancel enqueue --help")
+	}
+	return given, nil
+}
+
+func (a app) enqueueOne(ctx context.Context, given map[string]string, o enqueueOptions) error {
+	cfg, _, err := a.load()
+	if err != nil {
+		return err
+	}
+	x, err := parseFlags(given, cfg.DefaultMerchant)
+	if err != nil {
+		return err
+	}
+	rdb, err := dial(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer rdb.Close()
+	e := a.enqueuer(newClient(cfg, rdb), o)
+	receipt, err := e.enqueue(ctx, x, a.warnOnce())
+	switch {
+	case ofLine(err):
+		return refusal(x.IdempotencyKey, err)
+	case err != nil:
+		return fmt.Errorf("%w\nit may or may not have been stored: give the same command again until it succeeds, it cannot happen twice", err)
+	case o.json:
+		return a.print(receipt.Record, true)
+	}
+	said := "accepted"
+	if receipt.Replayed {
+		said = "known already"
+	}
+	_, err = fmt.Fprintf(a.out, "%s  %s  %s\n", receipt.Record.Key, receipt.Record.Status, said)
+	return err
+}
+
+// parseFlags reads a cancellation from the fields that flags gave, with the rules of every other way in. Its faults name flags.
+func parseFlags(given map[string]string, mchtID string) (tasks.Cancellation, error) {
+	members := make([]string, 0, len(given))
+	for _, field := range slices.Sorted(maps.Keys(given)) {
+		members = append(members, quote(field)+":"+quote(given[field]))
+	}
+	x, err := tasks.Parse([]byte("{"+strings.Join(members, ",")+"}"), tasks.ParseOptions{DefaultMchtID: mchtID})
+	var invalid *tasks.InvalidError
+	if errors.As(err, &invalid) {
+		for i := range invalid.Faults {
+			fault := &invalid.Faults[i]
+			if f := flagOf(fault.Field); f != "" {
+				fault.Field = f
+			} else if fault.Field != "" {
+				fault.Message += " (by --file only)"
+			}
+		}
+	}
+	return x, err
+}
+
+func flagOf(field string) string {
+	for _, f := range cancellationFlags() {
+		if f.field == field {
+			return "--" + f.flag
+		}
+	}
+	return ""
+}
+
+// quote writes a text as a JSON string byte for byte: encoding/json would mend what is not UTF-8, and so hide it.
+func quote(text string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c < ' ':
+			fmt.Fprintf(&b, `\u%04x`, c)
+		case c == '"' || c == '\\':
+			b.WriteString(`\` + string(rune(c)))
+		default:
+			b.WriteByte(c)
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
+}
+
+// enqueuer enqueues with patience: a Redis that restarts or fails over is waited for.
+type enqueuer struct {
+	client   *tasks.Client
+	queue    string
+	patience time.Duration
+}
+
+func (a app) enqueuer(client *tasks.Client, o enqueueOptions) enqueuer {
+	return enqueuer{client: client, queue: o.queue, patience: cmp.Or(a.patience, 30*time.Second)}
+}
+
+// enqueue tells waiting of each failure that is going to be tried again.
+func (e enqueuer) enqueue(ctx context.Context, x tasks.Cancellation, waiting func(error)) (tasks.Receipt, error) {
+	wait := backoff.NewExponentialBackOff(backoff.WithInitialInterval(100*time.Millisecond),
+		backoff.WithMaxInterval(3*time.Second), backoff.WithMaxElapsedTime(e.patience))
+	return backoff.RetryNotifyWithData(func() (tasks.Receipt, error) {
+		receipt, err := e.client.Enqueue(ctx, x, tasks.EnqueueOptions{Queue: e.queue})
+		if ofLine(err) {
+			err = backoff.Permanent(err)
+		}
+		return receipt, err
+	}, backoff.WithContext(wait, ctx), func(err error, _ time.Duration) { waiting(err) })
+}
+
+// warnOnce answers what tells the first failure alone: those that follow say the same.
+func (a app) warnOnce() func(error) {
+	warned := false
+	return func(err error) {
+		if !warned {
+			a.complain(fmt.Errorf("waiting for Redis: %w", err))
+		}
+		warned = true
+	}
+}
+
+// ofLine tells an error that is the cancellation's own, and would come again however often it is tried.
+func ofLine(err error) bool {
+	var invalid *tasks.InvalidError
+	return errors.As(err, &invalid) || errors.Is(err, tasks.ErrConflict) || errors.Is(err, ledger.ErrFull) || errors.Is(err, ledger.ErrDamaged)
+}
+
+// refusal says why a cancellation was not accepted.
+func refusal(key string, err error) error {
+	switch {
+	case errors.Is(err, tasks.ErrConflict):
+		return fmt.Errorf("%s was refused: %w; nothing was stored. See settlecancel status %[1]s; another refund needs a key of its own", key, tasks.ErrConflict)
+	case errors.Is(err, ledger.ErrFull):
+		return fmt.Errorf("%s was refused: %w; nothing was stored", key, ledger.ErrFull)
+	}
+	return err
+}

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"settlecancel/tasks"
+)
+
+func (a app) pauseCommand() *cobra.Command {
+	var all, asJSON bool
+	var d decision
+	c := &cobra.Command{
+		Use:   "pause [MERCHANT]",
+		Short: "Stop all workers from sending, for one merchant or for --all; without either, show what is paused",
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.withClient(c.Context(), func(client *tasks.Client) error {
+				if len(args) == 0 && !all {
+					return a.showPaused(c, client, asJSON)
+				}
+				whom, err := whom(args, all)
+				if err != nil {
+					return err
+				}
+				if err := d.complete(); err != nil {
+					return err
+				}
+				if err := client.Pause(c.Context(), tasks.Pause{MchtID: whom, Who: d.by, Note: d.note}); err != nil {
+					return err
+				}
+				fmt.Fprintf(a.out, "%s: paused; requests on the wire end, nothing new is sent, cancellations are still accepted\n", clean(whom))
+				return nil
+			})
+		},
+	}
+	c.Flags().BoolVar(&all, "all", false, "every merchant")
+	d.flags(c.Flags())
+	c.Flags().BoolVar(&asJSON, "json", false, "show what is paused as JSON")
+	return c
+}
+
+func (a app) resumeCommand() *cobra.Command {
+	var all bool
+	c := &cobra.Command{
+		Use:   "resume [MERCHANT]",
+		Short: "End a pause",
+		RunE: func(c *cobra.Command, args []string) error {
+			whom, err := whom(args, all)
+			if err != nil {
+				return err
+			}
+			return a.withClient(c.Context(), func(client *tasks.Client) error {
+				was, err := client.Resume(c.Context(), whom)
+				if err != nil {
+					return err
+				}
+				if !was {
+					return fmt.Errorf("%s is not paused; settlecancel pause shows what is", clean(whom))
+				}
+				fmt.Fprintf(a.out, "%s: resumed\n", clean(whom))
+				return nil
+			})
+		},
+	}
+	c.Flags().BoolVar(&all, "all", false, "end the pause of every merchant that pause --all began")
+	return c
+}
+
+func whom(args []string, all bool) (string, error) {
+	switch {
+	case all && len(args) == 0:
+		return tasks.Everything, nil
+	case !all && len(args) == 1:
+		return args[0], nil
+	}
+	return "", usagef("name one merchant, or --all")
+}
+
+func (a app) showPaused(c *cobra.Command, client *tasks.Client, asJSON bool) error {
+	paused, err := client.Paused(c.Context())
+	if err != nil {
+		return err
+	}
+	ids := slices.Sorted(maps.Keys(paused))
+	if asJSON {
+		list := make([]tasks.Pause, 0, len(ids))
+		for _, id := range ids {
+			list = append(list, paused[id])
+		}
+		return printJSON(a.out, list, true)
+	}
+	if len(ids) == 0 {
+		fmt.Fprintln(a.out, "nothing is paused")
+	}
+	for _, id := range ids {
+		p := paused[id]
+		fmt.Fprintf(a.out, "%s  since %s  by %s  %s\n", clean(id), korean(p.At), clean(p.Who), clean(p.Note))
+	}
+	return nil
+}

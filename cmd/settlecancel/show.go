@@ -1,0 +1,176 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"settlecancel/tasks"
+	"settlecancel/tasks/ledger"
+)
+
+// showRecord prints all that is known of a cancellation, for people.
+func showRecord(out io.Writer, r ledger.Record) error {
+	report, err := tasks.NewReport(r)
+	if err != nil {
+		return err
+	}
+	fields := &table{out: out}
+	field := func(name, value string) {
+		if value != "" {
+			fields.row(name, value)
+		}
+	}
+	field("key", report.IdempotencyKey)
+	field("status", state(r))
+	showPayment(field, report)
+	showProgress(field, r, report)
+	for _, print := range []func() error{
+		fields.flush,
+		func() error { return showAttempts(out, report) },
+		func() error { return showActs(out, report) },
+		func() error { return showAdvice(out, r) },
+	} {
+		if err := print(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// state names the status, and what it means where the name does not tell.
+func state(r ledger.Record) string {
+	switch {
+	case r.Closed:
+		return string(r.Status) + ", decided by a person"
+	case r.Dead():
+		return string(r.Status) + ", a dead letter"
+	}
+	return string(r.Status)
+}
+
+// showPayment shows what was asked for. Account numbers and their holders are left out.
+func showPayment(field func(name, value string), c tasks.Report) {
+	field("payment", c.OrgTrdNo)
+	field("merchant", c.MchtID)
+	field("order", c.OrgMchtTrdNo)
+	field("paid on", c.OrgTrdDt)
+	field("amount", amountOf(c.Cancellation))
+	field("method", c.Method)
+	field("operation", c.Operation)
+	field("tax", taxOf(c.Cancellation))
+	field("refund to bank", c.RefundBankCd)
+	field("reason", c.Reason)
+	field("queue", c.Queue)
+}
+
+func amountOf(c tasks.Cancellation) string {
+	switch {
+	case c.CanAmt == 0:
+		return "none"
+	case c.Full():
+		return money(c.CanAmt, c.Currency) + ", the whole payment"
+	case c.OrgTrdAmt > 0:
+		return money(c.CanAmt, c.Currency) + " of " + money(c.OrgTrdAmt, c.Currency)
+	}
+	return money(c.CanAmt, c.Currency)
+}
+
+func taxOf(c tasks.Cancellation) string {
+	var parts []string
+	if c.TaxTypeCd != "" {
+		parts = append(parts, "type "+c.TaxTypeCd)
+	}
+	for _, p := range []struct {
+		name   string
+		amount *int64
+	}{{"taxable", c.TaxAmt}, {"VAT", c.VatAmt}, {"exempt", c.TaxFreeAmt}, {"service", c.SvcAmt}} {
+		if p.amount != nil {
+			parts = append(parts, p.name+" "+money(*p.amount, c.Currency))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// showProgress shows how far it has come.
+func showProgress(field func(name, value string), r ledger.Record, c tasks.Report) {
+	field("canTrdNo", c.CanTrdNo)
+	field("outcome", strings.TrimSpace(c.Code+" "+c.Message))
+	field("accepted", korean(c.AcceptedAt))
+	field("accepted by", c.AcceptedBy)
+	if r.Dead() {
+		field("died", koreanOrNone(c.EndedAt))
+	} else {
+		field("ended", koreanOrNone(c.EndedAt))
+	}
+	field("next step", koreanOrNone(c.NextAt))
+	if c.RetriesSpent > 0 {
+		field("retries spent", strconv.Itoa(c.RetriesSpent))
+	}
+}
+
+func showAttempts(out io.Writer, c tasks.Report) error {
+	if len(c.Attempts) == 0 {
+		return nil
+	}
+	title := "\nattempts"
+	if c.OlderDropped > 0 {
+		title += fmt.Sprintf(" (the first %d are no longer kept)", c.OlderDropped)
+	}
+	fmt.Fprintln(out, title)
+	t := &table{out: out, indent: "  ", right: map[int]bool{0: true, 3: true, 7: true}}
+	t.row("n", "kind", "when", "took", "class", "code", "message", "shown cancelled")
+	for i, a := range c.Attempts {
+		shown := ""
+		if a.Shown != nil {
+			shown = money(*a.Shown, c.Currency)
+		}
+		t.row(strconv.Itoa(c.OlderDropped+i+1), a.Kind, korean(a.StartedAt), took(a), a.Class, codeOf(a), a.Message, shown)
+	}
+	return t.flush()
+}
+
+func took(a tasks.AttemptReport) string {
+	if a.UnderWay {
+		return "under way"
+	}
+	return (time.Duration(a.Millis) * time.Millisecond).String()
+}
+
+// codeOf shows the result code, and the HTTP status where it is not the usual one.
+func codeOf(a tasks.AttemptReport) string {
+	if a.HTTPStatus == 0 || a.HTTPStatus == 200 {
+		return a.Code
+	}
+	return strings.TrimSpace(fmt.Sprintf("%s HTTP %d", a.Code, a.HTTPStatus))
+}
+
+func showActs(out io.Writer, c tasks.Report) error {
+	if len(c.Acts) == 0 {
+		return nil
+	}
+	fmt.Fprintln(out, "\ndecisions of people")
+	t := &table{out: out, indent: "  "}
+	for _, a := range c.Acts {
+		t.row(korean(a.At), a.Who, a.What, a.Note)
+	}
+	return t.flush()
+}
+
+// showAdvice tells what a person can do about a dead letter.
+func showAdvice(out io.Writer, r ledger.Record) error {
+	if !r.Dead() {
+		return nil
+	}
+	follows := "sends it again, with a new budget"
+	if r.Status == ledger.Review {
+		follows = "asks SettleBank again what happened; nothing is sent blindly"
+	}
+	_, err := fmt.Fprintf(out, "\nwhat you can do\n"+
+		"  settlecancel deadletter retry %[1]s\n      %[2]s\n"+
+		"  settlecancel deadletter resolve %[1]s --as cancelled|rejected --note TEXT\n      ends it by your word: the money is back, or will not go back\n",
+		clean(r.Key), follows)
+	return err
+}

@@ -1,0 +1,68 @@
+package simulator
+
+// recentIDs remembers the ids of the last requests, so that none is used twice. It forgets the older half once
+// maxRecentIDs are held, so a simulator that runs for weeks does not grow.
+type recentIDs struct{ young, old map[name]struct{} }
+
+const maxRecentIDs = 1 << 16
+
+// use says whether an id is new, and remembers it.
+func (r *recentIDs) use(id name) bool {
+	if r.has(id) {
+		return false
+	}
+	if r.young == nil || len(r.young) >= maxRecentIDs/2 {
+		r.young, r.old = make(map[name]struct{}), r.young
+	}
+	r.young[id] = struct{}{}
+	return true
+}
+
+func (r *recentIDs) has(id name) bool {
+	_, young := r.young[id]
+	_, old := r.old[id]
+	return young || old
+}
+
+// cancelIDs remembers the ids of cancellations, by which the gateway refuses a duplicate: those that were applied for
+// good, those that were refused as long as they are recent.
+type cancelIDs struct {
+	applied map[name]essence
+	refused recentIDs
+}
+
+// essence is what makes two requests the same one, sent again.
+type essence struct {
+	operation       Operation
+	orgTrdNo, round string
+	amount          int64
+}
+
+func essenceOf(t terms) essence { return essence{t.operation, t.orgTrdNo, t.round, t.amount} }
+
+// seen decides on the id of a cancellation alone.
+func (c *cancelIDs) seen(t terms) verdict {
+	id := name{t.mchtID, t.id}
+	applied, ok := c.applied[id]
+	switch {
+	case t.id == "":
+		return granted
+	case ok && applied == essenceOf(t):
+		return alreadyApplied
+	case ok, c.refused.has(id):
+		return repeatedID
+	default:
+		return granted
+	}
+}
+
+// remember files what became of an id that was not seen before. A refusal that asks to send again later uses no id up.
+func (c *cancelIDs) remember(t terms, v verdict) {
+	switch {
+	case t.id == "" || v == maintenance:
+	case v == granted:
+		c.applied[name{t.mchtID, t.id}] = essenceOf(t)
+	default:
+		c.refused.use(name{t.mchtID, t.id})
+	}
+}

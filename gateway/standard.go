@@ -1,0 +1,204 @@
+package gateway
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// The fields' limits in [Standard]'s table.
+const (
+	maxRound    = 999
+	maxReason   = 255
+	maxAcntNo   = 16
+	maxVAcntNo  = 20 // the documents name no length; no Korean account number is longer
+	standardVer = "0A19"
+	standardEnc = "23"
+)
+
+// standard is protocol 0A19: section "Protocol 0A19" of the gateway's documents. What each payment method allows is in
+// methods.go.
+type standard struct{}
+
+type standardMessage struct {
+	Params standardParams `json:"params"`
+	Data   standardData   `json:"data"`
+}
+
+type standardParams struct {
+	MchtID    string `json:"mchtId"`
+	Ver       string `json:"ver"`
+	Method    string `json:"method"`
+	BizType   string `json:"bizType"`
+	EncCd     string `json:"encCd"`
+	MchtTrdNo string `json:"mchtTrdNo"`
+	TrdDt     string `json:"trdDt"`
+	TrdTm     string `json:"trdTm"`
+}
+
+// standardData has the fields of every operation; what one does not have is left out.
+type standardData struct {
+	PktHash  string `json:"pktHash"`
+	OrgTrdNo string `json:"orgTrdNo"`
+
+	CrcCd   string `json:"crcCd,omitempty"`
+	CnclOrd string `json:"cnclOrd,omitempty"`
+	CnclAmt string `json:"cnclAmt,omitempty"` // encrypted
+
+	TaxTypeCd  string `json:"taxTypeCd,omitempty"`
+	TaxAmt     string `json:"taxAmt,omitempty"`     // encrypted
+	VatAmt     string `json:"vatAmt,omitempty"`     // encrypted
+	TaxFreeAmt string `json:"taxFreeAmt,omitempty"` // encrypted
+	SvcAmt     string `json:"svcAmt,omitempty"`     // encrypted
+
+	CnclRsn string `json:"cnclRsn,omitempty"`
+
+	RefundBankCd  string `json:"refundBankCd,omitempty"`
+	RefundAcntNo  string `json:"refundAcntNo,omitempty"` // encrypted
+	RefundDpstrNm string `json:"refundDpstrNm,omitempty"`
+
+	VAcntNo string `json:"vAcntNo,omitempty"` // encrypted
+}
+
+// standardTerms are what the answer to a request is held against.
+type standardTerms struct {
+	params   standardParams
+	orgTrdNo string
+	amount   int64 // 0: none
+	cipher   fieldCipher
+}
+
+func (standard) build(m *merchant, r CancelRequest, now time.Time) (request, []string) {
+	var faults []string
+	faults = checkText(faults, "mchtId", r.MchtID, 12)
+	faults = checkText(faults, "orgTrdNo", r.OrgTrdNo, 40)
+	if !isPrintable(r.ID, 100) {
+		faults = append(faults, "mchtTrdNo needs 1 to 100 printable ASCII characters without spaces")
+	}
+	op, fault := operationFor(r, now)
+	if fault != "" {
+		faults = append(faults, fault)
+	} else {
+		faults = op.check(faults, r)
+	}
+	c, err := newFieldCipher(m.AESKey)
+	if err != nil {
+		faults = append(faults, err.Error())
+	}
+	if len(faults) > 0 {
+		return request{}, faults
+	}
+	now = now.In(kst)
+	params := standardParams{
+		r.MchtID, standardVer, r.Method, op.bizType, standardEnc, r.ID, now.Format("20060102"), now.Format("150405"),
+	}
+	hash := sign(m.HashKey, op.hashed(params, decimal(r.CanAmt))...)
+	return request{
+		path: op.path, hash: hash,
+		body:    render(standardMessage{params, op.data(r, hash, c)}),
+		terms:   &standardTerms{params, r.OrgTrdNo, r.CanAmt, c},
+		secrets: []Secret{Secret(r.RefundAcntNo), Secret(r.RefundDpstrNm), Secret(r.VAcntNo)},
+	}, nil
+}
+
+// data renders the fields that op has.
+func (op operation) data(r CancelRequest, hash string, c fieldCipher) standardData {
+	if op.is(ofNumber) {
+		return standardData{PktHash: hash, OrgTrdNo: r.OrgTrdNo, VAcntNo: c.encrypt(r.VAcntNo)}
+	}
+	d := standardData{
+		PktHash: hash, OrgTrdNo: r.OrgTrdNo, CrcCd: cmp.Or(r.Currency, "KRW"), CnclOrd: fmt.Sprintf("%03d", r.Round),
+		CnclAmt: c.encrypt(decimal(r.CanAmt)), CnclRsn: reason(r.Reason),
+	}
+	if op.is(taxed) {
+		optional := func(amount *int64) string {
+			if amount == nil {
+				return ""
+			}
+			return c.encrypt(decimal(*amount))
+		}
+		d.TaxTypeCd = r.TaxTypeCd
+		d.TaxAmt, d.VatAmt, d.TaxFreeAmt = optional(r.TaxAmt), optional(r.VatAmt), optional(r.TaxFreeAmt)
+		d.SvcAmt = optional(r.SvcAmt)
+	}
+	if op.is(toAccount) {
+		d.RefundBankCd, d.RefundAcntNo, d.RefundDpstrNm = r.RefundBankCd, c.encrypt(r.RefundAcntNo), r.RefundDpstrNm
+	}
+	return d
+}
+
+// check adds to faults what op does not allow, or lacks, in r.
+func (op operation) check(faults []string, r CancelRequest) []string {
+	if op.is(ofNumber) {
+		if r.CanAmt != 0 {
+			faults = append(faults, "canAmt must be left out: operation withdraw moves no money")
+		}
+		return checkDigits(faults, "vAcntNo", r.VAcntNo, 1, maxVAcntNo)
+	}
+	faults = checkAmount(faults, "canAmt", r.CanAmt)
+	if !slices.Contains([]string{"", "KRW", "USD"}, r.Currency) {
+		faults = append(faults, "currency is neither KRW nor USD")
+	}
+	faults = op.checkPart(faults, r)
+	if op.is(taxed) {
+		faults = checkTax(faults, r)
+	}
+	if op.is(toAccount) {
+		faults = checkDigits(faults, "refundBankCd", r.RefundBankCd, 3, 3)
+		faults = checkDigits(faults, "refundAcntNo", r.RefundAcntNo, 1, maxAcntNo)
+		faults = checkText(faults, "refundDpstrNm", r.RefundDpstrNm, 50)
+	}
+	return faults
+}
+
+// checkPart adds to faults that r cancels a part where only all can be cancelled, or is one round too many.
+func (op operation) checkPart(faults []string, r CancelRequest) []string {
+	if r.Round < 1 || r.Round > maxRound {
+		return append(faults, fmt.Sprintf("round is %d, want 1 to %d", r.Round, maxRound))
+	}
+	if op.is(partial) {
+		return faults
+	}
+	if r.Round > 1 {
+		faults = append(faults, fmt.Sprintf("round is %d: method %s can be cancelled once only, in full", r.Round, r.Method))
+	}
+	if r.OrgTrdAmt > 0 && r.CanAmt < r.OrgTrdAmt {
+		faults = append(faults, fmt.Sprintf("canAmt is below orgTrdAmt: method %s can be cancelled in full only", r.Method))
+	}
+	return faults
+}
+
+// checkTax adds to faults what is wrong with the tax fields.
+func checkTax(faults []string, r CancelRequest) []string {
+	if !slices.Contains([]string{"", "Y", "N", "G"}, r.TaxTypeCd) {
+		faults = append(faults, "taxTypeCd is none of Y, N and G")
+	}
+	for _, part := range []struct {
+		name     string
+		amount   *int64
+		compound bool
+	}{{"taxAmt", r.TaxAmt, true}, {"vatAmt", r.VatAmt, true}, {"taxFreeAmt", r.TaxFreeAmt, true}, {"svcAmt", r.SvcAmt, false}} {
+		switch {
+		case part.amount == nil:
+			if part.compound && r.TaxTypeCd == "G" {
+				faults = append(faults, part.name+" is missing: taxTypeCd G needs it")
+			}
+		case *part.amount < 0 || *part.amount > maxAmount:
+			faults = append(faults, fmt.Sprintf("%s is %d, want 0 to %d", part.name, *part.amount, int64(maxAmount)))
+		}
+	}
+	return faults
+}
+
+// reason makes a reason fit cnclRsn: on one line, its first 255 characters.
+func reason(s string) string {
+	runes := []rune(s)
+	runes = runes[:min(len(runes), maxReason)]
+	for i, r := range runes {
+		if isControl(r) {
+			runes[i] = ' '
+		}
+	}
+	return string(runes)
+}

@@ -25,8 +25,8 @@ type ClientOptions struct {
 
 // Client enqueues cancellations. It is safe for concurrent use.
 type Client struct {
+	rdb       redis.UniversalClient
 	ledger    *ledger.Ledger
-	queue     *asynq.Client
 	inspector *asynq.Inspector
 	now       func() time.Time
 }
@@ -37,12 +37,15 @@ func NewClient(rdb redis.UniversalClient, o ClientOptions) *Client {
 		o.Now = time.Now
 	}
 	return &Client{
+		rdb:       rdb,
 		ledger:    ledger.New(rdb, o.Ledger),
-		queue:     asynq.NewClientFromRedisClient(rdb),
 		inspector: asynq.NewInspectorFromRedisClient(rdb),
 		now:       o.Now,
 	}
 }
+
+// Renew answers c: it takes nothing for granted of what it has put into Redis.
+func (c *Client) Renew() *Client { return c }
 
 // Ledger answers the ledger that the client writes to.
 func (c *Client) Ledger() *ledger.Ledger { return c.ledger }
@@ -60,26 +63,14 @@ type Receipt struct {
 }
 
 // Enqueue accepts a cancellation: when it returns nil, the cancellation is stored and will be carried out exactly once, whatever
-// dies. A repeat with the same key and parameters is harmless and answers the record as it is.
+// dies. A repeat with the same key and parameters is harmless and answers the record as it is. It takes three round trips.
 //
 // It returns *InvalidError (nothing was stored; mend the cancellation), ErrConflict (the key belongs to another
 // cancellation; nothing was stored), or what went wrong with Redis: then it may or may not have been stored, and the same
 // call must be repeated until it succeeds.
 func (c *Client) Enqueue(ctx context.Context, x Cancellation, o EnqueueOptions) (Receipt, error) {
-	entry, err := c.entry(x, o)
-	if err != nil {
-		return Receipt{}, err
-	}
-	record, known, err := c.ledger.Accept(ctx, entry)
-	if err != nil {
-		return Receipt{}, fmt.Errorf("enqueue %s: %w", x.IdempotencyKey, err)
-	}
-	if record.Open() {
-		if err := c.Ensure(ctx, record); err != nil {
-			return Receipt{}, fmt.Errorf("enqueue %s: the ledger holds it, the queue may not; repeat the call: %w", x.IdempotencyKey, err)
-		}
-	}
-	return Receipt{Record: record, Replayed: known}, nil
+	outcome := c.EnqueueMany(ctx, []Submission{{x, o}})[0]
+	return outcome.Receipt, outcome.Err
 }
 
 func (c *Client) entry(x Cancellation, o EnqueueOptions) (ledger.Entry, error) {
@@ -102,15 +93,25 @@ func (c *Client) entry(x Cancellation, o EnqueueOptions) (ledger.Entry, error) {
 	return entry, err
 }
 
-// Ensure makes sure that asynq has a live task for an open cancellation. A second task for it would be harmless: the
-// ledger lets one of them work.
-func (c *Client) Ensure(ctx context.Context, r ledger.Record) error {
+// Ensure makes sure that asynq has a task for an open cancellation.
+func (c *Client) Ensure(ctx context.Context, r ledger.Record) error { return c.ensure(ctx, r, false) }
+
+// Rescue is Ensure for a cancellation that is overdue: a task that asynq takes for active is not waited for, since its worker
+// may be gone, which asynq finds out only minutes later.
+func (c *Client) Rescue(ctx context.Context, r ledger.Record) error { return c.ensure(ctx, r, true) }
+
+func (c *Client) ensure(ctx context.Context, r ledger.Record, overdue bool) error {
 	err := c.put(ctx, r, r.Key)
-	if !errors.Is(err, asynq.ErrTaskIDConflict) {
-		return err
+	if errors.Is(err, asynq.ErrTaskIDConflict) {
+		return c.settle(ctx, r, overdue)
 	}
-	// A task of this id is there: the reply to our own call got lost, or somebody else put it there, or it is what asynq
-	// keeps of an earlier run.
+	return err
+}
+
+// settle deals with a task that has the id of a cancellation already: the reply to our own call got lost, or somebody else
+// put it there, or it is what asynq keeps of an earlier run. It may leave two tasks for one cancellation. That is harmless:
+// the ledger lets one of them work.
+func (c *Client) settle(ctx context.Context, r ledger.Record, overdue bool) error {
 	queue := cmp.Or(r.Queue, QueueDefault)
 	info, err := c.inspector.GetTaskInfo(queue, r.Key)
 	switch {
@@ -118,13 +119,15 @@ func (c *Client) Ensure(ctx context.Context, r ledger.Record) error {
 		err = c.put(ctx, r, r.Key)
 	case err != nil:
 		// A damaged task blocks its id for ever.
-		err = c.put(ctx, r, spareID(r))
+		err = c.put(ctx, r, c.spareID(r))
 	case info.State == asynq.TaskStateArchived || info.State == asynq.TaskStateCompleted:
 		if err = c.inspector.DeleteTask(queue, r.Key); err == nil {
 			err = c.put(ctx, r, r.Key)
 		} else {
-			err = c.put(ctx, r, spareID(r)) // a ghost that no command removes
+			err = c.put(ctx, r, c.spareID(r)) // a ghost that no command removes
 		}
+	case info.State == asynq.TaskStateActive && overdue:
+		err = c.put(ctx, r, c.spareID(r))
 	}
 	if errors.Is(err, asynq.ErrTaskIDConflict) {
 		return nil // somebody else was faster
@@ -132,21 +135,12 @@ func (c *Client) Ensure(ctx context.Context, r ledger.Record) error {
 	return err
 }
 
-// spareID names a second task for a cancellation whose own task id is blocked.
-func spareID(r ledger.Record) string { return r.Key + "~" + strconv.FormatInt(r.DueAt.UnixMilli(), 36) }
+// spareLife is how long a spare task is given before the next one may be put beside it.
+const spareLife = 5 * time.Minute
 
-func (c *Client) put(ctx context.Context, r ledger.Record, id string) error {
-	x, err := FromRecord(r)
-	if err != nil {
-		return err
-	}
-	payload, err := x.Payload()
-	if err != nil {
-		return err
-	}
-	task := asynq.NewTask(TypeCancel, payload)
-	_, err = c.queue.EnqueueContext(ctx, task, taskOptions(id, cmp.Or(r.Queue, QueueDefault))...)
-	return err
+// spareID names a second task for a cancellation whose own task id is blocked.
+func (c *Client) spareID(r ledger.Record) string {
+	return r.Key + "~" + strconv.FormatInt(c.now().Unix()/int64(spareLife.Seconds()), 36)
 }
 
 // Retry takes a dead letter back to work, as ledger.Retry does, and queues it.

@@ -213,13 +213,19 @@ func TestRule10ShutdownLetsRequestsEnd(t *testing.T) {
 	entered, leave := make(chan struct{}), make(chan struct{})
 	b.worker.gateway = spy{b.worker.gateway, func(gateway.CancelRequest) { close(entered); <-leave }}
 	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error)
+	done := make(chan error, 1)
 	go func() { done <- b.worker.Run(ctx) }()
 	b.accept(x)
 	<-entered
 	cancel()
 	y := b.pay(1000, 500)
 	b.accept(y) // comes too late for this worker
+	select {
+	case <-done:
+		close(leave)
+		t.Fatal("the worker left while its request was on the wire")
+	case <-time.After(300 * time.Millisecond): // long enough to catch one that does not wait, harmless for one that does
+	}
 	close(leave)
 	if err := <-done; err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -13,6 +14,9 @@ import (
 
 // sweepPage bounds how many overdue cancellations one sweep looks at.
 const sweepPage = 1000
+
+// maxSweepErrors is how many failures make a sweep believe that Redis is away.
+const maxSweepErrors = 10
 
 // sweeperKey names the worker whose turn it is to sweep.
 const sweeperKey = "settlecancel:sweeper"
@@ -57,21 +61,26 @@ func (w *Worker) takeTurn(ctx context.Context, me string) (bool, error) {
 	return true, w.opts.Redis.PExpire(ctx, sweeperKey, life).Err()
 }
 
-// sweepOnce looks at one page of what is overdue, and answers where the next sweep goes on.
+// sweepOnce looks at one page of what is overdue, and answers where the next sweep goes on. One that cannot be helped does not keep
+// it from the others.
 func (w *Worker) sweepOnce(ctx context.Context, cursor string) (string, error) {
 	overdue := w.opts.Now().Add(-w.opts.SweepAfter)
 	records, next, err := w.ledger.List(ctx, ledger.Open, ledger.Listing{Until: overdue, Cursor: cursor, Limit: sweepPage})
-	if err != nil {
+	if err != nil && !errors.Is(err, ledger.ErrDamaged) {
 		return "", err
 	}
+	failed := []error{err}
 	client := w.opts.Client.Renew()
 	for _, r := range records {
 		if !r.Open() {
 			continue
 		}
 		if err := client.Rescue(ctx, r); err != nil {
-			return cursor, err
+			failed = append(failed, fmt.Errorf("%s: %w", r.Key, err))
+		}
+		if len(failed) > maxSweepErrors {
+			break
 		}
 	}
-	return next, nil
+	return next, errors.Join(failed...)
 }

@@ -2,13 +2,14 @@
 -- KEYS  1 transaction  2 open set
 -- ARGV  1 now in ms or 0  2 idempotency key  3 member of the sets  4 amount  5 '1' whole payment
 --       6 parameters, JSON  7 queue or ''  8 who or ''  9 retention in ms
--- Returns {'accepted'|'known', cancellation, sum, round}, {'conflict'}: same key, other parameters,
+-- Returns {'accepted'|'known', cancellation, sum, round},
+--         {'conflict', cancellation, sum, round}: what is stored under the key has other parameters,
 --         {'full'}: the transaction has as many cancellations as the gateway has rounds
 local at = now(ARGV[1])
 local txn = load(KEYS[1]) or { s = 0, r = 1, c = {} }
 local c, params = txn.c[ARGV[2]], cjson.decode(ARGV[6])
 if c then
-  if not same(c, ARGV[4], ARGV[5], params) then return { 'conflict' } end
+  if not same(c, ARGV[4], ARGV[5], params) then return { 'conflict', unpack(view(txn, c)) } end
   save(KEYS[1], txn, ARGV[9]) -- written again, so that a WAIT behind this script covers it
   return { 'known', unpack(view(txn, c)) }
 end

@@ -31,27 +31,32 @@ type Grant struct {
 	Record   Record        // of StepSend, StepInquire, StepEnded and StepDead
 	Doubt    int           // of StepInquire: other cancellations of the transaction whose outcome is not known either
 	Deadline time.Time     // nothing may be sent after it; compare with time.Now
+	Expiry   time.Time     // the lease lasts until then at least
 
 	token string
 	place place
 }
 
 // Begin asks what may be done for the cancellation e now. Where the step is StepSend or StepInquire the intent is stored, and
-// the caller must Finish. With ErrNotReplicated the grant is real, but nothing may be sent on it: Finish it as unsent.
+// the caller must Finish. With an error nothing may be sent, yet the intent may have been stored: Finish the grant, whose
+// Step is then 0 or StepSend, with an attempt of class Unsent.
 func (l *Ledger) Begin(ctx context.Context, e Entry) (Grant, error) {
+	start := time.Now()
 	g := Grant{
 		token:    newToken(),
 		place:    locate(e.Key, e.MchtID, e.OrgTrdNo),
-		Deadline: time.Now().Add(l.opts.Lease - l.opts.Margin),
+		Deadline: start.Add(l.opts.Lease - l.opts.Margin),
+		Expiry:   start.Add(l.opts.Lease),
 	}
 	c := &call{script: beginScript, place: g.place, args: []any{
 		e.Amount, flag(e.Full), string(e.Params), g.token, l.opts.Lease.Milliseconds(), l.opts.VerifyAfter.Milliseconds()}}
-	replicated := l.run(ctx, true, nil, c)
+	replicated := l.run(ctx, true, c)
 	if c.reply == nil {
-		return Grant{}, fmt.Errorf("ledger: begin %s: %w", e.Key, replicated)
+		return g, fmt.Errorf("ledger: begin %s: %w", e.Key, replicated)
 	}
 	if err := g.read(c.reply); err != nil {
-		return Grant{}, fmt.Errorf("ledger: begin %s: %w", e.Key, err)
+		g.Step = 0
+		return g, fmt.Errorf("ledger: begin %s: %w", e.Key, err)
 	}
 	if replicated != nil {
 		return g, fmt.Errorf("ledger: begin %s: %w", e.Key, replicated)
@@ -91,17 +96,39 @@ type Next struct {
 // Kind and times are filled in from the grant and a.Duration. It returns ErrStale where another attempt has taken over:
 // then only the evidence was kept. It may be repeated until it succeeds.
 func (l *Ledger) Finish(ctx context.Context, g Grant, a Attempt, n Next) error {
+	c, err := l.finishCall(ctx, g, a, n)
+	if err != nil {
+		return fmt.Errorf("ledger: finish %s: %w", g.place.key, err)
+	}
+	if err := l.run(ctx, false, c); err != nil {
+		return fmt.Errorf("ledger: finish %s: %w", g.place.key, err)
+	}
+	switch c.reply.word() {
+	case "ok":
+		return nil
+	case "stale":
+		if err := l.undoIndex(ctx, c); err != nil {
+			return fmt.Errorf("ledger: finish %s: it is %s, and its index entry may live too long or too short: %w", g.place.key, c.reply.text(1), err)
+		}
+		return fmt.Errorf("ledger: finish %s as %s: %w, it is %s", g.place.key, n.Status, ErrStale, c.reply.text(1))
+	case "absent":
+		return fmt.Errorf("ledger: finish %s as %s: %w", g.place.key, n.Status, ErrNotFound)
+	}
+	return errReply
+}
+
+func (l *Ledger) finishCall(ctx context.Context, g Grant, a Attempt, n Next) (*call, error) {
 	verification := ""
 	if n.Verification != (Verification{}) {
 		raw, err := json.Marshal(n.Verification)
 		if err != nil {
-			return fmt.Errorf("ledger: finish %s: %w", g.place.key, err)
+			return nil, err
 		}
 		verification = string(raw)
 	}
 	evidence, err := a.evidence()
 	if err != nil {
-		return fmt.Errorf("ledger: finish %s: %w", g.place.key, err)
+		return nil, err
 	}
 	kind := "r"
 	if g.Step == StepInquire {
@@ -111,22 +138,40 @@ func (l *Ledger) Finish(ctx context.Context, g Grant, a Attempt, n Next) error {
 		g.token, kind, string(n.Status), n.After.Milliseconds(), n.Spend, n.Credit, n.Rounds,
 		n.CanTrdNo, n.Code, n.Message, verification, evidence,
 		l.opts.Retention.Milliseconds(), a.Duration.Milliseconds()}}
-	var extra tail
-	if n.Status == Cancelled || n.Status == AlreadyCancelled {
-		extra = func(p redis.Pipeliner) { p.PExpire(ctx, indexKey(g.place.key), l.opts.Retention) }
+	switch n.Status {
+	case Cancelled, AlreadyCancelled:
+		c.index = func(p redis.Pipeliner, key string) { p.PExpire(ctx, key, l.opts.Retention) }
+	case Rejected, Exhausted, Review:
+		c.index = func(p redis.Pipeliner, key string) { keep(ctx, p, key, g.place.txn) }
+	case Queued, Unknown:
+	default:
+		return nil, fmt.Errorf("as %q: no attempt ends so", n.Status)
 	}
-	if err := l.run(ctx, false, extra, c); err != nil {
-		return fmt.Errorf("ledger: finish %s: %w", g.place.key, err)
-	}
-	switch c.reply.word() {
-	case "ok":
+	return c, nil
+}
+
+// keep lets an index entry live for ever, whatever befell it: only a person moves a dead letter, and finds it by its key.
+func keep(ctx context.Context, p redis.Pipeliner, key, txn string) {
+	p.SetNX(ctx, key, txn, 0)
+	p.Persist(ctx, key)
+}
+
+// undoIndex lets the index entry live as long as what it leads to, where finish.lua did not take the outcome that the
+// entry's life was set for.
+func (l *Ledger) undoIndex(ctx context.Context, c *call) error {
+	if c.index == nil {
 		return nil
-	case "stale":
-		return fmt.Errorf("ledger: finish %s as %s: %w, it is %s", g.place.key, n.Status, ErrStale, c.reply.text(1))
-	case "absent":
-		return fmt.Errorf("ledger: finish %s as %s: %w", g.place.key, n.Status, ErrNotFound)
 	}
-	return errReply
+	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		key := indexKey(c.place.key)
+		if ended := c.reply.number(2) == 1; ended {
+			p.PExpire(ctx, key, l.opts.Retention)
+		} else {
+			keep(ctx, p, key, c.place.txn)
+		}
+		return nil
+	})
+	return err
 }
 
 // evidence is what txn.lua keeps of an attempt behind its times, cut after the last value known.

@@ -38,22 +38,20 @@ if l and l.x > at then
   -- A reply that got lost on its way makes the client ask twice: the same token is the same grant. It is
   -- written again, so that a WAIT behind this script covers it.
   if l.k == key and l.t == token then return grant() end
-  return { 'held', l.x - at }
+  return { 'held', math.min(l.x - at, 1000) } -- requests are short; whoever died holds it to the end
 end
 if l and l.k ~= key then
   local other = txn.c[l.k]
   return { 'held', math.max((other.d or 0) - at, 1000) }
 end
 
-local last = c.a and c.a[#c.a]
-local cut_short = last and #last == 2
-if cut_short then last[3], last[4] = (l and l.x or at) - c.at - last[2], 'lost' end
+local lost = cut_short(c, l and l.x or at, 'lost')
 if c.s == 'sending' then
   -- Its worker is gone, and nobody can say how far it came. It sent nothing after the lease had ended.
   c.s, c.d = 'unknown', l.x + tonumber(ARGV[9])
   txn.l = { k = key, t = '', x = 0 }
   store()
-elseif cut_short then
+elseif lost then
   c.v = c.v or {}
   c.v.f = (c.v.f or 0) + 1
 end

@@ -5,9 +5,11 @@
 --       11 canTrdNo  12 code of the outcome  13 message of the outcome  14 verification, JSON or ''
 --       15 the attempt's {class, code, message, HTTP status, shown sum}, JSON, cut after the last value known
 --       16 retention in ms  17 duration in ms as the worker measured it
--- Returns {'ok'}, {'stale', status}: another attempt has taken over, only the evidence was kept, {'absent'}
+-- Returns {'ok'}, {'stale', status, 1 if it has ended else 0}: another attempt has taken over, only the evidence was
+--         kept, {'absent'}
 local at = now(ARGV[1])
 local key, token, kind, status = ARGV[2], ARGV[4], ARGV[5], ARGV[6]
+local evidence = cjson.decode(ARGV[15])
 local txn = load(KEYS[1])
 local c = txn and txn.c[key]
 if not c then return { 'absent' } end
@@ -16,29 +18,33 @@ local mine
 if kind == 'i' then
   mine = c.s == 'unknown' and txn.l and txn.l.t == token
 else
-  -- The answer to the latest request settles it even where the lease has been lost meanwhile.
-  mine = c.t == token and (c.s == 'sending' or (c.s == 'unknown' and status ~= 'unknown'))
+  -- The answer to the latest request settles it even where the lease has been lost meanwhile, also where two
+  -- inquiries have shown nothing: what was applied after all must not be sent again.
+  mine = c.t == token and (c.s == 'sending' or (c.s == 'unknown' and status ~= 'unknown') or (c.s == 'queued' and ended[status]))
 end
 if not mine then
   -- A lost reply makes the client say the same twice.
-  if c.s == status and (c.no or '') == ARGV[11] then return { 'ok' } end
-  if kind == 'r' then
+  if c.s == status and c.cl ~= 1 and (c.no or '') == ARGV[11] then return { 'ok' } end
+  local told = kind == 'r' and c.s == 'cancelled' and status == 'cancelled' and not c.no and ARGV[11] ~= ''
+  if told then c.no = ARGV[11] end -- an inquiry settled it, and could not tell the number
+  if kind == 'r' and evidence[1] ~= 'unsent' then
     local late = { 'l', at - c.at, 0 }
-    for _, v in ipairs(cjson.decode(ARGV[15])) do late[#late + 1] = v end
+    for _, v in ipairs(evidence) do late[#late + 1] = v end
     add_attempt(c, late)
     save(KEYS[1], txn, ARGV[16])
   end
-  return { 'stale', c.s }
+  if told then return { 'ok' } end
+  return { 'stale', c.s, closed(c) and 1 or 0 }
 end
 
 local last = c.a[#c.a]
 if #last ~= 2 or last[1] ~= kind then
-  if #last == 2 then last[3], last[4] = at - c.at - last[2], 'overtaken' end
+  cut_short(c, at, 'overtaken')
   last = { 'l', at - c.at }
   add_attempt(c, last)
 end
 last[3] = tonumber(ARGV[17])
-for _, v in ipairs(cjson.decode(ARGV[15])) do last[#last + 1] = v end
+for _, v in ipairs(evidence) do last[#last + 1] = v end
 
 txn.s = txn.s + tonumber(ARGV[9])
 txn.r = txn.r + tonumber(ARGV[10])

@@ -3,7 +3,6 @@ package ledger
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -21,6 +20,7 @@ var (
 	ErrEnded         = errors.New("already ended")
 	ErrBusy          = errors.New("a request or an inquiry of it is under way")
 	ErrStale         = errors.New("another attempt has taken over")
+	ErrDamaged       = errors.New("the record cannot be read")
 )
 
 // Options of a Ledger. The zero value of each field means its default.
@@ -58,114 +58,6 @@ func New(rdb redis.UniversalClient, o Options) *Ledger {
 // Lease answers how long an attempt may hold a transaction.
 func (l *Ledger) Lease() time.Duration { return l.opts.Lease }
 
-// claimLife bounds the life of an index entry whose producer died before the cancellation was stored.
-const claimLife = 24 * time.Hour
-
-// Entry is a cancellation as the producer asked for it. Two with the same key are the same where all but Queue and By agree.
-type Entry struct {
-	Key      string // idempotency key; no space
-	MchtID   string // no colon
-	OrgTrdNo string
-	Amount   int64           // smallest unit of the currency
-	Full     bool            // cancels the whole payment
-	Params   json.RawMessage // the other parameters, a JSON object of texts and numbers below 2^53
-	Queue    string
-	By       string
-}
-
-// Accepted is the answer to one Entry.
-type Accepted struct {
-	Record Record
-	Known  bool  // it had been accepted before, with the same parameters; nothing was changed
-	Err    error // ErrConflict or ErrFull: nothing was stored
-}
-
-// Accept stores a cancellation durably, or answers the one that the key names already. It returns ErrConflict where the key
-// was used with other parameters, ErrFull, ErrNotReplicated, or what Redis said; after the latter two it may have been stored,
-// and the same call may be repeated.
-func (l *Ledger) Accept(ctx context.Context, e Entry) (Record, bool, error) {
-	answers, err := l.AcceptMany(ctx, []Entry{e})
-	if err != nil {
-		return Record{}, false, fmt.Errorf("ledger: accept %s: %w", e.Key, err)
-	}
-	a := answers[0]
-	if a.Err != nil {
-		return Record{}, false, fmt.Errorf("ledger: accept %s: %w", e.Key, a.Err)
-	}
-	return a.Record, a.Known, nil
-}
-
-// AcceptMany accepts several in two round trips. An error means that none of them is confirmed; what befell a
-// single one stands in its answer.
-func (l *Ledger) AcceptMany(ctx context.Context, entries []Entry) ([]Accepted, error) {
-	answers := make([]Accepted, len(entries))
-	places := make([]place, len(entries))
-	for i, e := range entries {
-		places[i] = locate(e.Key, e.MchtID, e.OrgTrdNo)
-	}
-	if err := l.claim(ctx, places, answers); err != nil {
-		return nil, err
-	}
-	calls := make([]*call, 0, len(entries))
-	which := make([]int, 0, len(entries))
-	for i, e := range entries {
-		if answers[i].Err == nil {
-			calls = append(calls, &call{script: acceptScript, place: places[i], args: []any{
-				e.Amount, flag(e.Full), string(e.Params), e.Queue, e.By, l.opts.Retention.Milliseconds()}})
-			which = append(which, i)
-		}
-	}
-	if len(calls) == 0 {
-		return answers, nil
-	}
-	err := l.run(ctx, true, func(p redis.Pipeliner) {
-		for _, c := range calls {
-			p.Persist(ctx, indexKey(c.place.key))
-		}
-	}, calls...)
-	if err != nil {
-		return nil, err
-	}
-	for n, c := range calls {
-		a := &answers[which[n]]
-		switch c.reply.word() {
-		case "accepted", "known":
-			a.Known = c.reply.word() == "known"
-			if a.Record, err = c.reply.record(c.place); err != nil {
-				return nil, err
-			}
-		case "conflict":
-			a.Err = ErrConflict
-		case "full":
-			a.Err = ErrFull
-		default:
-			return nil, errReply
-		}
-	}
-	return answers, nil
-}
-
-// claim makes each key lead to its transaction, or finds that it leads to another one.
-func (l *Ledger) claim(ctx context.Context, places []place, answers []Accepted) error {
-	claimed := make([]*redis.StringCmd, len(places))
-	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for i, at := range places {
-			p.SetNX(ctx, indexKey(at.key), at.txn, claimLife)
-			claimed[i] = p.Get(ctx, indexKey(at.key))
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	for i, cmd := range claimed {
-		if cmd.Val() != places[i].txn {
-			answers[i].Err = ErrConflict
-		}
-	}
-	return nil
-}
-
 // Get answers the record of a key, or ErrNotFound.
 func (l *Ledger) Get(ctx context.Context, key string) (Record, error) {
 	p, err := l.find(ctx, key)
@@ -193,7 +85,8 @@ func (l *Ledger) find(ctx context.Context, key string) (place, error) {
 	return placeOf(key, txn), nil
 }
 
-// read answers the records at places, without those that are not there.
+// read answers the records at places, without those that are not there. Where some cannot be read it answers the others, and
+// an ErrDamaged that names them.
 func (l *Ledger) read(ctx context.Context, places []place) ([]Record, error) {
 	cmds := make([]*redis.StringCmd, len(places))
 	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
@@ -206,6 +99,7 @@ func (l *Ledger) read(ctx context.Context, places []place) ([]Record, error) {
 		return nil, err
 	}
 	var records []Record
+	var damaged []error
 	for i, cmd := range cmds {
 		raw, err := cmd.Bytes()
 		if errors.Is(err, redis.Nil) {
@@ -214,21 +108,14 @@ func (l *Ledger) read(ctx context.Context, places []place) ([]Record, error) {
 		if err != nil {
 			return nil, err
 		}
-		var doc document
-		if err := json.Unmarshal(raw, &doc); err != nil {
-			return nil, fmt.Errorf("transaction of %s is damaged: %w", places[i].key, err)
-		}
-		s, ok := doc.C[places[i].key]
-		if !ok {
-			continue
-		}
-		r, err := s.record(places[i], doc.Sum, doc.Round)
+		r, ok, err := decodeTransaction(places[i], raw)
 		if err != nil {
-			return nil, err
+			damaged = append(damaged, err)
+		} else if ok {
+			records = append(records, r)
 		}
-		records = append(records, r)
 	}
-	return records, nil
+	return records, errors.Join(damaged...)
 }
 
 // now answers what the scripts take for the time: 0 lets them ask Redis.
@@ -240,10 +127,3 @@ func (l *Ledger) now() int64 {
 }
 
 func newToken() string { return rand.Text()[:16] }
-
-func flag(b bool) string {
-	if b {
-		return "1"
-	}
-	return ""
-}

@@ -19,8 +19,8 @@ func (l *Ledger) Retry(ctx context.Context, key string, d Decision) (Record, err
 	if err != nil {
 		return Record{}, err
 	}
-	c := &call{script: retryScript, place: p, args: []any{d.Who, d.Note}}
-	if err := l.run(ctx, true, nil, c); err != nil {
+	c := &call{script: retryScript, place: p, args: []any{d.Who, d.Note, newToken()}}
+	if err := l.run(ctx, true, c); err != nil {
 		return Record{}, fmt.Errorf("ledger: retry %s: %w", key, err)
 	}
 	return c.decided(map[string]error{"not_dead": ErrNotDead})
@@ -36,11 +36,11 @@ func (l *Ledger) Resolve(ctx context.Context, key string, d Decision) (Record, e
 	if err != nil {
 		return Record{}, err
 	}
-	c := &call{script: resolveScript, place: p, args: []any{d.Who, d.Note, string(d.As), l.opts.Retention.Milliseconds()}}
-	if err := l.run(ctx, true, nil, c); err != nil {
+	c := &call{script: resolveScript, place: p, args: []any{d.Who, d.Note, string(d.As), l.opts.Retention.Milliseconds(), newToken()}}
+	if err := l.run(ctx, true, c); err != nil {
 		return Record{}, fmt.Errorf("ledger: resolve %s: %w", key, err)
 	}
-	if c.reply.word() == "ok" {
+	if word := c.reply.word(); word == "ok" || word == "ended" {
 		if err := l.rdb.PExpire(ctx, indexKey(key), l.opts.Retention).Err(); err != nil {
 			return Record{}, fmt.Errorf("ledger: resolve %s: it is resolved, but its index entry will not expire: %w", key, err)
 		}

@@ -2,7 +2,9 @@ package ledger
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -76,6 +78,8 @@ type Verification struct {
 	NotApplied int    `json:"z,omitempty"` // inquiries in a row that showed nothing applied
 	Reason     string `json:"r,omitempty"` // class of the answer that is being verified
 	Unlisted   bool   `json:"u,omitempty"` // its code stands in no row of the table
+	Resent     int    `json:"n,omitempty"` // requests sent again after an unknown outcome that proved not applied
+	Steps      int    `json:"s,omitempty"` // rounds tried because the one before was taken elsewhere
 }
 
 // The kinds of an attempt.
@@ -85,13 +89,19 @@ const (
 	Late    = "late" // an answer to a request that had been given up
 )
 
+// Classes of attempts that no answer gave.
+const (
+	Lost   = "lost"   // the worker died; whether it sent is not known
+	Unsent = "unsent" // the worker stepped back before the first byte
+)
+
 // Attempt is one request or inquiry, or the late answer to one.
 type Attempt struct {
 	Kind       string        // Request, Inquiry or Late
 	StartedAt  time.Time     // by the clock of Redis
 	Duration   time.Duration // 0 while under way
 	UnderWay   bool
-	Class      string // class of the answer; "lost" where the worker died, "overtaken" where a late answer came first
+	Class      string // class of the answer; Lost where the worker died, "overtaken" where a late answer came first
 	Code       string
 	Message    string
 	HTTPStatus int
@@ -138,12 +148,29 @@ type document struct {
 func decodeRecord(p place, raw string, sum int64, round int) (Record, error) {
 	var s stored
 	if err := json.Unmarshal([]byte(raw), &s); err != nil {
-		return Record{}, fmt.Errorf("ledger: record of %s is damaged: %w", p.key, err)
+		return Record{}, fmt.Errorf("%s: %w: %w", p.key, ErrDamaged, err)
 	}
 	return s.record(p, sum, round)
 }
 
+// decodeTransaction answers the record at p from the document of its transaction; ok tells whether it is there.
+func decodeTransaction(p place, raw []byte) (r Record, ok bool, err error) {
+	var doc document
+	if err := json.Unmarshal(raw, &doc); err != nil {
+		return Record{}, false, fmt.Errorf("%s: %w: transaction %s: %w", p.key, ErrDamaged, p.txn, err)
+	}
+	s, ok := doc.C[p.key]
+	if !ok {
+		return Record{}, false, nil
+	}
+	r, err = s.record(p, doc.Sum, doc.Round)
+	return r, err == nil, err
+}
+
 func (s stored) record(p place, sum int64, round int) (Record, error) {
+	if !slices.Contains(Statuses(), s.S) {
+		return Record{}, fmt.Errorf("%s: %w: status %q", p.key, ErrDamaged, s.S)
+	}
 	mchtID, orgTrdNo, _ := strings.Cut(p.txn, ":")
 	r := Record{
 		Key: p.key, MchtID: mchtID, OrgTrdNo: orgTrdNo,
@@ -158,7 +185,7 @@ func (s stored) record(p place, sum int64, round int) (Record, error) {
 	for _, raw := range s.A {
 		a, err := s.attempt(raw)
 		if err != nil {
-			return Record{}, fmt.Errorf("ledger: attempts of %s are damaged: %w", p.key, err)
+			return Record{}, fmt.Errorf("%s: %w: attempts: %w", p.key, ErrDamaged, err)
 		}
 		r.Attempts = append(r.Attempts, a)
 	}
@@ -166,7 +193,7 @@ func (s stored) record(p place, sum int64, round int) (Record, error) {
 		var at int64
 		var act Act
 		if err := scan(raw, &at, &act.Who, &act.What, &act.Note); err != nil {
-			return Record{}, fmt.Errorf("ledger: acts on %s are damaged: %w", p.key, err)
+			return Record{}, fmt.Errorf("%s: %w: acts: %w", p.key, ErrDamaged, err)
 		}
 		act.At = fromMillis(at)
 		r.Acts = append(r.Acts, act)
@@ -178,8 +205,13 @@ func (s stored) attempt(raw []json.RawMessage) (Attempt, error) {
 	var start, millis int64
 	var kind string
 	var a Attempt
+	if len(raw) < 2 {
+		return a, errors.New("one has no start")
+	}
 	err := scan(raw, &kind, &start, &millis, &a.Class, &a.Code, &a.Message, &a.HTTPStatus, &a.Shown)
-	a.Kind = map[string]string{"r": Request, "i": Inquiry, "l": Late}[kind]
+	if a.Kind = map[string]string{"r": Request, "i": Inquiry, "l": Late}[kind]; a.Kind == "" {
+		err = errors.Join(err, fmt.Errorf("one is of kind %q", kind))
+	}
 	a.StartedAt = fromMillis(s.At + start)
 	a.Duration = time.Duration(millis) * time.Millisecond
 	a.UnderWay = len(raw) == 2

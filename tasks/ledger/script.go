@@ -39,6 +39,7 @@ type call struct {
 	script *redis.Script
 	place  place
 	args   []any // after now, key and member, which every script takes first
+	index  tail  // what follows for the index, nil for nothing
 	reply  reply
 }
 
@@ -51,46 +52,59 @@ func (c *call) argv(now int64) []any {
 }
 
 // tail adds commands to a pipeline of scripts that need not be atomic with them.
-type tail func(redis.Pipeliner)
+type tail func(p redis.Pipeliner, key string)
 
 // run runs the calls in one round trip, and a second one where Redis had forgotten the scripts. With durable set it
 // answers ErrNotReplicated unless as many replicas hold the result as the ledger demands.
-func (l *Ledger) run(ctx context.Context, durable bool, extra tail, calls ...*call) error {
+func (l *Ledger) run(ctx context.Context, durable bool, calls ...*call) error {
 	if durable && l.opts.WaitReplicas > 0 {
-		return l.runReplicated(ctx, extra, calls)
+		return l.runReplicated(ctx, calls)
 	}
-	return l.pipeline(ctx, l.rdb, nil, extra, calls)
+	return l.pipeline(ctx, l.rdb, calls, func(p redis.Pipeliner) { tails(p, calls) })
+}
+
+func tails(p redis.Pipeliner, calls []*call) {
+	for _, c := range calls {
+		if c.index != nil {
+			c.index(p, indexKey(c.place.key))
+		}
+	}
 }
 
 // runReplicated puts a WAIT behind the scripts. WAIT speaks of the connection that it is sent on, so that on a cluster each
-// transaction is taken to its own node.
-func (l *Ledger) runReplicated(ctx context.Context, extra tail, calls []*call) error {
+// transaction, and each entry of the index, is taken to its own node.
+func (l *Ledger) runReplicated(ctx context.Context, calls []*call) error {
 	cluster, ok := l.rdb.(*redis.ClusterClient)
 	if !ok {
-		return l.waited(ctx, l.rdb, extra, calls)
-	}
-	if extra != nil {
-		if _, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error { extra(p); return nil }); err != nil {
-			return err
-		}
+		return l.waited(ctx, l.rdb, calls, func(p redis.Pipeliner) { tails(p, calls) })
 	}
 	for _, c := range calls {
 		node, err := cluster.MasterForKey(ctx, c.place.txnKey())
 		if err != nil {
 			return err
 		}
-		if err := l.waited(ctx, node, nil, []*call{c}); err != nil {
+		if err := l.waited(ctx, node, []*call{c}, func(redis.Pipeliner) {}); err != nil {
+			return err
+		}
+		if c.index == nil {
+			continue
+		}
+		if node, err = cluster.MasterForKey(ctx, indexKey(c.place.key)); err != nil {
+			return err
+		}
+		if err := l.waited(ctx, node, nil, func(p redis.Pipeliner) { tails(p, []*call{c}) }); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (l *Ledger) waited(ctx context.Context, node redis.Cmdable, extra tail, calls []*call) error {
+func (l *Ledger) waited(ctx context.Context, node redis.Cmdable, calls []*call, then func(redis.Pipeliner)) error {
 	var wait *redis.Cmd
-	err := l.pipeline(ctx, node, func(p redis.Pipeliner) {
+	err := l.pipeline(ctx, node, calls, func(p redis.Pipeliner) {
+		then(p)
 		wait = p.Do(ctx, "WAIT", l.opts.WaitReplicas, l.opts.WaitTimeout.Milliseconds())
-	}, extra, calls)
+	})
 	if err != nil {
 		return err
 	}
@@ -102,7 +116,7 @@ func (l *Ledger) waited(ctx context.Context, node redis.Cmdable, extra tail, cal
 	return nil
 }
 
-func (l *Ledger) pipeline(ctx context.Context, node redis.Cmdable, wait, extra tail, calls []*call) error {
+func (l *Ledger) pipeline(ctx context.Context, node redis.Cmdable, calls []*call, then func(redis.Pipeliner)) error {
 	now := l.now()
 	send := func(calls []*call, sha bool) ([]*redis.Cmd, error) {
 		cmds := make([]*redis.Cmd, len(calls))
@@ -114,12 +128,7 @@ func (l *Ledger) pipeline(ctx context.Context, node redis.Cmdable, wait, extra t
 					cmds[i] = c.script.Eval(ctx, p, c.keys(), c.argv(now)...)
 				}
 			}
-			if extra != nil {
-				extra(p)
-			}
-			if wait != nil {
-				wait(p)
-			}
+			then(p)
 			return nil
 		})
 		return cmds, err

@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -59,7 +59,8 @@ type Listing struct {
 }
 
 // List answers one page of a set and the cursor of the next one, "" at the end. What enters or leaves the set meanwhile may be
-// missed or not; nothing else is skipped or shown twice. A Cursor that List did not answer is an error.
+// missed or not; nothing else is skipped or shown twice. A Cursor that List did not answer is an error. With ErrDamaged, which
+// names what cannot be read, records and cursor are valid nevertheless.
 func (l *Ledger) List(ctx context.Context, set Set, o Listing) ([]Record, string, error) {
 	if o.Limit <= 0 {
 		o.Limit = 100
@@ -87,25 +88,27 @@ func (l *Ledger) List(ctx context.Context, set Set, o Listing) ([]Record, string
 		return nil, next, nil
 	}
 	records, err := l.read(ctx, places)
+	if errors.Is(err, ErrDamaged) {
+		return records, next, fmt.Errorf("ledger: list: %w", err)
+	}
 	if err != nil {
 		return nil, "", fmt.Errorf("ledger: list: %w", err)
 	}
 	return records, next, nil
 }
 
-// All walks a whole set, page by page.
+// All walks a whole set, page by page. After an ErrDamaged, which names what cannot be read, it goes on with the others.
 func (l *Ledger) All(ctx context.Context, set Set, o Listing) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		for {
 			records, next, err := l.List(ctx, set, o)
-			if err != nil {
-				yield(Record{}, err)
-				return
-			}
 			for _, r := range records {
 				if !yield(r, nil) {
 					return
 				}
+			}
+			if err != nil && (!yield(Record{}, err) || !errors.Is(err, ErrDamaged)) {
+				return
 			}
 			if next == "" {
 				return
@@ -129,16 +132,13 @@ func parseCursor(s string) (*member, error) {
 	if s == "" {
 		return nil, nil
 	}
-	for i := range s {
-		if s[i] == ' ' {
-			score, err := strconv.ParseFloat(s[:i], 64)
-			if err != nil || math.IsNaN(score) {
-				return nil, errCursor
-			}
-			return &member{score: score, name: s[i+1:]}, nil
-		}
+	score, name, ok := strings.Cut(s, " ")
+	ms, err := strconv.ParseInt(score, 10, 64)
+	m := &member{score: float64(ms), name: name}
+	if !ok || err != nil || m.cursor() != s {
+		return nil, errCursor
 	}
-	return nil, errCursor
+	return m, nil
 }
 
 // page answers the next limit members of all shards together, and one more where there is one.
@@ -156,16 +156,15 @@ func (l *Ledger) page(ctx context.Context, set Set, o Listing, after *member) ([
 			return nil, n.err
 		}
 		some := n.members
-		// Many members may share the cursor's score: read on until enough of them lie behind it.
-		for len(behind(some, after, order)) <= o.Limit {
-			more, err := l.byScore(ctx, l.rdb, set.key(shard), o, after, int64(len(some)), int64(o.Limit)+1).Result()
+		// Many members may share the cursor's score: read more until enough of them lie behind it, from the
+		// start each time, because what leaves the set meanwhile would move the others past an offset.
+		for count := o.Limit + 1; len(some) == count && len(behind(some, after, order)) <= o.Limit; {
+			count *= 2
+			more, err := l.byScore(ctx, l.rdb, set.key(shard), o, after, int64(count)).Result()
 			if err != nil {
 				return nil, err
 			}
-			if len(more) == 0 {
-				break
-			}
-			some = append(some, membersOf(more)...)
+			some = membersOf(more)
 		}
 		all = append(all, behind(some, after, order)...)
 	}
@@ -183,7 +182,7 @@ func (l *Ledger) first(ctx context.Context, set Set, o Listing, after *member) [
 	cmds := make([]*redis.ZSliceCmd, shards)
 	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i := range shards {
-			cmds[i] = l.byScore(ctx, p, set.key(i), o, after, 0, int64(o.Limit)+1)
+			cmds[i] = l.byScore(ctx, p, set.key(i), o, after, int64(o.Limit)+1)
 		}
 		return nil
 	})
@@ -194,7 +193,7 @@ func (l *Ledger) first(ctx context.Context, set Set, o Listing, after *member) [
 	return pages
 }
 
-func (l *Ledger) byScore(ctx context.Context, r redis.Cmdable, key string, o Listing, after *member, offset, count int64) *redis.ZSliceCmd {
+func (l *Ledger) byScore(ctx context.Context, r redis.Cmdable, key string, o Listing, after *member, count int64) *redis.ZSliceCmd {
 	low, high := "-inf", "+inf"
 	if !o.Until.IsZero() {
 		high = strconv.FormatInt(o.Until.UnixMilli(), 10)
@@ -206,7 +205,10 @@ func (l *Ledger) byScore(ctx context.Context, r redis.Cmdable, key string, o Lis
 			low = at
 		}
 	}
-	return r.ZRangeArgsWithScores(ctx, redis.ZRangeArgs{Key: key, Start: low, Stop: high, ByScore: true, Rev: o.Newest, Offset: offset, Count: count})
+	if o.Newest {
+		low, high = high, low
+	}
+	return r.ZRangeArgsWithScores(ctx, redis.ZRangeArgs{Key: key, Start: low, Stop: high, ByScore: true, Rev: o.Newest, Count: count})
 }
 
 func membersOf(zs []redis.Z) []member {

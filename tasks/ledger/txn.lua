@@ -11,10 +11,10 @@
 --     s status · q queue, absent for the default one · by who asked for it
 --     at accepted, ms · e ended or dead since, in ms after at · d due, ms · no canTrdNo · rc rm code and message of the outcome
 --     t token of the latest request · b retry budget spent · v verification: f failed inquiries in a row,
---     z times seen not applied, r why it is verified · cl 1 once a person closed it
+--     z times seen not applied, r why it is verified, u its code is unlisted, n times sent again, s rounds tried · cl 1 once a person closed it
 --     a attempts, each {kind: r request, i inquiry, l late answer, start in ms after at, duration in ms, class, code, message, HTTP status, shown sum} cut after
 --       the last value known; one of length 2 is under way · ax how many older ones were dropped
---     o acts of people, each {ms, who, what, note}
+--     o acts of people, each {ms, who, what, note, id of the call}
 local KEPT_ATTEMPTS, KEPT_ACTS, MAX_CANCELLATIONS = 60, 20, 999
 
 local ended = { cancelled = true, already_cancelled = true }
@@ -49,11 +49,36 @@ local function trim(list, most)
   return kept, drop
 end
 
+-- under_way answers the attempt that has no outcome yet, or nil. It is always the last one.
+local function under_way(c)
+  local last = c.a and c.a[#c.a]
+  return last and #last == 2 and last or nil
+end
+
 local function add_attempt(c, attempt)
   local a, dropped = c.a or {}, 0
-  a[#a + 1] = attempt
+  table.insert(a, under_way(c) and #a or #a + 1, attempt)
   c.a, dropped = trim(a, KEPT_ATTEMPTS)
   if dropped > 0 then c.ax = (c.ax or 0) + dropped end
+end
+
+-- cut_short ends the attempt under way, if there is one, at a time, without an answer.
+local function cut_short(c, at, class)
+  local last = under_way(c)
+  if last then last[3], last[4] = at - c.at - last[2], class end
+  return last ~= nil
+end
+
+-- acted tells that a call was carried out before: its reply got lost on its way, and the client says it again.
+local function acted(c, id)
+  local last = c.o and c.o[#c.o]
+  return last and last[5] == id
+end
+
+local function act(c, at, who, what, note, id)
+  local o = c.o or {}
+  o[#o + 1] = { at, who, what, note, id }
+  c.o = trim(o, KEPT_ACTS)
 end
 
 -- unended moves the count of cancellations that have not ended.

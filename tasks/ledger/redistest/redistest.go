@@ -122,7 +122,7 @@ func (s *Server) Restart() error {
 
 // ready waits for a foreign process, so it has to look again and again.
 func (s *Server) ready() error {
-	c := redis.NewClient(&redis.Options{Addr: s.Addr(), MaxRetries: -1})
+	c := redis.NewClient(&redis.Options{Addr: s.Addr(), MaxRetries: -1, DialerRetries: 1})
 	defer c.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()

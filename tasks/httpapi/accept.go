@@ -1,0 +1,128 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"settlecancel/tasks"
+)
+
+const keyHeader = "Idempotency-Key"
+
+// headerKey answers the idempotency key that stands in the header: a string of RFC 8941, or the key as it is. What is neither
+// is no key, and is refused as one.
+func headerKey(h http.Header) string {
+	given := strings.TrimSpace(strings.Join(h.Values(keyHeader), ", "))
+	if text, ok := strings.CutPrefix(given, `"`); ok {
+		if text, ok := strings.CutSuffix(text, `"`); ok && !strings.ContainsAny(text, `"\`) { // no key holds what is escaped
+			return text
+		}
+	}
+	return given
+}
+
+// badKey tells that no cancellation can have this key.
+func badKey(key string) bool {
+	var e *tasks.InvalidError
+	err := tasks.Cancellation{IdempotencyKey: key}.Validate(time.Time{})
+	return errors.As(err, &e) && slices.ContainsFunc(e.Faults, func(f tasks.Fault) bool { return f.Field == "idempotencyKey" })
+}
+
+// accept takes one cancellation.
+func (a *API) accept(ctx context.Context, c *call) (*answer, error) {
+	options := a.parse
+	options.DefaultKey = headerKey(c.r.Header)
+	x, err := tasks.Parse(c.body, options)
+	c.key = x.IdempotencyKey
+	if err != nil {
+		faults := faultsOf(err, "body")
+		if options.DefaultKey != "" && badKey(options.DefaultKey) {
+			for i := range faults {
+				if faults[i].Location == "body.idempotencyKey" {
+					faults[i].Location = "header." + keyHeader
+				}
+			}
+		}
+		c.faults = append(c.faults, faults...)
+	}
+	if len(c.faults) > 0 {
+		return nil, faulty(c.faults)
+	}
+	receipt, err := a.client.Enqueue(ctx, x, c.options())
+	if err != nil {
+		return nil, notAccepted(x.IdempotencyKey, "body", err)
+	}
+	report, err := tasks.NewReport(receipt.Record)
+	if err != nil {
+		return nil, err
+	}
+	header := map[string]string{"Location": location(report.IdempotencyKey)}
+	if receipt.Replayed {
+		header["Idempotent-Replayed"] = "true"
+	}
+	return &answer{http.StatusAccepted, header, report}, nil
+}
+
+func (c *call) options() tasks.EnqueueOptions {
+	return tasks.EnqueueOptions{Queue: c.query.Get("queue"), By: c.caller.name}
+}
+
+func location(key string) string { return pathCancellations + "/" + url.PathEscape(key) }
+
+// notAccepted answers the problem of a cancellation that was not accepted, and stands at a place of the request.
+func notAccepted(key, at string, err error) *problem {
+	if faults := faultsOf(err, at); len(faults) > 0 {
+		return faulty(faults)
+	}
+	return refusal(key, err)
+}
+
+// faultsOf answers what is wrong with a cancellation, if that is what the error says.
+func faultsOf(err error, at string) (faults []fault) {
+	var e *tasks.InvalidError
+	if !errors.As(err, &e) {
+		return nil
+	}
+	for _, f := range e.Faults {
+		where := at + "." + f.Field
+		switch {
+		case f.Field == "":
+			where = at
+		case f.Field[0] == '"':
+			where = at + "[" + f.Field + "]"
+		}
+		faults = append(faults, fault{where, f.Message})
+	}
+	return faults
+}
+
+// show answers one cancellation.
+func (a *API) show(ctx context.Context, c *call) (*answer, error) {
+	if len(c.faults) > 0 {
+		return nil, faulty(c.faults)
+	}
+	if err := c.pathKey(); err != nil {
+		return nil, err
+	}
+	r, err := a.ledger.Get(ctx, c.key)
+	if err != nil {
+		return nil, err
+	}
+	report, err := tasks.NewReport(r)
+	return &answer{http.StatusOK, nil, report}, err
+}
+
+// pathKey reads the key in the path.
+func (c *call) pathKey() error {
+	key := c.r.PathValue("key")
+	if badKey(key) {
+		return newProblem(notFound, "no cancellation has such a key: 1 to 64 of A-Z a-z 0-9 . _ : -")
+	}
+	c.key = key
+	return nil
+}

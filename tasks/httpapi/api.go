@@ -1,0 +1,116 @@
+package httpapi
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"golang.org/x/time/rate"
+
+	"settlecancel/tasks"
+	"settlecancel/tasks/ledger"
+)
+
+// Options of an API. The zero value of each field but Client means its default.
+type Options struct {
+	Client        *tasks.Client
+	DefaultMchtID string // stands in for an mchtId that was not given; default none
+
+	Tokens []Token      // of producers. Without any, whoever reaches the API by a loopback name is one.
+	Ops    *Credentials // of ops. Without them, whoever reaches the API by a loopback name is ops.
+
+	RatePerToken float64 // requests a second, for each token; 0 is no limit
+
+	Version    string           // of this program, for the OpenAPI document; default "dev"
+	Logger     *slog.Logger     // default slog.Default()
+	Now        func() time.Time // for tests; default time.Now
+	RequestIDs func() string    // ids for requests that bring none; default random
+}
+
+// API is an http.Handler for everything but what others serve beside it. It is safe for concurrent use.
+type API struct {
+	client *tasks.Client
+	ledger *ledger.Ledger
+	parse  tasks.ParseOptions
+	guard  *guard
+	rate   *limiters // nil is no limit
+	log    *slog.Logger
+	now    func() time.Time
+	newID  func() string
+
+	mux       *http.ServeMux
+	huma      huma.API
+	described []*huma.Operation
+}
+
+// New answers an API, or an error that names every fault of the options.
+func New(o Options) (*API, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	a := &API{client: o.Client, ledger: o.Client.Ledger(), log: o.Logger, now: o.Now, newID: o.RequestIDs, mux: http.NewServeMux()}
+	if a.log == nil {
+		a.log = slog.Default()
+	}
+	if a.now == nil {
+		a.now = time.Now
+	}
+	if a.newID == nil {
+		a.newID = rand.Text
+	}
+	a.parse = tasks.ParseOptions{DefaultMchtID: o.DefaultMchtID, Now: a.now}
+	a.guard = newGuard(o.Tokens, o.Ops)
+	if o.RatePerToken > 0 {
+		burst := max(1, int(math.Ceil(o.RatePerToken)))
+		a.rate = newLimiters(rate.Limit(o.RatePerToken), burst, len(o.Tokens)+1)
+	}
+	a.huma = humago.New(a.mux, description(o.Version))
+	for _, op := range a.operations() {
+		a.add(op)
+	}
+	return a, a.addDocuments()
+}
+
+func (o Options) check() error {
+	var faults []error
+	if o.Client == nil {
+		faults = append(faults, errors.New("no Client"))
+	}
+	names, tokens := map[string]bool{}, map[Secret]bool{}
+	for i, t := range o.Tokens {
+		switch {
+		case t.Name == "" || t.Token == "":
+			faults = append(faults, fmt.Errorf("token %d has no name, or is empty", i+1))
+		case names[t.Name], tokens[t.Token]:
+			faults = append(faults, fmt.Errorf("token %d has the name or the value of an earlier one", i+1))
+		}
+		names[t.Name], tokens[t.Token] = true, true
+	}
+	if o.Ops != nil && (o.Ops.User == "" || o.Ops.Password == "") {
+		faults = append(faults, errors.New("the credentials of ops lack a user or a password"))
+	}
+	if o.RatePerToken < 0 || math.IsNaN(o.RatePerToken) || math.IsInf(o.RatePerToken, 0) {
+		faults = append(faults, fmt.Errorf("RatePerToken is %v", o.RatePerToken))
+	}
+	if err := errors.Join(faults...); err != nil {
+		return fmt.Errorf("httpapi: %w", err)
+	}
+	return nil
+}
+
+// Ops tells who of ops is asking, if anybody: whoever carries their credentials, or, where there are none, whoever asks by a
+// loopback name. Failed logins are limited.
+func (a *API) Ops(r *http.Request) (who string, ok bool) {
+	c, p := a.guard.identify(r, a.now())
+	if p != nil {
+		return "", false
+	}
+	c, p = a.guard.admit(c, r, ops)
+	return c.name, p == nil
+}

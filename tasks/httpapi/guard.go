@@ -1,0 +1,185 @@
+package httpapi
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// Token lets a producer in.
+type Token struct {
+	Name  string // for the record and the log
+	Token Secret // what follows "Bearer "
+}
+
+// Credentials let ops in, by basic authentication.
+type Credentials struct {
+	User     string
+	Password Secret
+}
+
+// role is what a caller may do.
+type role int
+
+const (
+	nobody   role = iota
+	producer      // accepts, and looks at what it has the key of
+	ops           // everything
+)
+
+// caller is who is asking.
+type caller struct {
+	name string
+	role role
+}
+
+// Failed logins of one address: some at once, then one every few seconds.
+const (
+	loginBurst     = 10
+	loginEvery     = 6 * time.Second
+	loginAddresses = 4096
+)
+
+type digest = [sha256.Size]byte
+
+// guard tells who is asking. Of secrets it keeps digests alone, which are of one length and compared whole, so that the time
+// this takes tells nothing.
+type guard struct {
+	tokens []knownToken
+	ops    *knownOps
+	logins *limiters
+}
+
+type knownToken struct {
+	name string
+	sum  digest
+}
+
+type knownOps struct{ user, password digest }
+
+func newGuard(tokens []Token, credentials *Credentials) *guard {
+	g := &guard{logins: newLimiters(rate.Every(loginEvery), loginBurst, loginAddresses)}
+	for _, t := range tokens {
+		g.tokens = append(g.tokens, knownToken{t.Name, sha256.Sum256([]byte(t.Token))})
+	}
+	if credentials != nil {
+		g.ops = &knownOps{sha256.Sum256([]byte(credentials.User)), sha256.Sum256([]byte(credentials.Password))}
+	}
+	return g
+}
+
+// identify answers who a request says it is from, nobody where it says nothing that can be checked. What it says wrong is a
+// failed login. Of those too many stop basic logins from the same address, right ones too: passwords can be guessed. Tokens
+// cannot, and a producer behind the same proxy as the guesser goes on.
+func (g *guard) identify(r *http.Request, now time.Time) (caller, *problem) {
+	scheme, value, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	from := address(r)
+	switch {
+	case strings.EqualFold(scheme, "Bearer") && len(g.tokens) > 0:
+		if name, ok := g.token(strings.TrimSpace(value)); ok {
+			return caller{name, producer}, nil
+		}
+	case strings.EqualFold(scheme, "Basic") && g.ops != nil:
+		if wait := g.logins.left(from, now); wait > 0 {
+			return caller{}, tooManyLogins(wait)
+		}
+		if user, ok := g.basic(r); ok {
+			return caller{user, ops}, nil
+		}
+	default:
+		return caller{}, nil
+	}
+	if wait := g.logins.take(from, now); wait > 0 {
+		return caller{}, tooManyLogins(wait)
+	}
+	return caller{}, newProblem(unauthorized, "the credentials are not valid").with("WWW-Authenticate", g.challenges(true)...)
+}
+
+// admit lets a caller through to an operation that needs a role. Where nothing is configured that could prove the role, the
+// server is reachable from this machine alone, and so whoever asks has it; unless a foreign page asks, whose name was made to lead
+// to this machine.
+func (g *guard) admit(c caller, r *http.Request, need role) (caller, *problem) {
+	open := need == producer && len(g.tokens) == 0 || need == ops && g.ops == nil
+	switch {
+	case c.role >= need:
+		return c, nil
+	case c.role == producer:
+		return c, newProblem(forbidden, "this is for ops: it needs their credentials, not a producer's token")
+	case !open:
+		return c, newProblem(unauthorized, "credentials are needed").with("WWW-Authenticate", g.challenges(false)...)
+	case !loopback(r.Host):
+		return c, newProblem(misdirected, "without credentials the server answers as localhost or 127.0.0.1 alone")
+	case need == ops:
+		return caller{"ops", ops}, nil
+	}
+	return caller{"", producer}, nil
+}
+
+// challenges tell how to log in.
+func (g *guard) challenges(wrong bool) (all []string) {
+	if len(g.tokens) > 0 {
+		bearer := `Bearer realm="settlecancel"`
+		if wrong {
+			bearer += `, error="invalid_token"`
+		}
+		all = append(all, bearer)
+	}
+	if g.ops != nil {
+		all = append(all, `Basic realm="settlecancel", charset="UTF-8"`)
+	}
+	return all
+}
+
+// token answers whose token it is.
+func (g *guard) token(token string) (string, bool) {
+	sum, found := sha256.Sum256([]byte(token)), -1
+	for i, t := range g.tokens {
+		found = subtle.ConstantTimeSelect(subtle.ConstantTimeCompare(sum[:], t.sum[:]), i, found)
+	}
+	if found < 0 {
+		return "", false
+	}
+	return g.tokens[found].name, true
+}
+
+func (g *guard) basic(r *http.Request) (string, bool) {
+	user, password, _ := r.BasicAuth()
+	u, p := sha256.Sum256([]byte(user)), sha256.Sum256([]byte(password))
+	return user, subtle.ConstantTimeCompare(u[:], g.ops.user[:])&subtle.ConstantTimeCompare(p[:], g.ops.password[:]) == 1
+}
+
+func tooManyLogins(wait time.Duration) *problem {
+	return newProblem(tooMany, "too many failed logins").retryAfter(wait)
+}
+
+// address names where a request comes from: of IPv6 the network, since whoever has one address has them all.
+func address(r *http.Request) string {
+	at, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	ip := at.Addr().Unmap()
+	if ip.Is6() {
+		if network, err := ip.Prefix(64); err == nil {
+			return network.String()
+		}
+	}
+	return ip.String()
+}
+
+// loopback tells whether the host of a URL is this machine.
+func loopback(hostport string) bool {
+	host := hostport
+	if h, _, err := net.SplitHostPort(hostport); err == nil {
+		host = h
+	}
+	host = strings.TrimSuffix(strings.ToLower(strings.Trim(host, "[]")), ".")
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && ip.IsLoopback()
+}

@@ -1,0 +1,112 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"settlecancel/tasks"
+	"settlecancel/tasks/ledger"
+)
+
+// How many records a page holds.
+const (
+	defaultLimit = 100
+	maxLimit     = 1000
+)
+
+// page is a part of a listing.
+type page struct {
+	Items      []tasks.Report `json:"items" doc:"The records."`
+	NextCursor string         `json:"nextCursor,omitempty" doc:"cursor of the next page; left out at the end. A page may be short, or empty, before the end."`
+	Incomplete bool           `json:"incomplete,omitempty" doc:"Some records cannot be read; the log names them under the request id."`
+}
+
+// list answers cancellations of one status, or all.
+func (a *API) list(ctx context.Context, c *call) (*answer, error) {
+	status := ledger.Status(c.query.Get("status"))
+	inner, ok := openCursor(c.query.Get("cursor"), status)
+	if !ok {
+		c.fault("query.cursor", "is not one that this listing answered")
+	}
+	if len(c.faults) > 0 {
+		return nil, faulty(c.faults)
+	}
+	limit := defaultLimit
+	if text := c.query.Get("limit"); text != "" {
+		limit, _ = strconv.Atoi(text) // has been checked
+	}
+	records, next, err := a.find(ctx, status, inner, limit)
+	if err != nil && !errors.Is(err, ledger.ErrDamaged) {
+		return nil, err
+	}
+	p := page{Items: make([]tasks.Report, 0, len(records)), NextCursor: sealCursor(next, status)}
+	for _, r := range records {
+		report, damage := tasks.NewReport(r)
+		if damage != nil {
+			err = errors.Join(err, damage)
+			continue
+		}
+		p.Items = append(p.Items, report)
+	}
+	if err != nil {
+		p.Incomplete = true
+		a.log.ErrorContext(ctx, "records left out of a listing", "request_id", c.id, "error", err)
+	}
+	return &answer{http.StatusOK, nil, p}, nil
+}
+
+// find answers a page of the records that have a status. The ledger keeps the open ones and the dead letters in order; for
+// what has ended, and for all at once, it has to look through everything.
+func (a *API) find(ctx context.Context, status ledger.Status, cursor string, limit int) ([]ledger.Record, string, error) {
+	is := func(r ledger.Record) bool { return r.Status == status }
+	switch status {
+	case ledger.Queued, ledger.Sending, ledger.Unknown:
+		return a.findIn(ctx, ledger.Open, ledger.Listing{Cursor: cursor}, limit, is)
+	case ledger.Rejected, ledger.Exhausted, ledger.Review:
+		return a.findIn(ctx, ledger.DeadLetters, ledger.Listing{Cursor: cursor, Newest: true}, limit, is)
+	case "":
+		is = nil
+	}
+	return a.ledger.Scan(ctx, ledger.Scanning{Match: is, Cursor: cursor, Limit: limit})
+}
+
+// findIn looks through a set, for as long as one request may.
+func (a *API) findIn(ctx context.Context, set ledger.Set, o ledger.Listing, limit int, is func(ledger.Record) bool) (found []ledger.Record, next string, damage error) {
+	const looks = 20
+	for range looks {
+		o.Limit = limit - len(found)
+		records, next, err := a.ledger.List(ctx, set, o)
+		if errors.Is(err, ledger.ErrDamaged) {
+			damage = errors.Join(damage, err)
+		} else if err != nil {
+			return nil, "", err
+		}
+		found = append(found, slices.DeleteFunc(records, func(r ledger.Record) bool { return !is(r) })...)
+		if o.Cursor = next; next == "" || len(found) == limit {
+			break
+		}
+	}
+	return found, o.Cursor, damage
+}
+
+// sealCursor makes a cursor of the ledger one that belongs to a listing, and is nothing to be read.
+func sealCursor(inner string, status ledger.Status) string {
+	if inner == "" {
+		return ""
+	}
+	return base64.RawURLEncoding.EncodeToString([]byte(string(status) + "\n" + inner))
+}
+
+func openCursor(cursor string, status ledger.Status) (inner string, ok bool) {
+	if cursor == "" {
+		return "", true
+	}
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
+	of, inner, cut := strings.Cut(string(raw), "\n")
+	return inner, err == nil && cut && inner != "" && of == string(status)
+}

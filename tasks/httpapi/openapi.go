@@ -1,0 +1,144 @@
+package httpapi
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// What the parts of the document refer to.
+const (
+	schemaPrefix   = "#/components/schemas/"
+	schemeProducer = "producer"
+	schemeOps      = "ops"
+)
+
+// description is the document without its operations, for huma to complete.
+func description(version string) huma.Config {
+	return huma.Config{OpenAPI: &huma.OpenAPI{
+		OpenAPI: "3.1.0",
+		Info: &huma.Info{Title: "settlecancel", Version: cmp.Or(version, "dev"),
+			Description: "Cancels payments at SettleBank. What is accepted is never lost and never applied twice."},
+		Servers: []*huma.Server{{URL: "/"}},
+		Components: &huma.Components{
+			Schemas: huma.NewMapRegistry(schemaPrefix, huma.DefaultSchemaNamer),
+			SecuritySchemes: map[string]*huma.SecurityScheme{
+				schemeProducer: {Type: "http", Scheme: "bearer", Description: "A producer's token (API_TOKENS)."},
+				schemeOps:      {Type: "http", Scheme: "basic", Description: "The credentials of ops (OPS_USER, OPS_PASSWORD)."},
+			},
+		},
+	}}
+}
+
+// describe is what the document says of an operation.
+func (a *API) describe(op *operation) *huma.Operation {
+	d := &huma.Operation{OperationID: op.id, Method: op.method, Path: op.path, Summary: op.summary, Description: op.description,
+		Security: a.security(op.role), Responses: a.responses(op)}
+	if op.idempotent {
+		d.Parameters = append(d.Parameters, &huma.Param{Name: keyHeader, In: "header", Schema: keySchema(),
+			Description: "The idempotency key, where the body does not hold it; as it is, or in quotes as a string of RFC 8941. Where both are given they must agree."})
+	}
+	for _, name := range pathNames(op.path) {
+		d.Parameters = append(d.Parameters, &huma.Param{Name: name, In: "path", Required: true, Description: "The idempotency key.", Schema: keySchema()})
+	}
+	for _, p := range op.query {
+		d.Parameters = append(d.Parameters, &huma.Param{Name: p.name, In: "query", Description: p.description, Schema: p.schema})
+	}
+	if op.maxBody > 0 {
+		d.RequestBody = &huma.RequestBody{Required: !op.bodyOptional, Description: fmt.Sprintf("At most %d KiB.", op.maxBody>>10),
+			Content: map[string]*huma.MediaType{"application/json": {Schema: a.request(op.body), Example: op.example}}}
+	}
+	return d
+}
+
+// security tells which credentials an operation needs. Where it is open, none will do too.
+func (a *API) security(need role) []map[string][]string {
+	all := []map[string][]string{{schemeOps: {}}}
+	open := a.guard.ops == nil
+	if need == producer {
+		all = append([]map[string][]string{{schemeProducer: {}}}, all...)
+		open = len(a.guard.tokens) == 0
+	}
+	if open {
+		all = append(all, map[string][]string{})
+	}
+	return all
+}
+
+// responses lists what an operation may answer.
+func (a *API) responses(op *operation) map[string]*huma.Response {
+	success := &huma.Response{Description: http.StatusText(op.status), Headers: map[string]*huma.Param{
+		"X-Request-Id": {Description: "Names the request, in the log too.", Schema: &huma.Schema{Type: huma.TypeString}}},
+		Content: map[string]*huma.MediaType{"application/json": {Schema: a.answerSchema(op.answer)}}}
+	for name, what := range op.header {
+		success.Headers[name] = &huma.Param{Description: what, Schema: &huma.Schema{Type: huma.TypeString}}
+	}
+	all := map[string]*huma.Response{strconv.Itoa(op.status): success}
+	possible := append([]kind{invalid, unauthorized, misdirected, tooMany, internal, unavailable}, op.problems...)
+	if op.role == ops || op.method != http.MethodGet {
+		possible = append(possible, forbidden)
+	}
+	if op.maxBody > 0 {
+		possible = append(possible, timeout, tooLarge, mediaType)
+	}
+	for _, k := range possible {
+		all[strconv.Itoa(k.Status)] = &huma.Response{Description: k.Title + ". " + k.Help, Headers: problemHeaders(k),
+			Content: map[string]*huma.MediaType{"application/problem+json": {Schema: a.answerSchema(reflect.TypeFor[problem]())}}}
+	}
+	return all
+}
+
+func problemHeaders(k kind) map[string]*huma.Param {
+	text := &huma.Schema{Type: huma.TypeString}
+	switch k.Status {
+	case unauthorized.Status:
+		return map[string]*huma.Param{"WWW-Authenticate": {Description: "How to log in.", Schema: text}}
+	case tooMany.Status, unavailable.Status:
+		return map[string]*huma.Param{"Retry-After": {Description: "Seconds to wait.", Schema: text}}
+	}
+	return nil
+}
+
+// pathNames answers the names in a path that stand for something.
+func pathNames(path string) (names []string) {
+	for {
+		_, rest, found := strings.Cut(path, "{")
+		if !found {
+			return names
+		}
+		name, rest, _ := strings.Cut(rest, "}")
+		names, path = append(names, name), rest
+	}
+}
+
+// addDocuments serves the document, for machines and for people, and what is neither that nor an operation.
+func (a *API) addDocuments() error {
+	document, err := json.Marshal(a.huma.OpenAPI())
+	if err != nil {
+		return fmt.Errorf("httpapi: OpenAPI document: %w", err)
+	}
+	page, err := newDocsPage(a.huma.OpenAPI(), a.described)
+	if err != nil {
+		return fmt.Errorf("httpapi: /docs: %w", err)
+	}
+	a.addElsewhere()
+	a.handleDocument("/openapi.json", func(c *call) { c.write(http.StatusOK, "application/json", document) })
+	a.handleDocument("/docs", func(c *call) {
+		c.w.Header().Set("Content-Security-Policy", page.policy)
+		c.write(http.StatusOK, "text/html; charset=utf-8", page.html)
+	})
+	return nil
+}
+
+func (a *API) handleDocument(path string, f func(*call)) {
+	a.handle("GET "+path, f)
+	a.handle(path, func(c *call) {
+		c.refuse(newProblem(noSuchMethod, "this path takes GET, HEAD").with("Allow", "GET, HEAD"))
+	})
+}

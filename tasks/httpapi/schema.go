@@ -1,0 +1,179 @@
+package httpapi
+
+import (
+	"reflect"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"settlecancel/tasks"
+	"settlecancel/tasks/ledger"
+)
+
+// field is what the document says of a field of a cancellation. What tasks.Parse takes is decided there; a test holds the two
+// together.
+type field struct {
+	doc      string
+	schema   huma.Schema
+	required bool
+}
+
+func text(doc string, longest int) field {
+	return field{doc: doc, schema: huma.Schema{Type: huma.TypeString, MaxLength: &longest}}
+}
+
+func code(doc, pattern string) field {
+	return field{doc: doc, schema: huma.Schema{Type: huma.TypeString, Pattern: pattern}}
+}
+
+func choose(doc string, from ...any) field {
+	return field{doc: doc, schema: huma.Schema{Type: huma.TypeString, Enum: from}}
+}
+
+// amount is a whole number, or its digits as a text.
+func amount(doc string, least float64) field {
+	most := 999_999_999_999.0
+	return field{doc: doc, schema: huma.Schema{AnyOf: []*huma.Schema{
+		{Type: huma.TypeInteger, Format: "int64", Minimum: &least, Maximum: &most}, {Type: huma.TypeString, Pattern: `^[0-9]{1,12}$`}}}}
+}
+
+func (f field) needed() field {
+	f.required = true
+	return f
+}
+
+func keySchema() *huma.Schema {
+	return &huma.Schema{Type: huma.TypeString, Pattern: `^[A-Za-z0-9._:-]{1,64}$`}
+}
+
+// fields describes a cancellation. Which fields it has comes from tasks.Cancellation itself.
+func fields() map[string]field {
+	return map[string]field{
+		"idempotencyKey": {doc: "Names this cancellation, for ever. Required here or in the header Idempotency-Key.", schema: *keySchema()},
+		"mchtId":         code("Merchant id.", `^[A-Za-z0-9_-]{1,12}$`),
+		"orgTrdNo":       text("SettleBank's number of the original transaction.", 50).needed(),
+		"orgMchtTrdNo":   text("The merchant's order number of the original transaction.", 100).needed(),
+		"orgTrdDt":       code("Date of the original transaction, yyyyMMdd in Korean time; not in the future.", `^[0-9]{8}$`).needed(),
+		"canAmt":         amount("Amount to cancel, in the currency's smallest unit. Required, but for operation withdraw, which takes none.", 1),
+		"orgTrdAmt":      amount("Amount of the original transaction. With method it makes an unknown outcome verifiable: always send it where it is known.", 1),
+		"method": choose("Payment method. With orgTrdAmt it makes an unknown outcome verifiable: always send it where it is known.",
+			"CA", "RA", "MP", "TC", "HM", "CG", "SG", "BG", "TM", "CP", "PZ", "VA"),
+		"reason":        text("Why, for people. The gateway sees its first 255 characters.", 1000),
+		"operation":     choose("cancel where it is left out. refund transfers the money to a bank account; withdraw takes back a virtual account number.", "cancel", "refund", "withdraw"),
+		"currency":      choose("KRW where it is left out: amounts are whole won. USD: amounts are cents.", "KRW", "USD"),
+		"taxTypeCd":     choose("Y exempt, N taxable, G compound; the merchant's setting where it is left out.", "Y", "N", "G"),
+		"taxAmt":        amount("Taxable part; required for G.", 0),
+		"vatAmt":        amount("Value-added tax; required for G.", 0),
+		"taxFreeAmt":    amount("Exempt part; required for G.", 0),
+		"svcAmt":        amount("Service charge.", 0),
+		"refundBankCd":  code("Operation refund: the bank.", `^[0-9]{3}$`),
+		"refundAcntNo":  code("Operation refund: the account number. It is never answered.", `^[0-9]{1,16}$`),
+		"refundDpstrNm": text("Operation refund: the account holder.", 50),
+		"vAcntNo":       code("Operation withdraw: the virtual account number. It is never answered.", `^[0-9]{1,20}$`),
+	}
+}
+
+// answerFields describes what a record has besides, by the type of the part.
+func answerFields() map[string]map[string]string {
+	return map[string]map[string]string{
+		"Report": {
+			"queue": "Where it waits, or waited.", "status": "How far it has come.", "closed": "A person ended it.",
+			"canTrdNo":   "The cancellation's number at SettleBank.",
+			"code":       "SettleBank's result code: of the outcome, or of the latest attempt while it is open.",
+			"message":    "SettleBank's message to the code.",
+			"acceptedAt": "When it was accepted.", "acceptedBy": "Name of the credentials that it was accepted under.",
+			"endedAt": "When it ended; of a dead letter, when it became one.", "nextAt": "When the next step is due.",
+			"retriesSpent": "Of the retry budget.", "attempts": "The latest requests and inquiries, in order.",
+			"olderAttemptsDropped": "How many older ones are no longer kept.", "acts": "What people decided.",
+		},
+		"AttemptReport": {
+			"kind": "request, inquiry, or late: the answer to a request that had been given up.", "startedAt": "When it began.",
+			"millis": "How long it took, in ms; 0 while under way.", "underWay": "It has no outcome yet.",
+			"class": "What kind of answer it brought.", "code": "SettleBank's result code.", "message": "SettleBank's message to the code.",
+			"httpStatus": "HTTP status of the answer.", "shownCancelled": "The cancelled sum that an inquiry showed.",
+		},
+		"ActReport": {"at": "When.", "who": "Who.", "what": "retry, resolve cancelled or resolve rejected.", "note": "Why."},
+	}
+}
+
+// exampleRequest is the cancellation that the document shows.
+func exampleRequest() map[string]any {
+	return map[string]any{"idempotencyKey": "refund-20231215-0001", "mchtId": "nxca_jt_bi", "orgTrdNo": "STFP_PGCAnxca_jt_il0211129135810M1494620",
+		"orgMchtTrdNo": "ORDER20231215143022", "orgTrdDt": "20231215", "canAmt": 500, "orgTrdAmt": 1000, "method": "CA", "reason": "returned by the customer"}
+}
+
+// request answers the schema of a body.
+func (a *API) request(name string) *huma.Schema {
+	registry := a.huma.OpenAPI().Components.Schemas
+	ref := &huma.Schema{Ref: schemaPrefix + name}
+	if registry.Map()[name] != nil {
+		return ref
+	}
+	switch name {
+	case "RetryRequest":
+		registry.Schema(reflect.TypeFor[retryRequest](), true, name)
+	case "ResolveRequest":
+		registry.Schema(reflect.TypeFor[resolveRequest](), true, name)
+	case "BatchRequest":
+		least, most := 1, maxItems
+		registry.Map()[name] = &huma.Schema{Type: huma.TypeObject, AdditionalProperties: false, Required: []string{"items"},
+			Properties: map[string]*huma.Schema{"items": {Type: huma.TypeArray, MinItems: &least, MaxItems: &most,
+				Description: "The cancellations, each with its key.", Items: a.request("CancellationRequest")}}}
+	default:
+		registry.Map()[name] = a.cancellationSchema()
+	}
+	return ref
+}
+
+func (a *API) cancellationSchema() *huma.Schema {
+	s := &huma.Schema{Type: huma.TypeObject, AdditionalProperties: false, Properties: map[string]*huma.Schema{}}
+	described := fields()
+	for f := range reflect.TypeFor[tasks.Cancellation]().Fields() {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		d := described[name]
+		d.schema.Description = d.doc
+		s.Properties[name] = &d.schema
+		if d.required || name == "mchtId" && a.parse.DefaultMchtID == "" {
+			s.Required = append(s.Required, name)
+		}
+	}
+	return s
+}
+
+// answerSchema answers the schema of what is answered, with what a reader of it wants to know. Readers must expect fields that
+// a later version adds.
+func (a *API) answerSchema(t reflect.Type) *huma.Schema {
+	registry := a.huma.OpenAPI().Components.Schemas
+	ref := registry.Schema(t, true, "")
+	for name, described := range answerFields() {
+		s := registry.Map()[name]
+		if s == nil {
+			continue
+		}
+		for field, doc := range described {
+			s.Properties[field].Description = doc
+		}
+	}
+	if report := registry.Map()["Report"]; report != nil {
+		for name, f := range fields() {
+			report.Properties[name].Description = f.doc
+		}
+		report.Properties["status"].Enum = statusEnum()
+	}
+	for _, name := range []string{"Report", "AttemptReport", "ActReport", "Problem", "Fault", "Batch", "Item", "Page"} {
+		if s := registry.Map()[name]; s != nil {
+			s.AdditionalProperties = nil
+			for _, property := range s.Properties {
+				property.Nullable = false
+			}
+		}
+	}
+	return ref
+}
+
+func statusEnum() (all []any) {
+	for _, s := range ledger.Statuses() {
+		all = append(all, string(s))
+	}
+	return all
+}

@@ -1,0 +1,207 @@
+package ledger
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// ErrCursor is returned for a cursor that no List or Scan answered.
+var ErrCursor = errCursor
+
+// Scanning says what to look for among all that the ledger keeps.
+type Scanning struct {
+	Match  func(Record) bool // nil is everything
+	Cursor string            // where an earlier page ended; "" is the start
+	Limit  int               // records a page; 0 is 100
+}
+
+// How many keys are looked at, of whatever else is in Redis too.
+const (
+	scanStep = 1000 // by one SCAN, at most
+	scanWork = 5000 // by one call, about
+)
+
+// Scan answers some of all cancellations that the ledger keeps, ended ones too, and the cursor of the next page, "" at the end.
+// They come in no order, and a page may be short or empty before the end; it is longer than Limit only where the last payment
+// on it has so many cancellations. What is there all the while is answered, now and then twice; what comes, goes or moves between
+// the nodes of a cluster meanwhile may be missed. With ErrDamaged, which names what cannot be read, records and cursor are valid
+// nevertheless.
+func (l *Ledger) Scan(ctx context.Context, o Scanning) ([]Record, string, error) {
+	if o.Limit <= 0 {
+		o.Limit = 100
+	}
+	at, err := parsePosition(o.Cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	nodes, err := l.nodes(ctx)
+	if err != nil {
+		return nil, "", fmt.Errorf("ledger: scan: %w", err)
+	}
+	var page scanned
+	step := min(o.Limit, scanStep)
+	for work := 0; work < scanWork && len(page.records) < o.Limit; work += step {
+		n, ok := at.on(nodes)
+		if !ok {
+			return page.records, "", page.damage
+		}
+		found, err := n.scan(ctx, at.cursor, step, o.Match)
+		if err != nil {
+			return nil, "", fmt.Errorf("ledger: scan: %w", err)
+		}
+		switch count := len(found.records); {
+		case len(page.records)+count <= o.Limit, len(page.records) == 0 && step == 1:
+			page.add(found)
+			at = at.follow(found.next)
+			if count <= step/4 {
+				step = min(4*step, scanStep)
+			}
+		case len(page.records) > 0:
+			return page.records, at.String(), page.damage
+		default:
+			step /= 2 // all that a SCAN brings or none of it: asked again it may bring other keys
+		}
+	}
+	return page.records, at.String(), page.damage
+}
+
+// position is how far a scan has come: on which node, at which cursor of its SCAN.
+type position struct {
+	node   string
+	cursor uint64
+}
+
+// on answers the node to go on with, and none at the end.
+func (p *position) on(nodes []node) (node, bool) {
+	i, same := slices.BinarySearchFunc(nodes, p.node, func(n node, name string) int { return cmp.Compare(n.name, name) })
+	if i == len(nodes) {
+		return node{}, false
+	}
+	if !same { // done with the one before, or it leads no more
+		*p = position{node: nodes[i].name}
+	}
+	return nodes[i], true
+}
+
+func (p position) follow(next uint64) position {
+	if next == 0 {
+		return position{node: p.node + "\x00"} // the first name behind this one
+	}
+	return position{node: p.node, cursor: next}
+}
+
+func (p position) String() string { return strconv.FormatUint(p.cursor, 10) + " " + p.node }
+
+func parsePosition(s string) (p position, err error) {
+	if s == "" {
+		return p, nil
+	}
+	cursor, name, ok := strings.Cut(s, " ")
+	p.node = name
+	if p.cursor, err = strconv.ParseUint(cursor, 10, 64); err != nil || !ok || p.String() != s {
+		return position{}, ErrCursor
+	}
+	return p, nil
+}
+
+// node is a Redis that holds a part of the transactions.
+type node struct {
+	name string
+	rdb  redis.UniversalClient
+}
+
+// nodes answers who holds transactions, by name: the masters of a cluster, or the one Redis there is.
+func (l *Ledger) nodes(ctx context.Context) ([]node, error) {
+	cluster, ok := l.rdb.(*redis.ClusterClient)
+	if !ok {
+		return []node{{rdb: l.rdb}}, nil
+	}
+	var mu sync.Mutex
+	var nodes []node
+	err := cluster.ForEachMaster(ctx, func(_ context.Context, c *redis.Client) error {
+		mu.Lock()
+		defer mu.Unlock()
+		nodes = append(nodes, node{c.Options().Addr, c})
+		return nil
+	})
+	slices.SortFunc(nodes, func(a, b node) int { return cmp.Compare(a.name, b.name) })
+	return nodes, err
+}
+
+// scanned is what SCAN has brought.
+type scanned struct {
+	records []Record
+	damage  error
+	next    uint64
+}
+
+func (s *scanned) add(more scanned) {
+	s.records = append(s.records, more.records...)
+	s.damage = errors.Join(s.damage, more.damage)
+}
+
+// scan answers what one SCAN brings of about so many keys.
+func (n node) scan(ctx context.Context, cursor uint64, step int, match func(Record) bool) (found scanned, err error) {
+	var keys []string
+	if keys, found.next, err = n.rdb.Scan(ctx, cursor, prefix+"{*}:t:*", int64(step)).Result(); err != nil || len(keys) == 0 {
+		return found, err
+	}
+	slices.Sort(keys)
+	keys = slices.Compact(keys)
+	cmds := make([]*redis.StringCmd, len(keys))
+	if _, err := n.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, key := range keys {
+			cmds[i] = p.Get(ctx, key)
+		}
+		return nil
+	}); err != nil && !errors.Is(err, redis.Nil) {
+		return found, err
+	}
+	for i, cmd := range cmds {
+		raw, err := cmd.Bytes()
+		if errors.Is(err, redis.Nil) {
+			continue // has ended, and is kept no longer
+		}
+		if err != nil {
+			return found, err
+		}
+		_, txn, _ := strings.Cut(keys[i], ":t:")
+		records, damage := decodeAll(txn, raw)
+		for _, r := range records {
+			if match == nil || match(r) {
+				found.records = append(found.records, r)
+			}
+		}
+		if damage != nil {
+			found.damage = errors.Join(found.damage, fmt.Errorf("ledger: scan: %w", damage))
+		}
+	}
+	return found, nil
+}
+
+// decodeAll answers every record of a transaction; damage to one takes no other with it.
+func decodeAll(txn string, raw []byte) (records []Record, err error) {
+	var doc document
+	if err := json.Unmarshal(raw, &doc); err != nil {
+		return nil, fmt.Errorf("%w: transaction %s: %w", ErrDamaged, txn, err)
+	}
+	var damaged []error
+	for key, s := range doc.C {
+		r, err := s.record(placeOf(key, txn), doc.Sum, doc.Round)
+		if err != nil {
+			damaged = append(damaged, err)
+			continue
+		}
+		records = append(records, r)
+	}
+	return records, errors.Join(damaged...)
+}

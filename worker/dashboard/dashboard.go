@@ -1,0 +1,132 @@
+// Package dashboard is what ops look at: the queues as asynqmon shows them, and the cancellations as the ledger knows them,
+// with the office where people retry and resolve dead letters.
+//
+//	/dashboard/                  asynqmon: queues, tasks, servers. Looking, pausing and running one task are let through.
+//	/dashboard/cancellations/    our own pages, made on the server, without a script
+//
+// asynqmon has no login, no defence against foreign pages and commands that lose tasks. It stands behind a wrapper that lets
+// through what it lists (monitor.go) and keeps every browser at home (guard.go). A dead letter that is run from asynqmon is
+// retried by the rules of the ledger.
+package dashboard
+
+import (
+	"errors"
+	"html/template"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+
+	"settlecancel/tasks"
+	"settlecancel/tasks/ledger"
+)
+
+// Where the pages are.
+const (
+	root   = "/dashboard/"
+	office = root + "cancellations/"
+)
+
+// Options of a Dashboard. The zero value of each field but the first two means its default.
+type Options struct {
+	Redis  redis.UniversalClient // what asynqmon looks at; the caller closes it
+	Client *tasks.Client         // on the same Redis
+
+	// Who answers the name of the person who asks, for the record, and whether they may. Where it is nil nobody is asked,
+	// the name is "ops", and only requests to a loopback host name are answered.
+	Who func(*http.Request) (name string, ok bool)
+
+	ReadOnly bool             // nothing can be changed, only seen
+	Now      func() time.Time // for tests: what ages are reckoned from; default time.Now
+	Logger   *slog.Logger     // default slog.Default()
+}
+
+// Dashboard is an http.Handler for everything below /dashboard/. It is safe for concurrent use.
+type Dashboard struct {
+	opts      Options
+	log       *slog.Logger
+	client    *tasks.Client
+	ledger    *ledger.Ledger
+	inspector *asynq.Inspector
+	texts     texts
+	pages     map[string]*template.Template
+	styles    map[string]asset
+	tally     tallyCache
+	walk      int // how many records of a set are looked at for one answer
+	bulk      int // how many dead letters are retried at once
+	handler   http.Handler
+}
+
+// New answers a dashboard.
+func New(o Options) (*Dashboard, error) {
+	var missing []error
+	if o.Redis == nil {
+		missing = append(missing, errors.New("dashboard: Options.Redis is missing"))
+	}
+	if o.Client == nil {
+		missing = append(missing, errors.New("dashboard: Options.Client is missing"))
+	}
+	if err := errors.Join(missing...); err != nil {
+		return nil, err
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	d := &Dashboard{opts: o, log: o.Logger, client: o.Client, ledger: o.Client.Ledger(),
+		inspector: asynq.NewInspectorFromRedisClient(o.Redis), walk: 10_000, bulk: 1_000}
+	d.tally.life = 3 * time.Second
+	var err error
+	if d.texts, err = loadTexts(); err != nil {
+		return nil, err
+	}
+	if d.pages, err = loadPages(); err != nil {
+		return nil, err
+	}
+	if d.styles, err = loadStyles(); err != nil {
+		return nil, err
+	}
+	queues, err := newMonitor(d)
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle(root, queues)
+	d.route(mux)
+	d.handler = secure(sameOrigin(d.identify(mux)))
+	return d, nil
+}
+
+// ServeHTTP answers one request.
+func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) { d.handler.ServeHTTP(w, r) }
+
+// route puts our own pages in their places.
+func (d *Dashboard) route(mux *http.ServeMux) {
+	mux.HandleFunc(office, d.notFound)
+	mux.HandleFunc("GET "+office+"{$}", d.overview)
+	mux.HandleFunc("GET "+office+"list", d.list)
+	mux.HandleFunc("GET "+office+"search", d.search)
+	mux.HandleFunc("GET "+office+"show", d.show)
+	mux.HandleFunc("GET "+office+"decide", d.write(d.askDecision))
+	mux.HandleFunc("POST "+office+"decide", d.write(d.decide))
+	mux.HandleFunc("GET "+office+"bulk", d.write(d.askBulk))
+	mux.HandleFunc("POST "+office+"bulk", d.write(d.retryBulk))
+	for name, style := range d.styles {
+		mux.HandleFunc("GET "+office+name, style.serve)
+	}
+}
+
+// write lets a page through that changes something, unless nothing may be changed.
+func (d *Dashboard) write(page http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if d.opts.ReadOnly {
+			d.refuse(w, r, http.StatusForbidden, "refused.readonly")
+			return
+		}
+		page(w, r)
+	}
+}

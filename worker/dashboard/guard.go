@@ -1,0 +1,79 @@
+package dashboard
+
+import (
+	"cmp"
+	"context"
+	"net"
+	"net/http"
+	"strings"
+)
+
+// ownPolicy lets our pages load their stylesheet, send their forms, and nothing else.
+const ownPolicy = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+// secure sets the headers that every answer carries. Pages of asynqmon set a policy of their own, and assets may be kept.
+func secure(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", ownPolicy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		// Not "no-referrer": with it a browser that speaks plain HTTP to another machine hides even from us where a form
+		// came from, and sameOrigin would have to refuse it.
+		h.Set("Referrer-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=()")
+		h.Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// sameOrigin refuses what a page of another origin sends in the name of whoever looks at it.
+func sameOrigin(next http.Handler) http.Handler {
+	p := http.NewCrossOriginProtection()
+	p.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "refused: the request comes from a page of another origin; open "+office+" and do it there", http.StatusForbidden)
+	}))
+	return p.Handler(next)
+}
+
+type nameKey struct{}
+
+// identify finds out who asks.
+func (d *Dashboard) identify(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name, ok := "ops", true
+		if d.opts.Who != nil {
+			name, ok = d.opts.Who(r)
+		} else if !loopback(r.Host) {
+			// Without credentials a foreign page whose name was made to lead to this machine would pass for ours.
+			http.Error(w, "refused: without credentials the dashboard answers as localhost or 127.0.0.1 alone; set OPS_USER and OPS_PASSWORD",
+				http.StatusMisdirectedRequest)
+			return
+		}
+		if !ok {
+			w.Header().Set("WWW-Authenticate", `Basic realm="settlecancel", charset="UTF-8"`)
+			http.Error(w, "the dashboard asks for the credentials of ops", http.StatusUnauthorized)
+			return
+		}
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), nameKey{}, cmp.Or(cut(clean(name), maxName), "ops"))))
+	})
+}
+
+const maxName = 100
+
+// who answers the name that identify found.
+func who(r *http.Request) string {
+	name, _ := r.Context().Value(nameKey{}).(string)
+	return name
+}
+
+func loopback(hostport string) bool {
+	host := hostport
+	if h, _, err := net.SplitHostPort(hostport); err == nil {
+		host = h
+	}
+	host = strings.TrimSuffix(strings.ToLower(strings.Trim(host, "[]")), ".")
+	ip := net.ParseIP(host)
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
+}

@@ -1,0 +1,50 @@
+package dashboard
+
+import (
+	"cmp"
+	"net/url"
+	"time"
+
+	"settlecancel/tasks"
+	"settlecancel/tasks/ledger"
+)
+
+// item is a cancellation as a row shows it. Its texts are clean; RawKey alone is not.
+type item struct {
+	Key, MchtID, OrgTrdNo, OrgMchtTrdNo string
+	Code, Message                       string
+	Status                              ledger.Status
+	Closed                              bool
+	Amount                              int64
+	Currency                            string
+	Since                               time.Time // dead or ended since, or accepted
+	RawKey                              string    // as it is, for forms and links
+}
+
+// URL leads to the cancellation's own page.
+func (i item) URL() string { return storyURL(i.RawKey) }
+
+// DecideURL leads to the form of one decision.
+func (i item) DecideURL(as string) string {
+	return office + "decide?" + url.Values{"key": {i.RawKey}, "as": {as}}.Encode()
+}
+
+// longest message in a row; the whole one stands on the cancellation's own page.
+const rowMessage = 140
+
+// newItem answers a record and its parameters as a row. Damaged parameters leave it with less, never without its key.
+func newItem(r ledger.Record) (item, tasks.Cancellation) {
+	x, err := tasks.FromRecord(r)
+	if err != nil {
+		x = tasks.Cancellation{}
+	}
+	since := r.EndedAt
+	if since.IsZero() {
+		since = r.AcceptedAt
+	}
+	return item{
+		Key: clean(r.Key), MchtID: clean(r.MchtID), OrgTrdNo: clean(r.OrgTrdNo), OrgMchtTrdNo: clean(x.OrgMchtTrdNo),
+		Code: clean(r.Code), Message: cut(clean(r.Message), rowMessage), Status: r.Status, Closed: r.Closed,
+		Amount: r.Amount, Currency: cmp.Or(x.Currency, tasks.CurrencyKRW), Since: since, RawKey: r.Key,
+	}, x
+}

@@ -1,0 +1,278 @@
+package dashboard
+
+import (
+	"fmt"
+	"html"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"settlecancel/tasks"
+	"settlecancel/tasks/ledger"
+)
+
+var (
+	tags   = regexp.MustCompile(`<[^>]*>`)
+	spaces = regexp.MustCompile(`\s+`)
+)
+
+// words answers what a page says, without its markup.
+func (a answer) words() string {
+	_, main, _ := strings.Cut(a.text, "<main")
+	return spaces.ReplaceAllString(tags.ReplaceAllString(main, " "), " ")
+}
+
+// keys answers which cancellations a page lists, in its order.
+func (a answer) keys() []string {
+	var all []string
+	for _, m := range regexp.MustCompile(`<td class="key"><a href="[^"]*show\?key=([^"]*)"`).FindAllStringSubmatch(a.text, -1) {
+		key, _ := url.QueryUnescape(m[1])
+		all = append(all, key)
+	}
+	return all
+}
+
+func (b *bench) want(a answer, words ...string) {
+	b.Helper()
+	for _, w := range words {
+		if !strings.Contains(a.words(), w) {
+			b.Errorf("%s does not say %q: %s", a.Request.URL, w, a.words())
+		}
+	}
+}
+
+// everyStatus puts one cancellation into each status.
+func everyStatus(b *bench) {
+	for _, s := range ledger.Statuses() {
+		b.put(sample(string(s)), s)
+	}
+	dollars := sample("usd")
+	dollars.Currency, dollars.CanAmt, dollars.OrgTrdAmt = tasks.CurrencyUSD, 1234, 99900
+	b.put(dollars, ledger.Rejected)
+	b.put(sample("rejected-2"), ledger.Rejected)
+}
+
+func TestOverview(t *testing.T) {
+	t.Parallel()
+	b := newClockBench(t, steps())
+	b.want(b.see(office), "All is well")
+	everyStatus(b)
+	page := b.see(office)
+	b.want(page, "all 5", "all 3", "review 1 ₩500 oldest:", "rejected 3 ₩1,000 US$12.34 oldest:", "exhausted 1 ₩500", "queued 1", "sending 1", "unknown 1",
+		"1002 3 ₩1,000 US$12.34", "no code 1 ₩500", "ST41 1 ₩500")
+	doubtful := page.keys()[:2]
+	if diff := cmp.Diff([]string{"refund-review", "refund-unknown"}, doubtful); diff != "" {
+		t.Errorf("first comes what is in doubt: %s", diff)
+	}
+	newest := page.keys()[2:]
+	if diff := cmp.Diff([]string{"refund-rejected-2", "refund-usd", "refund-review", "refund-exhausted", "refund-rejected"}, newest); diff != "" {
+		t.Errorf("newest dead letters: %s", diff)
+	}
+	b.board.walk = 2
+	b.want(b.see(office), "There are more than 2")
+}
+
+func TestOverviewIsKeptForAMoment(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.board.tally.life = time.Hour
+	b.put(sample("one"), ledger.Rejected)
+	b.want(b.see(office), "rejected 1")
+	b.put(sample("two"), ledger.Rejected)
+	b.want(b.see(office), "rejected 1")
+	b.send(b.visitor(), office+"decide?key=refund-one&as=retry", nil)
+	b.want(b.see(office), "rejected 1", "queued 1")
+}
+
+func TestLists(t *testing.T) {
+	t.Parallel()
+	b := newClockBench(t, steps())
+	everyStatus(b)
+	other := sample("other")
+	other.MchtID, other.CanAmt, other.OrgTrdAmt = "nx_mid_il", 70_000, 80_000
+	b.put(other, ledger.Rejected)
+	for query, want := range map[string][]string{
+		"":                           {"refund-other", "refund-rejected-2", "refund-usd", "refund-review", "refund-exhausted", "refund-rejected"},
+		"status=dead&order=oldest":   {"refund-rejected", "refund-exhausted", "refund-review", "refund-usd", "refund-rejected-2", "refund-other"},
+		"status=nonsense&code=ST41":  {"refund-exhausted"},
+		"status=rejected":            {"refund-other", "refund-rejected-2", "refund-usd", "refund-rejected"},
+		"status=review":              {"refund-review"},
+		"status=dead&code=-":         {"refund-review"},
+		"status=dead&code=9999":      nil,
+		"status=dead&mcht=nx_mid_il": {"refund-other"},
+		"status=dead&min=1000":       {"refund-other", "refund-usd"},
+		"status=dead&max=1,234&min=501": {
+			"refund-usd"},
+		"status=dead&age=gt1h":         nil,
+		"status=exhausted&age=lt1h":    {"refund-exhausted"},
+		"status=queued":                {"refund-queued"},
+		"status=unknown&code=ST41":     nil,
+		"status=open&mcht=nxca_jt_bi":  {"refund-queued", "refund-sending", "refund-unknown"},
+		"status=sending&order=oldest":  {"refund-sending"},
+		"status=cancelled&mcht=nobody": nil,
+	} {
+		got := b.see(office + "list?" + query)
+		if got.StatusCode != http.StatusOK {
+			t.Errorf("%s: %d", query, got.StatusCode)
+		}
+		if diff := cmp.Diff(want, got.keys()); diff != "" {
+			t.Errorf("%s: %s", query, diff)
+		}
+	}
+	b.want(b.see(office+"list?min=1e3&max=-1&age=old"), "“Amount from (won, or US cents)” could not be read", "“Amount to” could not be read", "“Age” could not be read")
+	b.want(b.see(office+"list?status=dead&code=9999"), "None matches this filter.")
+}
+
+func TestListAges(t *testing.T) {
+	t.Parallel()
+	start := time.Date(2026, 3, 2, 10, 0, 0, 0, kst)
+	now := start
+	b := newClockBench(t, func() time.Time { return now })
+	b.put(sample("dead"), ledger.Rejected)
+	b.put(sample("open"), ledger.Unknown)
+	for hours, want := range map[int]string{0: "lt1h lt24h", 2: "lt24h gt1h", 25: "gt1h gt24h", 24 * 8: "gt1h gt24h gt7d", 24 * 31: "gt1h gt24h gt7d gt30d"} {
+		now = start.Add(time.Duration(hours) * time.Hour)
+		for _, status := range []string{listDead, listOpen} {
+			var shown []string
+			for _, a := range ages {
+				if len(b.see(office+"list?status="+status+"&age="+a.Name).keys()) == 1 {
+					shown = append(shown, a.Name)
+				}
+			}
+			if got := strings.Join(shown, " "); got != want {
+				t.Errorf("%s, after %d h: shown under %s, want %s", status, hours, got, want)
+			}
+		}
+	}
+}
+
+var nextPage = regexp.MustCompile(`<a class="button" href="([^"]+)" rel="next">`)
+
+// walk follows the links to the next page, and answers all that was listed.
+func (b *bench) walk(path string) (keys []string, pages int) {
+	b.Helper()
+	for path != "" && pages < 50 {
+		page := b.see(path)
+		keys = append(keys, page.keys()...)
+		pages++
+		next := nextPage.FindStringSubmatch(page.text)
+		path = ""
+		if next != nil {
+			path = html.UnescapeString(next[1])
+		}
+	}
+	return keys, pages
+}
+
+func TestPaging(t *testing.T) {
+	t.Parallel()
+	b := newClockBench(t, steps())
+	const many = 2*pageRecords + 30
+	var odd, all []string
+	for i := range many {
+		x := sample(fmt.Sprintf("%03d", i))
+		s := ledger.Rejected
+		if i%2 == 1 {
+			s = ledger.Review
+			odd = append(odd, x.IdempotencyKey)
+		}
+		b.put(x, s)
+		all = append(all, x.IdempotencyKey)
+	}
+	for _, order := range []string{"newest", "oldest"} {
+		keys, pages := b.walk(office + "list?order=" + order)
+		if order == "newest" {
+			slices.Reverse(keys)
+		}
+		if diff := cmp.Diff(all, keys); diff != "" || pages != 3 {
+			t.Errorf("%s, %d pages: %s", order, pages, diff)
+		}
+		keys, pages = b.walk(office + "list?status=review&order=" + order)
+		slices.Sort(keys)
+		if diff := cmp.Diff(odd, keys); diff != "" || pages > 2 {
+			t.Errorf("%s of review, %d pages: %s", order, pages, diff)
+		}
+	}
+	for _, cursor := range []string{"x", "1", "1e3 x", "%00"} {
+		if got := b.see(office + "list?cursor=" + cursor); got.StatusCode != http.StatusBadRequest {
+			t.Errorf("cursor %s: %d", cursor, got.StatusCode)
+		}
+	}
+}
+
+func TestSearch(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	everyStatus(b)
+	second := sample("rejected")
+	second.IdempotencyKey, second.OrgTrdAmt = "refund-second", 0
+	b.put(second, ledger.Cancelled) // of the same payment
+	for query, want := range map[string]string{
+		"refund-review":     "refund-review", // a key
+		"  refund-review  ": "refund-review",
+		"refund-cancelled":  "refund-cancelled",
+		"ORDER-usd":         "refund-usd", // an order
+		"STFP_exhausted":    "refund-exhausted",
+		"STFP_cancelled":    "refund-cancelled", // ended, found because its merchant is known
+		"ORDER-sending":     "refund-sending",
+	} {
+		got := b.see(office + "search?q=" + url.QueryEscape(query))
+		if got.Request.URL.Query().Get("key") != want {
+			t.Errorf("%q leads to %s, want %s", query, got.Request.URL, want)
+		}
+	}
+	for _, query := range []string{"STFP_rejected", "nxca_jt_bi:STFP_rejected"} {
+		got := b.see(office + "search?q=" + query).keys()
+		if slices.Sort(got); cmp.Diff([]string{"refund-rejected", "refund-second"}, got) != "" {
+			t.Errorf("%s: %v", query, got)
+		}
+	}
+	b.want(b.see(office+"search?q=nobody"), "Nothing was found")
+	b.want(b.see(office+"search?q="), "Enter an idempotency key")
+	if got := b.see(office + "search?q=" + strings.Repeat("한", 5000)); got.StatusCode != http.StatusOK {
+		t.Errorf("a long query: %d", got.StatusCode)
+	}
+	b.board.walk = 2
+	b.want(b.see(office+"search?q=ORDER-usd"), "The search stopped after 2")
+	if got := b.see(office + "search?q=nxca_jt_bi:STFP_already_cancelled"); !slices.Equal(got.keys(), []string{"refund-already_cancelled"}) {
+		t.Errorf("a transaction by its whole name: %v", got.keys())
+	}
+}
+
+func TestStory(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	everyStatus(b)
+	for _, s := range ledger.Statuses() {
+		page := b.see(office + "show?key=refund-" + string(s))
+		b.want(page, "Accepted by shop", "Order number ORDER-"+string(s), "Transaction number STFP_"+string(s), "of a payment of ₩1,000", "card CA",
+			"customer returned the goods", b.board.texts.of(english)["means."+string(s)])
+	}
+	b.want(b.see(office+"show?key=refund-review"), "Request outcome not known 1 s read: connection reset by peer", "Inquiry done 80 ms 0000 정상처리",
+		"SettleBank showed ₩300 as cancelled so far", "Became a dead letter: review")
+	b.want(b.see(office+"show?key=refund-cancelled"), "Number at SettleBank: CNCL20231215001", "Cancelled so far ₩500")
+	b.want(b.see(office+"show?key=refund-sending"), "Request under way")
+	b.want(b.see(office+"show?key=refund-queued"), "Next step due")
+	second := sample("cancelled")
+	second.IdempotencyKey = "refund-again"
+	b.put(second, ledger.Rejected)
+	page := b.see(office + "show?key=refund-again")
+	b.want(page, "Other cancellations of this payment")
+	if got := page.keys(); !slices.Equal(got, []string{"refund-cancelled"}) {
+		t.Errorf("of the same payment: %v", got)
+	}
+	if got := b.see(office + "show?key=nobody"); got.StatusCode != http.StatusNotFound {
+		t.Errorf("an unknown key: %d", got.StatusCode)
+	}
+	stamp := clock(b.get("refund-review").Attempts[1].StartedAt)
+	if _, err := time.ParseInLocation("2006-01-02 15:04:05", stamp, kst); err != nil {
+		t.Fatal(err)
+	}
+	b.want(b.see(office+"show?key=refund-review"), stamp)
+}

@@ -1,0 +1,270 @@
+package dashboard
+
+import (
+	"context"
+	"fmt"
+	"html"
+	"io"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+
+	"settlecancel/tasks"
+	"settlecancel/tasks/ledger"
+	"settlecancel/tasks/ledger/redistest"
+)
+
+// shared is one Redis for most tests of the package, each with a database of its own in it.
+var (
+	shared    *redistest.Server
+	databases atomic.Int64
+)
+
+func TestMain(m *testing.M) { os.Exit(testMain(m)) }
+
+func testMain(m *testing.M) int {
+	redis.SetLogger(silence{}) // tests kill Redis servers
+	dir, err := os.MkdirTemp("", "dashboard")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	if shared, err = redistest.Run(dir, redistest.Options{Args: []string{"--databases", "10000"}}); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer shared.Kill()
+	return m.Run()
+}
+
+type silence struct{}
+
+func (silence) Printf(context.Context, string, ...any) {}
+
+// bench is a dashboard on a Redis.
+type bench struct {
+	testing.TB
+	rdb       *redis.Client
+	client    *tasks.Client
+	ledger    *ledger.Ledger
+	inspector *asynq.Inspector
+	board     *Dashboard
+	url       string
+}
+
+func newBench(t testing.TB, change ...func(*Options)) *bench {
+	t.Helper()
+	return benchOn(t, freshDatabase(t), nil, change...)
+}
+
+// newClockBench is a bench whose ledger lives by the test's clock.
+func newClockBench(t testing.TB, now func() time.Time) *bench {
+	t.Helper()
+	return benchOn(t, freshDatabase(t), now, func(o *Options) { o.Now = now })
+}
+
+// steps is a clock that goes on by a second whenever somebody looks at it, so that no two things happen at once.
+func steps() func() time.Time {
+	start := time.Date(2026, 3, 2, 10, 0, 0, 0, kst)
+	var looks atomic.Int64
+	return func() time.Time { return start.Add(time.Duration(looks.Add(1)) * time.Second) }
+}
+
+func freshDatabase(t testing.TB) *redis.Client {
+	rdb := redis.NewClient(&redis.Options{Addr: shared.Addr(), DB: int(databases.Add(1))})
+	t.Cleanup(func() { _ = rdb.Close() })
+	return rdb
+}
+
+// newMortalBench is a bench whose Redis can be killed.
+func newMortalBench(t testing.TB) (*bench, *redistest.Server) {
+	t.Helper()
+	server := redistest.Start(t, redistest.Options{})
+	rdb := redis.NewClient(&redis.Options{Addr: server.Addr(), MaxRetries: -1, DialerRetries: 1})
+	t.Cleanup(func() { _ = rdb.Close() })
+	return benchOn(t, rdb, nil), server
+}
+
+func benchOn(t testing.TB, rdb *redis.Client, now func() time.Time, change ...func(*Options)) *bench {
+	t.Helper()
+	client := tasks.NewClient(rdb, tasks.ClientOptions{Ledger: ledger.Options{Now: now}})
+	o := Options{Redis: rdb, Client: client, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))}
+	for _, c := range change {
+		c(&o)
+	}
+	board, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	board.tally.life = 0
+	web := httptest.NewServer(board)
+	t.Cleanup(web.Close)
+	return &bench{TB: t, rdb: rdb, client: client, ledger: client.Ledger(),
+		inspector: asynq.NewInspectorFromRedisClient(rdb), board: board, url: web.URL}
+}
+
+// sample is a cancellation that differs from others by its name alone.
+func sample(name string) tasks.Cancellation {
+	return tasks.Cancellation{IdempotencyKey: "refund-" + name, MchtID: "nxca_jt_bi", OrgTrdNo: "STFP_" + name, OrgMchtTrdNo: "ORDER-" + name,
+		OrgTrdDt: "20231215", CanAmt: 500, OrgTrdAmt: 1000, Method: "CA", Reason: "customer returned the goods"}
+}
+
+func (b *bench) enqueue(x tasks.Cancellation) tasks.Cancellation {
+	b.Helper()
+	if _, err := b.client.Enqueue(b.Context(), x, tasks.EnqueueOptions{By: "shop"}); err != nil {
+		b.Fatal(err)
+	}
+	return x
+}
+
+// attempt drives one attempt of x to what follows it.
+func (b *bench) attempt(x tasks.Cancellation, a ledger.Attempt, n ledger.Next) {
+	b.Helper()
+	e, err := x.Entry()
+	if err != nil {
+		b.Fatal(err)
+	}
+	g, err := b.ledger.Begin(b.Context(), e)
+	if err != nil || g.Step != ledger.StepSend && g.Step != ledger.StepInquire {
+		b.Fatalf("begin %s: step %d, %v", x.IdempotencyKey, g.Step, err)
+	}
+	if n.Status == ledger.Sending {
+		return
+	}
+	if err := b.ledger.Finish(b.Context(), g, a, n); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// put brings a new cancellation to a status, as a worker would.
+func (b *bench) put(x tasks.Cancellation, s ledger.Status) tasks.Cancellation {
+	b.Helper()
+	b.enqueue(x)
+	lost := ledger.Attempt{Class: "unknown", Message: "read: connection reset by peer", Duration: 1200 * time.Millisecond}
+	shown := int64(300)
+	switch s {
+	case ledger.Queued:
+	case ledger.Sending:
+		b.attempt(x, ledger.Attempt{}, ledger.Next{Status: ledger.Sending})
+	case ledger.Unknown:
+		b.attempt(x, lost, ledger.Next{Status: s, After: time.Minute, Message: lost.Message, Verification: ledger.Verification{Reason: "unknown"}})
+	case ledger.Review:
+		b.attempt(x, lost, ledger.Next{Status: ledger.Unknown})
+		b.attempt(x, ledger.Attempt{Class: "ok", Code: "0000", Message: "정상처리", Duration: 80 * time.Millisecond, Shown: &shown},
+			ledger.Next{Status: s, Message: lost.Message})
+	case ledger.Rejected:
+		b.attempt(x, ledger.Attempt{Class: "rejected", Code: "1002", Message: "취소금액 초과", Duration: 90 * time.Millisecond},
+			ledger.Next{Status: s, Code: "1002", Message: "취소금액 초과"})
+	case ledger.Exhausted:
+		b.attempt(x, ledger.Attempt{Class: "transient", Code: "ST41", Message: "잠시 후 다시 시도해 주십시오", Duration: 40 * time.Millisecond},
+			ledger.Next{Status: s, Code: "ST41", Message: "잠시 후 다시 시도해 주십시오", Spend: 1})
+	default:
+		b.attempt(x, ledger.Attempt{Class: "ok", Code: "0000", Message: "정상처리", Duration: 210 * time.Millisecond},
+			ledger.Next{Status: s, Credit: x.CanAmt, Rounds: 1, CanTrdNo: "CNCL20231215001"})
+	}
+	return x
+}
+
+// archive makes of a cancellation's task what a worker leaves of a dead letter.
+func (b *bench) archive(x tasks.Cancellation) {
+	b.Helper()
+	if err := b.inspector.ArchiveTask(tasks.QueueDefault, x.IdempotencyKey); err != nil {
+		b.Fatal(err)
+	}
+}
+
+func (b *bench) get(key string) ledger.Record {
+	b.Helper()
+	r, err := b.ledger.Get(b.Context(), key)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return r
+}
+
+// answer is what came back to a request.
+type answer struct {
+	*http.Response
+	text string
+}
+
+// visitor is a browser without a script: it keeps cookies and follows redirects.
+func (b *bench) visitor() *http.Client {
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return &http.Client{Jar: jar}
+}
+
+func (b *bench) do(c *http.Client, method, path, body string, header ...string) answer {
+	b.Helper()
+	r, err := http.NewRequestWithContext(b.Context(), method, b.url+path, strings.NewReader(body))
+	if err != nil {
+		b.Fatal(err)
+	}
+	if method == http.MethodPost && body != "" {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	if host := r.Header.Get("Host"); host != "" {
+		r.Host = host
+	}
+	res, err := c.Do(r)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return answer{res, string(text)}
+}
+
+// see reads one page.
+func (b *bench) see(path string) answer {
+	b.Helper()
+	return b.do(b.visitor(), http.MethodGet, path, "")
+}
+
+// send fills in the form of a page and sends it, as a browser would.
+func (b *bench) send(c *http.Client, page string, fields map[string]string) answer {
+	b.Helper()
+	form := b.do(c, http.MethodGet, page, "")
+	values := hidden(form.text)
+	for name, value := range fields {
+		values.Set(name, value)
+	}
+	action, _, _ := strings.Cut(page, "?")
+	return b.do(c, http.MethodPost, action, values.Encode())
+}
+
+var hiddenField = regexp.MustCompile(`<input type="hidden" name="([^"]+)" value="([^"]*)">`)
+
+// hidden answers the hidden fields of a page's form.
+func hidden(page string) url.Values {
+	values := url.Values{}
+	for _, f := range hiddenField.FindAllStringSubmatch(page, -1) {
+		values.Set(f[1], html.UnescapeString(f[2]))
+	}
+	return values
+}
+
+func keysOf(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }

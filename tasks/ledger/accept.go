@@ -26,6 +26,7 @@ type Entry struct {
 	Params   json.RawMessage // the other parameters, a JSON object of texts and numbers of at most 14 digits
 	Queue    string
 	By       string
+	Sealed   string // account numbers, unreadable; kept until it has ended, and no part of what makes two the same
 }
 
 // digits is how many of a number's digits Redis's JSON keeps.
@@ -125,7 +126,7 @@ func (l *Ledger) acceptCall(ctx context.Context, e Entry) *call {
 	return &call{
 		script: acceptScript,
 		place:  p,
-		args:   []any{e.Amount, flag(e.Full), string(e.Params), e.Queue, e.By, l.opts.Retention.Milliseconds()},
+		args:   []any{e.Amount, flag(e.Full), string(e.Params), e.Queue, e.By, l.opts.Retention.Milliseconds(), e.Sealed},
 		// Written in any case, so that a WAIT behind it covers it.
 		index: func(pipe redis.Pipeliner, key string) { pipe.Set(ctx, key, p.txn, 0) },
 	}

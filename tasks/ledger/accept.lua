@@ -1,7 +1,7 @@
 -- accept stores a new cancellation, or answers what is known of it.
 -- KEYS  1 transaction  2 open set
 -- ARGV  1 now in ms or 0  2 idempotency key  3 member of the sets  4 amount  5 '1' whole payment
---       6 parameters, JSON  7 queue or ''  8 who or ''  9 retention in ms
+--       6 parameters, JSON  7 queue or ''  8 who or ''  9 retention in ms  10 sealed account numbers or ''
 -- Returns {'accepted'|'known', cancellation, sum, round},
 --         {'conflict', cancellation, sum, round}: what is stored under the key has other parameters,
 --         {'full'}: the transaction has as many cancellations as the gateway has rounds
@@ -21,6 +21,7 @@ c = { p = params, m = tonumber(ARGV[4]), s = 'queued', at = at, d = at }
 if ARGV[5] == '1' then c.w = 1 end
 if ARGV[7] ~= '' then c.q = ARGV[7] end
 if ARGV[8] ~= '' then c.by = ARGV[8] end
+if ARGV[10] ~= '' then c.z = ARGV[10] end
 txn.c[ARGV[2]] = c
 unended(txn, 1)
 redis.call('ZADD', KEYS[2], at, ARGV[3])

@@ -94,11 +94,23 @@ type Next struct {
 
 // Finish stores the outcome of the attempt that g granted and gives the transaction back. a tells what came back; its
 // Kind and times are filled in from the grant and a.Duration. It returns ErrStale where another attempt has taken over:
-// then only the evidence was kept. It may be repeated until it succeeds.
-func (l *Ledger) Finish(ctx context.Context, g Grant, a Attempt, n Next) error {
+// then only the evidence was kept. It may be repeated until it succeeds. What also adds goes along in the same round trip, to happen
+// or not by itself.
+func (l *Ledger) Finish(ctx context.Context, g Grant, a Attempt, n Next, also ...func(redis.Pipeliner)) error {
 	c, err := l.finishCall(ctx, g, a, n)
 	if err != nil {
 		return fmt.Errorf("ledger: finish %s: %w", g.place.key, err)
+	}
+	if len(also) > 0 {
+		index := c.index
+		c.index = func(p redis.Pipeliner, key string) {
+			if index != nil {
+				index(p, key)
+			}
+			for _, add := range also {
+				add(p)
+			}
+		}
 	}
 	if err := l.run(ctx, false, c); err != nil {
 		return fmt.Errorf("ledger: finish %s: %w", g.place.key, err)

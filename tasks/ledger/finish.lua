@@ -1,5 +1,5 @@
 -- finish stores the outcome of one attempt, gives the transaction back and sets the next state.
--- KEYS  1 transaction  2 open set  3 dead letters
+-- KEYS  1 transaction  2 open set  3 dead letters  4 outbox
 -- ARGV  1 now in ms or 0  2 idempotency key  3 member of the sets  4 token of the attempt  5 'r' request | 'i' inquiry
 --       6 next status  7 due in ms from now  8 budget to spend  9 amount to add to the sum  10 rounds to add
 --       11 canTrdNo  12 code of the outcome  13 message of the outcome  14 verification, JSON or ''
@@ -60,7 +60,7 @@ c.rc, c.rm = nil, nil
 if ARGV[12] ~= '' then c.rc = ARGV[12] end
 if ARGV[13] ~= '' then c.rm = ARGV[13] end
 if ended[status] then
-  c.e, c.t, c.b = at - c.at, nil, nil
+  c.e, c.t, c.b, c.z = at - c.at, nil, nil, nil
   unended(txn, -1)
   redis.call('ZREM', KEYS[2], ARGV[3])
 elseif dead[status] then
@@ -74,5 +74,6 @@ else
   if ARGV[14] ~= '' then c.v = cjson.decode(ARGV[14]) end
   redis.call('ZADD', KEYS[2], c.d, ARGV[3])
 end
+if ended[status] or dead[status] then tell(KEYS[4], ARGV[3], c) end
 save(KEYS[1], txn, ARGV[16])
 return { 'ok' }

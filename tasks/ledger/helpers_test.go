@@ -305,6 +305,20 @@ var sameJSON = cmp.Transformer("JSON", func(raw json.RawMessage) (v any) {
 	return v
 })
 
+// told crosses out what has to be told, and answers it.
+func (e *env) told() (all []Event) {
+	e.Helper()
+	for {
+		events, err := e.Outbox(e.ctx, 500)
+		e.must(err)
+		if len(events) == 0 {
+			return all
+		}
+		e.must(e.CrossOut(e.ctx, events))
+		all = append(all, events...)
+	}
+}
+
 // keys lists what a database holds.
 func (e *env) keys() []string {
 	e.Helper()

@@ -44,6 +44,9 @@ func (p place) deadKey() string { return deadKey(p.shard) }
 func openKey(shard int) string { return shardKey(shard, "open") }
 func deadKey(shard int) string { return shardKey(shard, "dead") }
 
+// outboxKey holds what has to be told, until it has been.
+func outboxKey(shard int) string { return shardKey(shard, "out") }
+
 // indexKey leads from an idempotency key to its transaction.
 func indexKey(key string) string { return prefix + "k:" + key }
 

@@ -54,6 +54,7 @@ func TestMemory(t *testing.T) {
 		})
 	}
 	all.Wait()
+	e.told()
 	if keys := e.rdb.DBSize(e.ctx).Val(); keys != 2*n {
 		t.Errorf("%d keys, want two for each of %d", keys, n)
 	}

@@ -40,6 +40,7 @@ type Record struct {
 	Params       json.RawMessage // the parameters as the producer gave them, without those above
 	Queue        string          // "" is the default queue
 	AcceptedBy   string          // name of the credentials that it was accepted under, "" where there were none
+	Sealed       string          // account numbers, unreadable, until it has ended
 	Status       Status
 	Closed       bool   // a person ended it with Resolve
 	CanTrdNo     string // the cancellation's number at the gateway, once cancelled
@@ -124,6 +125,7 @@ type stored struct {
 	S  Status              `json:"s"`
 	Q  string              `json:"q"`
 	By string              `json:"by"`
+	Z  string              `json:"z"`
 	At int64               `json:"at"`
 	E  *int64              `json:"e"`
 	D  int64               `json:"d"`
@@ -174,7 +176,7 @@ func (s stored) record(p place, sum int64, round int) (Record, error) {
 	mchtID, orgTrdNo, _ := strings.Cut(p.txn, ":")
 	r := Record{
 		Key: p.key, MchtID: mchtID, OrgTrdNo: orgTrdNo,
-		Amount: s.M, Full: s.W == 1, Params: s.P, Queue: s.Q, AcceptedBy: s.By,
+		Amount: s.M, Full: s.W == 1, Params: s.P, Queue: s.Q, AcceptedBy: s.By, Sealed: s.Z,
 		Status: s.S, Closed: s.CL == 1, CanTrdNo: s.No, Code: s.RC, Message: s.RM,
 		AcceptedAt: fromMillis(s.At), DueAt: fromMillis(s.D),
 		Spent: s.B, Verification: s.V, Dropped: s.AX, Sum: sum, Round: round,

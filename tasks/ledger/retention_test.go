@@ -40,6 +40,7 @@ func TestRetention(t *testing.T) {
 			case r.Dead():
 				sets = []string{p.deadKey()}
 			}
+			e.told()
 			if d := cmp.Diff(keysOf(sets, x), e.keys()); d != "" {
 				t.Errorf("keys (-want +got):\n%s", d)
 			}
@@ -111,6 +112,7 @@ func TestRetentionEnds(t *testing.T) {
 	e.opts.Retention = time.Millisecond
 	x := partial("refund-1", "pay-1")
 	e.reach(x, Cancelled)
+	e.told()
 	waitFor(t, "what has ended is gone", func() bool { return len(e.keys()) == 0 })
 	e.opts.Retention = retention
 	_, err := e.Get(e.ctx, x.Key)

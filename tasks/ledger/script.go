@@ -24,6 +24,8 @@ var (
 	retryLua string
 	//go:embed resolve.lua
 	resolveLua string
+	//go:embed crossout.lua
+	crossOutLua string
 )
 
 var (
@@ -32,6 +34,8 @@ var (
 	finishScript  = redis.NewScript(txnLua + finishLua)
 	retryScript   = redis.NewScript(txnLua + retryLua)
 	resolveScript = redis.NewScript(txnLua + resolveLua)
+
+	crossOutScript = redis.NewScript(crossOutLua)
 )
 
 // call is one run of a script on one transaction.
@@ -44,7 +48,7 @@ type call struct {
 }
 
 func (c *call) keys() []string {
-	return []string{c.place.txnKey(), c.place.openKey(), c.place.deadKey()}
+	return []string{c.place.txnKey(), c.place.openKey(), c.place.deadKey(), outboxKey(c.place.shard)}
 }
 
 func (c *call) argv(now int64) []any {

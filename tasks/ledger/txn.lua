@@ -14,6 +14,7 @@
 --     z times seen not applied, r why it is verified, u its code is unlisted, n times sent again, s rounds tried · cl 1 once a person closed it
 --     a attempts, each {kind: r request, i inquiry, l late answer, start in ms after at, duration in ms, class, code, message, HTTP status, shown sum} cut after
 --       the last value known; one of length 2 is under way · ax how many older ones were dropped
+--     z account numbers, sealed, until it has ended · ev how many events told of it, of dead letters
 --     o acts of people, each {ms, who, what, note, id of the call}
 local KEPT_ATTEMPTS, KEPT_ACTS, MAX_CANCELLATIONS = 60, 20, 999
 
@@ -97,6 +98,17 @@ local function same(c, amount, whole, params)
     if params[k] == nil then return false end
   end
   return true
+end
+
+-- tell puts what c has come to into the outbox, in the same step as the state itself, so that nobody can die between.
+-- Its attempts, acts and secrets stay behind.
+local function tell(outbox, member, c)
+  local n = (c.ev or 0) + 1
+  if dead[c.s] and c.cl ~= 1 then c.ev = n end
+  local a, o, z = c.a, c.o, c.z
+  c.a, c.o, c.z = nil, nil, nil
+  redis.call('XADD', outbox, '*', 'm', member, 'n', n, 'c', cjson.encode(c))
+  c.a, c.o, c.z = a, o, z
 end
 
 local function closed(c) return ended[c.s] or c.cl == 1 end

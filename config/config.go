@@ -2,6 +2,7 @@ package config
 
 import (
 	"log/slog"
+	"net/netip"
 	"time"
 )
 
@@ -89,6 +90,8 @@ type Config struct {
 	// RetryCap is the longest wait between two retries. Default 1 h; at least
 	// RetryInitial.
 	RetryCap time.Duration `env:"RETRY_CAP" envDefault:"1h"`
+	// MaintenanceWindows are when no request is sent. Default none.
+	MaintenanceWindows []Window `env:"-"`
 	// Retention is how long an ended cancellation stays in the ledger, and so
 	// how long its idempotency key is known. Default 4320 h (180 days);
 	// positive.
@@ -97,6 +100,12 @@ type Config struct {
 	// HTTPAddr is where the server listens, host:port. Default 127.0.0.1:8080;
 	// an empty host is every interface, port 0 any free one.
 	HTTPAddr string `env:"HTTP_ADDR" envDefault:"127.0.0.1:8080"`
+	// HTTPTLSCert and HTTPTLSKey are the files of the server's certificate and
+	// of its private key, in PEM: both set, or neither. Default not set: the
+	// server speaks plain HTTP.
+	HTTPTLSCert string `env:"HTTP_TLS_CERT"`
+	// HTTPTLSKey goes with HTTPTLSCert.
+	HTTPTLSKey string `env:"HTTP_TLS_KEY"`
 	// OpsAddr is where the worker's health and metrics listen, host:port.
 	// Default 127.0.0.1:9090; an empty host is every interface, port 0 any
 	// free one.
@@ -108,17 +117,30 @@ type Config struct {
 	OpsUser Secret `env:"OPS_USER"`
 	// OpsPassword goes with OpsUser.
 	OpsPassword Secret `env:"OPS_PASSWORD"`
+	// DashboardReadOnly leaves ops only looking. Default false.
+	DashboardReadOnly bool `env:"DASHBOARD_READ_ONLY" envDefault:"false"`
 	// PayloadKeys encrypt account numbers at rest: the first encrypts, all
 	// decrypt. Default in test: one key derived from the first merchant's AES
 	// key. Empty (production only): nothing can be encrypted, so refunds are
 	// refused.
 	PayloadKeys []PayloadKey `env:"-"`
+	// EventsKeep is about how many events the stream of events keeps, the last
+	// ones. Default 10000; at least 1000.
+	EventsKeep int `env:"EVENTS_KEEP" envDefault:"10000"`
 	// WebhookURL is where outcome webhooks go. A Secret because many receivers
 	// carry a token in it. Default not set: no webhooks.
 	WebhookURL Secret `env:"WEBHOOK_URL"`
 	// WebhookSecret is the decoded key, 24 to 64 bytes, that signs webhooks. Set
 	// where WebhookURL is.
 	WebhookSecret Secret `env:"-"`
+
+	// ReconcileDaily is when a worker compares the day before with SettleBank's
+	// lists, HH:MM Korean time; ReconcileAt reads it. Default empty: never.
+	ReconcileDaily string `env:"RECONCILE_DAILY"`
+	// NotiAddresses are where cancellation notifications may come from, single
+	// addresses as prefixes of full length. Default none: no notification is
+	// taken.
+	NotiAddresses []netip.Prefix `env:"-"`
 
 	// LogLevel is the least level that is logged. Default (and zero) info.
 	LogLevel slog.Level `env:"-"`
@@ -136,5 +158,7 @@ type composed struct {
 	APITokens     Secret `env:"API_TOKENS"`
 	PayloadKey    Secret `env:"PAYLOAD_KEY"`
 	WebhookSecret Secret `env:"WEBHOOK_SECRET"`
+	NotiAddresses string `env:"NOTI_ADDRESSES"`
+	Windows       string `env:"MAINTENANCE_WINDOWS"`
 	LogLevel      string `env:"LOG_LEVEL" envDefault:"info"`
 }

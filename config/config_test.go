@@ -68,6 +68,7 @@ func TestLoadDefaults(t *testing.T) {
 		"path": c.InquiryPath, "verify": c.VerifyAfter, "rate": c.Rate, "concurrency": c.Concurrency,
 		"max": c.RetryMax, "initial": c.RetryInitial, "cap": c.RetryCap, "retention": c.Retention,
 		"http": c.HTTPAddr, "ops": c.OpsAddr, "tokens": len(c.APITokens), "user": c.OpsUser.IsSet(),
+		"windows": len(c.MaintenanceWindows), "cert": c.HTTPTLSCert, "key": c.HTTPTLSKey, "readonly": c.DashboardReadOnly, "events": c.EventsKeep,
 		"webhook": c.WebhookURL.IsSet(), "level": c.LogLevel, "format": c.LogFormat, "redis": c.RedisAddress(),
 	}
 	want := map[string]any{
@@ -76,6 +77,7 @@ func TestLoadDefaults(t *testing.T) {
 		"path": "/spay/APITrdcheck.do", "verify": time.Minute, "rate": 0, "concurrency": 64,
 		"max": 30, "initial": 5 * time.Second, "cap": time.Hour, "retention": 180 * 24 * time.Hour,
 		"http": "127.0.0.1:8080", "ops": "127.0.0.1:9090", "tokens": 0, "user": false,
+		"windows": 0, "cert": "", "key": "", "readonly": false, "events": 10000,
 		"webhook": false, "level": slog.LevelInfo, "format": "", "redis": "redis://127.0.0.1:6379/0",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -97,7 +99,8 @@ func TestLoadValues(t *testing.T) {
 		"SETTLEBANK_PROTOCOL=0A19", "SETTLEBANK_TIMEOUT=12s", "SETTLEBANK_CONNECT_TIMEOUT=500ms", "SETTLEBANK_INQUIRY=off",
 		"SETTLEBANK_INQUIRY_PATH=/spay/APITrdStatInq.do", "SETTLEBANK_VERIFY_AFTER=1ms", "SETTLEBANK_RATE=5",
 		"WORKER_CONCURRENCY=1", "RETRY_MAX=0", "RETRY_INITIAL=1ms", "RETRY_CAP=1ms", "LEDGER_RETENTION=1h",
-		"HTTP_ADDR=:80", "OPS_ADDR=[::]:0", "LOG_LEVEL=warn", "LOG_FORMAT=json",
+		"MAINTENANCE_WINDOWS=VA 23:50-00:10;Sun 02:00-04:00", "EVENTS_KEEP=1000", "DASHBOARD_READ_ONLY=true",
+		"HTTP_ADDR=:80", "OPS_ADDR=[::]:0", "RECONCILE_DAILY=06:30", "NOTI_ADDRESSES=14.34.14.23", "LOG_LEVEL=warn", "LOG_FORMAT=json",
 	)...)
 	got := strings.Split(c.String(), "\n")
 	want := []string{
@@ -106,9 +109,10 @@ func TestLoadValues(t *testing.T) {
 		"SETTLEBANK_PROTOCOL=0A19", "merchants=shop01=0A19", "default_merchant=shop01",
 		"SETTLEBANK_TIMEOUT=12s", "SETTLEBANK_CONNECT_TIMEOUT=500ms", "SETTLEBANK_INQUIRY=off",
 		"SETTLEBANK_INQUIRY_PATH=/spay/APITrdStatInq.do", "SETTLEBANK_VERIFY_AFTER=1ms", "SETTLEBANK_RATE=5",
-		"WORKER_CONCURRENCY=1", "RETRY_MAX=0", "RETRY_INITIAL=1ms", "RETRY_CAP=1ms", "LEDGER_RETENTION=1h0m0s",
-		"HTTP_ADDR=:80", "OPS_ADDR=[::]:0", "API_TOKENS=", "OPS_USER=", "OPS_PASSWORD=", "PAYLOAD_KEY=",
-		"WEBHOOK_URL=", "WEBHOOK_SECRET=", "LOG_LEVEL=warn", "LOG_FORMAT=json",
+		"WORKER_CONCURRENCY=1", "RETRY_MAX=0", "RETRY_INITIAL=1ms", "RETRY_CAP=1ms",
+		"MAINTENANCE_WINDOWS=VA 23:50-00:10; Sun 02:00-04:00", "LEDGER_RETENTION=1h0m0s",
+		"HTTP_ADDR=:80", "HTTP_TLS_CERT=", "HTTP_TLS_KEY=", "OPS_ADDR=[::]:0", "API_TOKENS=", "OPS_USER=", "OPS_PASSWORD=",
+		"DASHBOARD_READ_ONLY=true", "PAYLOAD_KEY=", "EVENTS_KEEP=1000", "WEBHOOK_URL=", "WEBHOOK_SECRET=", "RECONCILE_DAILY=06:30", "NOTI_ADDRESSES=14.34.14.23/32", "LOG_LEVEL=warn", "LOG_FORMAT=json",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("settings (-want +got):\n%s", diff)
@@ -147,6 +151,9 @@ func TestLoadErrSingle(t *testing.T) {
 		{"HTTP_ADDR", "localhost:", `is "localhost:"`},
 		{"HTTP_ADDR", "localhost:http", `is "localhost:http"`},
 		{"OPS_ADDR", "localhost:70000", `is "localhost:70000"`},
+		{"EVENTS_KEEP", "999", "is 999; allowed: a whole number from 1000"},
+		{"EVENTS_KEEP", "10k", `is "10k"`},
+		{"DASHBOARD_READ_ONLY", "yes", `is "yes"; allowed: true or false`},
 		{"LOG_LEVEL", "info+2", `is "info+2"`},
 		{"LOG_FORMAT", "xml", `is "xml"; allowed: text or json`},
 	}
@@ -172,6 +179,7 @@ func TestLoadErrAllAtOnce(t *testing.T) {
 	t.Parallel()
 	found := faultsOf(t,
 		"SETTLEBANK_ENV=prod", "SETTLEBANK_TIMEOUT=soon", "RETRY_CAP=1s", "WORKER_CONCURRENCY=many",
+		"MAINTENANCE_WINDOWS=24:00-25:00", "HTTP_TLS_KEY=key.pem", "DASHBOARD_READ_ONLY=no", "EVENTS_KEEP=0",
 		"API_TOKENS=short", "REDIS_URL=http://x", "LOG_LEVEL=loud", "RETRY_MAXX=3", "OPS_USER=ops")
 	var names []string
 	for _, fault := range found {
@@ -179,13 +187,14 @@ func TestLoadErrAllAtOnce(t *testing.T) {
 	}
 	want := []string{
 		"REDIS_URL", "SETTLEBANK_ENV", "SETTLEBANK_TIMEOUT", "WORKER_CONCURRENCY", "RETRY_CAP",
-		"API_TOKENS", "OPS_PASSWORD", "LOG_LEVEL", "RETRY_MAXX",
+		"MAINTENANCE_WINDOWS", "HTTP_TLS_CERT", "HTTP_TLS_KEY", "API_TOKENS", "OPS_PASSWORD", "DASHBOARD_READ_ONLY", "EVENTS_KEEP",
+		"LOG_LEVEL", "RETRY_MAXX",
 	}
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Errorf("settings with faults (-want +got):\n%s", diff)
 	}
 	text := (&Error{Faults: found}).Error()
-	if !strings.HasPrefix(text, "settings: 9 faults:\n  REDIS_URL ") || strings.Count(text, "\n") != 9 {
+	if !strings.HasPrefix(text, "settings: 14 faults:\n  REDIS_URL ") || strings.Count(text, "\n") != 14 {
 		t.Errorf("error reads\n%s", text)
 	}
 	one := &Error{Faults: found[:1]}
@@ -205,6 +214,13 @@ func TestLoadErrUnknown(t *testing.T) {
 		"RETRY_MAXX":                 "RETRY_MAX",
 		"LEDGER_RETENTIONS":          "LEDGER_RETENTION",
 		"WORKER_CONCURENCY":          "WORKER_CONCURRENCY",
+		"RECONCILE_DALY":             "RECONCILE_DAILY",
+		"NOTI_ADDRESS":               "NOTI_ADDRESSES",
+		"MAINTENANCE_WINDOW":         "MAINTENANCE_WINDOWS",
+		"DASHBOARD_READONLY":         "DASHBOARD_READ_ONLY",
+		"EVENTS_KEPT":                "EVENTS_KEEP",
+		"HTTP_TLS_CRT":               "HTTP_TLS_CERT",
+		"HTTP_TLS_KEY_FILE":          "HTTP_TLS_KEY",
 		"SETTLEBANK_CONNECT_TIMEOUT": "",
 		"WORKER_SERVICE_HOST":        "",
 		"WORKER_SERVICE_PORT_OPS":    "",

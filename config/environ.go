@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"regexp"
 	"slices"
@@ -56,11 +55,7 @@ func readSecretFiles(vars map[string]string, f *faults) {
 func readSecretFile(path string) (string, error) {
 	content, err := readFile(path)
 	if err != nil {
-		var withPath *fs.PathError
-		if errors.As(err, &withPath) {
-			err = withPath.Err
-		}
-		return "", err
+		return "", withoutPath(err)
 	}
 	value := strings.TrimRight(string(content), "\r\n")
 	switch {
@@ -118,7 +113,9 @@ func settingNames() []string {
 // ours reports whether a name has a prefix that is ours alone. REDIS_, HTTP_,
 // OPS_, API_, LOG_ and the like are shared with other programs.
 func ours(name string) bool {
-	for _, prefix := range []string{"SETTLEBANK_", "RETRY_", "LEDGER_", "WORKER_"} {
+	for _, prefix := range []string{
+		"SETTLEBANK_", "RETRY_", "LEDGER_", "WORKER_", "MAINTENANCE_", "HTTP_TLS_", "DASHBOARD_", "EVENTS_", "RECONCILE_", "NOTI_",
+	} {
 		if strings.HasPrefix(name, prefix) {
 			return true
 		}

@@ -31,10 +31,14 @@ func Load(environ []string) (Config, error) {
 	c.checkRedis(f)
 	c.loadMerchants(text, vars, f)
 	c.loadPayloadKeys(text.PayloadKey, f)
+	c.loadWindows(text.Windows, f)
 	c.checkAddresses(f)
+	c.checkTLS(f)
 	c.loadAPITokens(text.APITokens, f)
 	c.checkOps(f)
 	c.loadWebhook(text.WebhookSecret, f)
+	c.checkReconcile(f)
+	c.loadNotiAddresses(text.NotiAddresses, f)
 	c.loadLogLevel(text.LogLevel, f)
 	if err := f.err(); err != nil {
 		return Config{}, err
@@ -100,6 +104,7 @@ func (c *Config) checkNumbers(f *faults) {
 	least("SETTLEBANK_RATE", c.Rate, 0)
 	least("WORKER_CONCURRENCY", c.Concurrency, 1)
 	least("RETRY_MAX", c.RetryMax, 0)
+	least("EVENTS_KEEP", c.EventsKeep, 1000)
 	positive("SETTLEBANK_TIMEOUT", c.Timeout)
 	positive("SETTLEBANK_CONNECT_TIMEOUT", c.ConnectTimeout)
 	positive("SETTLEBANK_VERIFY_AFTER", c.VerifyAfter)

@@ -24,6 +24,14 @@ func (c Config) shown() []slog.Attr {
 	for _, k := range c.PayloadKeys {
 		keys = append(keys, k.ID)
 	}
+	addresses := make([]string, 0, len(c.NotiAddresses))
+	for _, a := range c.NotiAddresses {
+		addresses = append(addresses, a.String())
+	}
+	windows := make([]string, 0, len(c.MaintenanceWindows))
+	for _, w := range c.MaintenanceWindows {
+		windows = append(windows, w.String())
+	}
 	text := func(name, value string) slog.Attr { return slog.String(name, value) }
 	return []slog.Attr{
 		text("REDIS_URL", c.RedisAddress()),
@@ -44,15 +52,22 @@ func (c Config) shown() []slog.Attr {
 		text("RETRY_MAX", strconv.Itoa(c.RetryMax)),
 		text("RETRY_INITIAL", c.RetryInitial.String()),
 		text("RETRY_CAP", c.RetryCap.String()),
+		text("MAINTENANCE_WINDOWS", strings.Join(windows, "; ")),
 		text("LEDGER_RETENTION", c.Retention.String()),
 		text("HTTP_ADDR", c.HTTPAddr),
+		text("HTTP_TLS_CERT", c.HTTPTLSCert),
+		text("HTTP_TLS_KEY", c.HTTPTLSKey),
 		text("OPS_ADDR", c.OpsAddr),
 		text("API_TOKENS", strings.Join(tokens, ",")),
 		text("OPS_USER", c.OpsUser.String()),
 		text("OPS_PASSWORD", c.OpsPassword.String()),
+		text("DASHBOARD_READ_ONLY", strconv.FormatBool(c.DashboardReadOnly)),
 		text("PAYLOAD_KEY", strings.Join(keys, ",")),
+		text("EVENTS_KEEP", strconv.Itoa(c.EventsKeep)),
 		text("WEBHOOK_URL", hostOf(c.WebhookURL)),
 		text("WEBHOOK_SECRET", c.WebhookSecret.String()),
+		text("RECONCILE_DAILY", c.ReconcileDaily),
+		text("NOTI_ADDRESSES", strings.Join(addresses, ",")),
 		text("LOG_LEVEL", strings.ToLower(c.LogLevel.String())),
 		text("LOG_FORMAT", c.LogFormat),
 	}

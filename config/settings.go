@@ -22,7 +22,7 @@ type Setting struct {
 // it. README.md shows the same table; a test holds the two and the struct tags
 // together.
 func Settings() []Setting {
-	return slices.Concat(redisSettings(), gatewaySettings(), workerSettings(), serverSettings(), logSettings())
+	return slices.Concat(redisSettings(), gatewaySettings(), workerSettings(), serverSettings(), evidenceSettings(), logSettings())
 }
 
 // The texts of what is allowed that several settings share.
@@ -86,6 +86,11 @@ func workerSettings() []Setting {
 		{Name: "RETRY_MAX", Default: "30", Allowed: "a whole number from 0", Doc: "retries after the first attempt; 0 is none"},
 		{Name: "RETRY_INITIAL", Default: "5s", Allowed: allowDuration, Doc: "wait before the first retry; it doubles with each further one, jittered"},
 		{Name: "RETRY_CAP", Default: "1h", Allowed: allowDuration + ", at least RETRY_INITIAL", Doc: "the longest wait between two retries"},
+		{
+			Name:    "MAINTENANCE_WINDOWS",
+			Allowed: "semicolon-separated [METHODS] [DAYS] HH:MM-HH:MM, such as VA,RA Mon-Fri 23:50-00:10; methods of " + methods + ", days Mon to Sun, * for every one",
+			Doc:     "when requests wait, in Korean time, such as VA,RA Mon-Fri 23:50-00:10; * Sun 02:00-04:00; 03:00-03:30. The days are those on which a window begins; a cancellation without method waits for the windows of every method alone",
+		},
 		{Name: "LEDGER_RETENTION", Default: "4320h", Allowed: allowDuration, Doc: "how long ended cancellations, and so their idempotency keys, are kept; open ones and dead letters never expire"},
 	}
 }
@@ -93,6 +98,11 @@ func workerSettings() []Setting {
 func serverSettings() []Setting {
 	return []Setting{
 		{Name: "HTTP_ADDR", Default: "127.0.0.1:8080", Allowed: allowAddress, Doc: "where server listens: API and dashboard; beyond loopback only with API_TOKENS, OPS_USER and OPS_PASSWORD"},
+		{
+			Name: "HTTP_TLS_CERT", Allowed: "the path of a PEM file: the server's certificate, then its chain, together with HTTP_TLS_KEY",
+			Doc: "makes server speak TLS (1.2 or later) alone; the files are read again when they change",
+		},
+		{Name: "HTTP_TLS_KEY", Allowed: "the path of a PEM file: the certificate's private key without passphrase, together with HTTP_TLS_CERT", Doc: "the certificate's private key"},
 		{Name: "OPS_ADDR", Default: "127.0.0.1:9090", Allowed: allowAddress, Doc: "where worker listens: /healthz, /readyz, /metrics"},
 		{
 			Name: "API_TOKENS", Secret: true,
@@ -101,15 +111,31 @@ func serverSettings() []Setting {
 		},
 		{Name: "OPS_USER", Secret: true, Allowed: "a name without colon, together with OPS_PASSWORD", Doc: "basic credentials of ops: retry, resolve, dashboard"},
 		{Name: "OPS_PASSWORD", Secret: true, Allowed: "a password, together with OPS_USER", Doc: "basic credentials of ops"},
+		{Name: "DASHBOARD_READ_ONLY", Default: "false", Allowed: "true or false", Doc: "true leaves the dashboard to look at alone: no retrying, no resolving there"},
 		{
 			Name: "PAYLOAD_KEY", Default: "derived from the merchant's key in test, none in production", Secret: true,
 			Allowed: "base64 of 32 bytes, or several id:base64, comma-separated, ids of 1 to 16 letters, digits, _ or -",
 			Doc:     "encrypts account numbers at rest, required in production for refunds; the first key encrypts, all decrypt",
 		},
+		{Name: "EVENTS_KEEP", Default: "10000", Allowed: "a whole number from 1000", Doc: "about how many events the stream settlecancel:events keeps, the last ones"},
 		{Name: "WEBHOOK_URL", Allowed: "an https URL (http only to a loopback host), together with WEBHOOK_SECRET", Doc: "where outcome webhooks go"},
 		{
 			Name: "WEBHOOK_SECRET", Secret: true, Allowed: "base64 of 24 to 64 bytes, with or without whsec_ before it, together with WEBHOOK_URL",
 			Doc: "signs webhooks after the Standard Webhooks convention",
+		},
+	}
+}
+
+// evidenceSettings are of what SettleBank tells beside its answers.
+func evidenceSettings() []Setting {
+	return []Setting{
+		{
+			Name: "RECONCILE_DAILY", Allowed: "a time of day in Korea, HH:MM, such as 06:30",
+			Doc: "when one of the workers compares the ledger with SettleBank's lists of the day before, as reconcile does; unset is never",
+		},
+		{
+			Name: "NOTI_ADDRESSES", Allowed: "comma-separated addresses or networks such as 14.34.14.23 or 10.1.2.0/24, none of every address",
+			Doc: "where cancellation notifications are taken from, by the address of the connection: SettleBank's are 61.252.169.22 in test, 14.34.14.23,61.252.169.24 in production; unset takes none",
 		},
 	}
 }

@@ -40,9 +40,9 @@ type change struct {
 
 // traffic counts the requests of one transaction.
 type traffic struct {
-	cancels, inquiries       uint64 // that came
-	cancelsNow, requestsNow  int    // in progress
-	cancelsPeak, requestPeak int    // the most ever in progress
+	cancels, inquiries      uint64 // that came
+	cancelsNow, requestsNow int    // in progress
+	cancelsPeak             int    // the most ever in progress
 }
 
 func newBank() bank {

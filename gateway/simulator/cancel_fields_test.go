@@ -172,7 +172,7 @@ func TestRefundAndWithdrawalFields(t *testing.T) {
 		{"ErrAccountWithHyphens", fields{"refundAcntNo": "110-123-456789"}, "6001"},
 		{"ErrLongAccount", fields{"refundAcntNo": strings.Repeat("1", 17)}, "1126"},
 		{"ErrNoHolder", fields{"refundDpstrNm": "-"}, "6001"},
-		{"ErrLongHolder", fields{"refundDpstrNm": strings.Repeat("김", 17)}, "1126"},
+		{"ErrLongHolder", fields{"refundDpstrNm": strings.Repeat("김", 51)}, "1126"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -14,14 +14,14 @@ import (
 
 func TestCollationFaults(t *testing.T) {
 	t.Parallel()
-	const lines = 9 // of the true answer: the first, a payment, seven cancellations
-	ask := func(b *bench) reply {
-		return b.do(context.Background(), "GET", collationPath+"?"+collationForm(nil).Encode(), "", http.NoBody)
+	const lines = 9               // of the true answer: the first, a payment, seven cancellations
+	ask := func(b *bench) reply { // by POST: Go's client sends a GET again by itself
+		return b.do(context.Background(), "POST", collationPath, contentForm, strings.NewReader(collationForm(nil).Encode()))
 	}
-	complete := func(t *testing.T, r reply, count string, delay bool) {
+	complete := func(t *testing.T, r reply, count string) {
 		t.Helper()
 		head, records := splitCollation(t, string(r.body))
-		if r.err != nil || len(records) != lines-1 || head[2] != count || delay {
+		if r.err != nil || len(records) != lines-1 || head[2] != count {
 			t.Errorf("first line %q, %d records, error %v; want count %s and %d", head, len(records), r.err, count, lines-1)
 		}
 	}
@@ -50,9 +50,9 @@ func TestCollationFaults(t *testing.T) {
 				t.Errorf("error %v, body %q; want half of it and %v", r.err, r.body, io.ErrUnexpectedEOF)
 			}
 		}},
-		{"OK wrongCount", Fault{Kind: KindWrongCount}, func(t *testing.T, r reply, _ string) { complete(t, r, "9", false) }},
-		{"OK drip", Fault{Kind: KindDrip, Delay: time.Nanosecond}, func(t *testing.T, r reply, _ string) { complete(t, r, "8", false) }},
-		{"OK delayAfter", Fault{Kind: KindDelayAfter, Delay: time.Millisecond}, func(t *testing.T, r reply, _ string) { complete(t, r, "8", false) }},
+		{"OK wrongCount", Fault{Kind: KindWrongCount}, func(t *testing.T, r reply, _ string) { complete(t, r, "9") }},
+		{"OK drip", Fault{Kind: KindDrip, Delay: time.Nanosecond}, func(t *testing.T, r reply, _ string) { complete(t, r, "8") }},
+		{"OK delayAfter", Fault{Kind: KindDelayAfter, Delay: time.Millisecond}, func(t *testing.T, r reply, _ string) { complete(t, r, "8") }},
 		{"OK drop", Fault{Kind: KindDrop}, func(t *testing.T, r reply, _ string) {
 			if r.err == nil {
 				t.Errorf("status %d, want a reset", r.status)

@@ -6,14 +6,42 @@
 //
 // # What it speaks
 //
-//   - POST /spay/APICancel.do: protocol flat, full and partial cancellation.
+//   - POST /spay/APICancel.do: protocol flat, full and partial cancellation; protocol 0A19, cancellation by every method
+//     but virtual account; the body's shape tells which.
+//   - POST /spay/APIRefund.do: 0A19, refund of phone payments and virtual accounts.
+//   - POST /spay/APIVBank.do: 0A19, withdrawal of a virtual account number.
 //   - POST /spay/APITrdcheck.do: inquiry 0A1M, its outRsltMsg URL-encoded.
 //   - POST /spay/APITrdStatInq.do: inquiry 0A1M, its outRsltMsg plain, or flat; the body's shape tells which.
+//   - GET or POST /api/pg/{mchtId}/transInfo.do: daily collation.
 //
-// A request must be a POST with Content-Type "application/json; charset=UTF-8" and one JSON object of strings; lengths
-// are bytes of UTF-8. Fields, merchant and hash are checked before anything else; what fails there moves no money,
-// whatever fault it suffers. A flat cancellation has nothing to be told from its repetition by: a repeated partial one
-// is applied again. Where the result codes name no code for a field, a missing one is 6001, as is an unknown one.
+// And it sends cancellation notifications where it is told to (Options.NotiURL, SetNoti).
+//
+// A message must be a POST with Content-Type "application/json; charset=UTF-8" and one JSON object of strings; lengths
+// are characters. Fields, merchant and hash are checked before anything else; what fails there moves no money,
+// whatever fault it suffers. Where the result codes name no code for a field, a missing one is 6001, as is an unknown
+// one, and one that is too long 1126.
+//
+// # What it decides
+//
+// A flat cancellation has nothing to be told from its repetition by: a repeated partial one is applied again. One of 0A19
+// has an id and a round, whose books all protocols, and CancelElsewhere, share:
+//
+//   - An id that was applied is refused with ST25, a refund's with ST39, where it comes with the same transaction,
+//     operation, amount and round, else with ST50. A request that was refused does not use its id up.
+//   - The round is the number of the transaction's cancellations plus one: else ST56.
+//   - Nothing left: the method's own code. Too much: ST57. A part of a voucher: ST54. Another method, currency, order
+//     number or virtual account number than the original's: ST07.
+//   - A phone payment is cancelled in its calendar month, by Korean time, else MP81 with rfdPsblCd. A refund is open
+//     where that says Y; N is answered ST69, C ST19. Flat knows no month.
+//   - A virtual account is refunded except from 23:30 to 00:35: ST11. Whether its money was paid in is not modelled: its
+//     number can be withdrawn until something was refunded (ST19), and nothing refunded once it was withdrawn.
+//   - The amounts of a compound tax must add up to what is cancelled, with or without the service charge: else ST55.
+//
+// A request that is not to be trusted is answered without data, a refusal of the books with pktHash and orgTrdNo.
+//
+// A collation lists approvals by the original's date and cancellations by the day they took effect, refunds among them,
+// withdrawals not. In it and in notifications, a cancellation without an id goes by the merchant's order number. The
+// authentication key of its hash is the hash key.
 //
 // # How a request goes
 //
@@ -36,7 +64,21 @@
 //	→ 201 {"registered":1}
 //
 //	GET /_sim/originals/nxca_jt_bi/T1
-//	→ 200 {"mchtId":"nxca_jt_bi",…,"cancelledAmount":500,"remaining":500,"effects":[…],"inProgress":0,"maxConcurrent":1}
+//	→ 200 {"mchtId":"nxca_jt_bi",…,"cancelledAmount":500,"remaining":500,"nextRound":"002","effects":[…],…}
+//
+// Beside "method" an original may have "currency", "noPartial", "cancelUntil", "rfdPsblCd" and "vAcntNo"; see Original.
+//
+// Cancel an amount as somebody does on the vendor's own site:
+//
+//	POST /_sim/elsewhere
+//	{"mchtId":"nxca_jt_bi","orgTrdNo":"T1","amount":300}
+//	→ 201 {"seq":2,…,"amount":300,"round":2,"elsewhere":true}
+//
+// Have effects told from now on; an empty url ends that:
+//
+//	POST /_sim/noti
+//	{"url":"http://127.0.0.1:8080/noti"}
+//	→ 204
 //
 // Script faults, one rule or a list. The second cancellation of T1 is applied, but its answer lost:
 //
@@ -49,6 +91,10 @@
 //
 //	[{"path":"inquiry","fault":{"kind":"stale","delay":"500ms"}},
 //	 {"path":"cancel","fault":{"kind":"hang","apply":"late","delay":"250ms","bound":"30s"}}]
+//
+// Path "collation" is for daily lists; half of one, or a count that is wrong:
+//
+//	[{"path":"collation","times":1,"fault":{"kind":"truncated"}},{"path":"collation","fault":{"kind":"wrongCount"}}]
 //
 // GET /_sim/faults shows the rules, how often each was met, and the random faults; DELETE /_sim/faults ends both,
 // DELETE /_sim/faults/1 removes one rule. Rules are tried in order, the first with uses left wins.

@@ -3,6 +3,7 @@ package simulator
 import (
 	"strconv"
 	"time"
+	"unicode/utf8"
 )
 
 // kst is Korean time, in which the gateway keeps its dates; Korea has no summer time.
@@ -52,7 +53,7 @@ func checkFields(o object, specs []fieldSpec) refusal {
 		}
 	}
 	for i := range specs {
-		if len(o.get(specs[i].name)) > specs[i].max {
+		if utf8.RuneCountInString(o.get(specs[i].name)) > specs[i].max {
 			return refusal{specs[i].tooLong, "항목의 길이를 초과했습니다: " + specs[i].name}
 		}
 	}

@@ -66,7 +66,7 @@ func TestFlatCancelFields(t *testing.T) {
 		{"ErrLongMerchant", fields{"mchtId": long(11)}, "1101"},
 		{"ErrLongTransactionNumber", fields{"orgTrdNo": long(51)}, "1120"},
 		{"ErrLongOrderNumber", fields{"orgMchtTrdNo": long(101)}, "1105"},
-		{"ErrLongOrderNumberInBytes", fields{"orgMchtTrdNo": strings.Repeat("주", 34)}, "1105"},
+		{"ErrLongOrderNumberOfKorean", fields{"orgMchtTrdNo": strings.Repeat("주", 101)}, "1105"},
 		{"ErrLongDate", fields{"orgTrdDt": "202312150"}, "1103"},
 		{"ErrLongAmount", fields{"canAmt": long(13)}, "1109"},
 		{"ErrShortDate", fields{"orgTrdDt": "2023121"}, "6001"},

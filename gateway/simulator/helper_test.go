@@ -45,6 +45,7 @@ func start(t *testing.T, o Options) *bench {
 	server := httptest.NewServer(sim)
 	t.Cleanup(server.Close)
 	t.Cleanup(sim.Reset) // ends what still hangs
+	t.Cleanup(sim.Close)
 	client := server.Client()
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &bench{Simulator: sim, t: t, url: server.URL, client: client}

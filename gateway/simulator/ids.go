@@ -24,11 +24,10 @@ func (r *recentIDs) has(id name) bool {
 	return young || old
 }
 
-// cancelIDs remembers the ids of cancellations, by which the gateway refuses a duplicate: those that were applied for
-// good, those that were refused as long as they are recent.
+// cancelIDs remembers the ids of cancellations that were applied, by which the gateway refuses a duplicate. A refused one may
+// be used again: the page asks for the same request to be sent again later.
 type cancelIDs struct {
 	applied map[name]essence
-	refused recentIDs
 }
 
 // essence is what makes two requests the same one, sent again.
@@ -49,20 +48,16 @@ func (c *cancelIDs) seen(t terms) verdict {
 		return granted
 	case ok && applied == essenceOf(t):
 		return alreadyApplied
-	case ok, c.refused.has(id):
+	case ok:
 		return repeatedID
 	default:
 		return granted
 	}
 }
 
-// remember files what became of an id that was not seen before. A refusal that asks to send again later uses no id up.
+// remember files an id that was applied.
 func (c *cancelIDs) remember(t terms, v verdict) {
-	switch {
-	case t.id == "" || v == maintenance:
-	case v == granted:
+	if t.id != "" && v == granted {
 		c.applied[name{t.mchtID, t.id}] = essenceOf(t)
-	default:
-		c.refused.use(name{t.mchtID, t.id})
 	}
 }

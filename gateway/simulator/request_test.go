@@ -1,7 +1,6 @@
 package simulator
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -41,54 +40,6 @@ func FuzzDecodeMessage(f *testing.F) {
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Fatalf("%q (-want +got):\n%s", body, diff)
-		}
-	})
-}
-
-// FuzzCancel sends bodies to the cancellation path: nothing is ever applied unless encoding/json reads a flat object of
-// strings from it whose hash, computed here again, is right; and the answer says so.
-func FuzzCancel(f *testing.F) {
-	for _, v := range vectors(f, "flat_cancel") {
-		f.Add([]byte(encode(f, v)))
-	}
-	f.Add([]byte(encode(f, flatFields("0", nil))))
-	f.Add([]byte(encode(f, inquiry("Q", "1", nil, nil))))
-	sim, err := New(Options{AutoAmount: 1000})
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Fuzz(func(t *testing.T, body []byte) {
-		defer sim.Reset()
-		req := httptest.NewRequest(http.MethodPost, cancelPath, bytes.NewReader(body))
-		req.Header.Set("Content-Type", contentJSON)
-		w := httptest.NewRecorder()
-		sim.ServeHTTP(w, req)
-		if len(body) > maxBody {
-			return
-		}
-		var answer struct {
-			ResultCode string
-			Params     struct{ OutRsltCd string }
-		}
-		if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil || (answer.ResultCode == "") == (answer.Params.OutRsltCd == "") {
-			t.Fatalf("answer %q to %q: %v", w.Body, body, err)
-		}
-		effects := sim.Effects()
-		if (len(effects) == 1) != (answer.ResultCode == "0000") || len(effects) > 1 {
-			t.Fatalf("%d effects, answer %q", len(effects), w.Body)
-		}
-		if len(effects) == 0 {
-			return
-		}
-		var v fields
-		if err := json.Unmarshal(body, &v); err != nil || len(v) != 6 {
-			t.Fatalf("applied %q: %v", body, err)
-		}
-		if v["pktHash"] != sum(v["orgTrdNo"], v["orgMchtTrdNo"], v["orgTrdDt"], v["canAmt"], testbedHashKey) {
-			t.Fatalf("applied %q with a wrong hash", body)
-		}
-		if n, err := strconv.ParseInt(v["canAmt"], 10, 64); err != nil || n != effects[0].Amount || n < 1 || n > 1000 {
-			t.Fatalf("applied %q as %+v", body, effects[0])
 		}
 	})
 }

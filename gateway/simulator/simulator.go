@@ -84,17 +84,19 @@ func (o Options) check() error {
 	if o.AutoAmount < 0 || o.AutoAmount > maxAmount {
 		wrong = append(wrong, fmt.Errorf("AutoAmount %d: must be 0 to %d", o.AutoAmount, int64(maxAmount)))
 	}
-	if o.Latency < 0 {
-		wrong = append(wrong, fmt.Errorf("Latency %s: must not be below zero", o.Latency))
-	}
-	if o.Journal < 0 {
-		wrong = append(wrong, fmt.Errorf("Journal %d: must not be below zero", o.Journal))
-	}
-	if o.NotiAttempts < 0 {
-		wrong = append(wrong, fmt.Errorf("NotiAttempts %d: must not be below zero", o.NotiAttempts))
-	}
-	if o.NotiRetry < 0 {
-		wrong = append(wrong, fmt.Errorf("NotiRetry %s: must not be below zero", o.NotiRetry))
+	for _, option := range []struct {
+		name  string
+		value any
+		below bool
+	}{
+		{"Latency", o.Latency, o.Latency < 0},
+		{"Journal", o.Journal, o.Journal < 0},
+		{"NotiAttempts", o.NotiAttempts, o.NotiAttempts < 0},
+		{"NotiRetry", o.NotiRetry, o.NotiRetry < 0},
+	} {
+		if option.below {
+			wrong = append(wrong, fmt.Errorf("%s %v: must not be below zero", option.name, option.value))
+		}
 	}
 	return errors.Join(wrong...)
 }

@@ -70,17 +70,25 @@ func (c Cancellation) Full() bool {
 // parameters always give the same bytes. It holds account numbers in plain
 // text. The only error is a field that is not valid UTF-8.
 func (c Cancellation) Payload() ([]byte, error) {
-	for f := range fieldCount {
-		if text := c.text(f); text != nil && !utf8.ValidString(*text) {
-			return nil, fmt.Errorf("write cancellation %.64q as JSON: %s %s", c.IdempotencyKey, f, notUTF8)
-		}
+	if err := c.checkUTF8(); err != nil {
+		return nil, err
 	}
-	return c.encode(), nil
+	return encode(c), nil
 }
 
-// encode writes the canonical JSON: the fields in the order of the struct, no
-// white space, no HTML escapes.
-func (c Cancellation) encode() []byte {
+// checkUTF8 names a field that JSON would change.
+func (c *Cancellation) checkUTF8() error {
+	for f := range fieldCount {
+		if text := c.text(f); text != nil && !utf8.ValidString(*text) {
+			return fmt.Errorf("write cancellation %.64q as JSON: %s %s", c.IdempotencyKey, f, notUTF8)
+		}
+	}
+	return nil
+}
+
+// encode writes the canonical JSON of a Cancellation or a Task: the fields in
+// the order of the struct, no white space, no HTML escapes.
+func encode(c any) []byte {
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false)
@@ -91,13 +99,16 @@ func (c Cancellation) encode() []byte {
 }
 
 // String returns c as JSON with the account numbers and their holder masked.
-func (c Cancellation) String() string {
+func (c Cancellation) String() string { return string(encode(c.masked())) }
+
+// masked returns c without what must not be shown.
+func (c Cancellation) masked() Cancellation {
 	for _, secret := range []*string{&c.RefundAcntNo, &c.RefundDpstrNm, &c.VAcntNo} {
 		if *secret != "" {
 			*secret = masked
 		}
 	}
-	return string(c.encode())
+	return c
 }
 
 // GoString is String, so that %#v shows no account number either.

@@ -20,6 +20,7 @@ var ErrConflict = ledger.ErrConflict
 // ClientOptions of a Client. The zero value of each field means its default.
 type ClientOptions struct {
 	Ledger ledger.Options   // as the worker has them
+	Sealer *Sealer          // of account numbers; default none: cancellations with one are refused
 	Now    func() time.Time // for tests: the clock that dates are checked against; default time.Now
 }
 
@@ -28,6 +29,7 @@ type Client struct {
 	rdb       redis.UniversalClient
 	ledger    *ledger.Ledger
 	inspector *asynq.Inspector
+	sealer    *Sealer
 	now       func() time.Time
 }
 
@@ -40,6 +42,7 @@ func NewClient(rdb redis.UniversalClient, o ClientOptions) *Client {
 		rdb:       rdb,
 		ledger:    ledger.New(rdb, o.Ledger),
 		inspector: asynq.NewInspectorFromRedisClient(rdb),
+		sealer:    o.Sealer,
 		now:       o.Now,
 	}
 }
@@ -77,15 +80,11 @@ func (c *Client) entry(x Cancellation, o EnqueueOptions) (ledger.Entry, error) {
 	if err := x.Validate(c.now()); err != nil {
 		return ledger.Entry{}, err
 	}
-	if x.RefundAcntNo != "" || x.VAcntNo != "" {
-		return ledger.Entry{}, &InvalidError{Key: x.IdempotencyKey, Faults: []Fault{
-			{Field: "operation", Message: "needs an account number, which cannot be stored without PAYLOAD_KEY"}}}
-	}
 	if _, ok := Queues()[cmp.Or(o.Queue, QueueDefault)]; !ok {
 		return ledger.Entry{}, &InvalidError{Key: x.IdempotencyKey, Faults: []Fault{
 			{Field: "queue", Message: fmt.Sprintf("is %q; allowed: %s, %s, %s", echo(o.Queue), QueueUrgent, QueueDefault, QueueBulk)}}}
 	}
-	entry, err := x.Entry()
+	entry, err := c.Entry(x)
 	if o.Queue != QueueDefault {
 		entry.Queue = o.Queue
 	}

@@ -121,6 +121,8 @@ func (d *draft) member(rawName, value string) {
 	name, _ := unquote(rawName)
 	f, known := fieldByName(name)
 	switch {
+	case name == sealedName && d.stored:
+		d.takeMark(value)
 	case !known:
 		d.unknownField(name, "is not a known field")
 	case d.repeated.has(f):

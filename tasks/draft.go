@@ -15,6 +15,8 @@ type draft struct {
 	spoiled  fieldSet // could not be read, so there is no value to judge
 	unknown  int      // names that are no field's
 	broken   bool     // the document as a whole could not be read
+	stored   bool     // it is a Task, not what a producer gives
+	mark     string   // Task.Sealed
 	faults   []Fault
 }
 

@@ -40,15 +40,18 @@ type Outcome struct {
 // takes no other with it. Of two with the same key the first is accepted; the second is a repeat, or in conflict with it.
 func (c *Client) EnqueueMany(ctx context.Context, submissions []Submission) []Outcome {
 	outcomes := make([]Outcome, len(submissions))
-	var working sync.WaitGroup
-	for _, lane := range split(submissions) {
-		working.Go(func() {
-			for batch := range slices.Chunk(lane, batchSize) {
-				c.enqueueBatch(ctx, submissions, batch, outcomes)
-			}
-		})
+	run := func(lane []int) {
+		for batch := range slices.Chunk(lane, batchSize) {
+			c.enqueueBatch(ctx, submissions, batch, outcomes)
+		}
 	}
-	working.Wait()
+	all := split(submissions)
+	var others sync.WaitGroup
+	for _, lane := range all[1:] {
+		others.Go(func() { run(lane) })
+	}
+	run(all[0])
+	others.Wait()
 	for i, s := range submissions {
 		var invalid *InvalidError
 		if err := outcomes[i].Err; err != nil && !errors.As(err, &invalid) {

@@ -11,29 +11,35 @@ import (
 // parameters is what the ledger keeps of a Cancellation beside its key, its transaction and its amount. The names are short
 // because each stands in Redis once for every cancellation of the last months.
 type parameters struct {
-	OrgMchtTrdNo  string `json:"o"`
-	OrgTrdDt      string `json:"d"`
-	OrgTrdAmt     int64  `json:"t,omitempty"` // left out where the whole payment is cancelled
-	Method        string `json:"x,omitempty"`
-	Reason        string `json:"y,omitempty"`
-	Operation     string `json:"op,omitempty"`
-	Currency      string `json:"cu,omitempty"`
-	TaxTypeCd     string `json:"tt,omitempty"`
-	TaxAmt        *int64 `json:"ta,omitempty"`
-	VatAmt        *int64 `json:"va,omitempty"`
-	TaxFreeAmt    *int64 `json:"tf,omitempty"`
-	SvcAmt        *int64 `json:"sv,omitempty"`
-	RefundBankCd  string `json:"rb,omitempty"`
-	RefundDpstrNm string `json:"rn,omitempty"`
+	OrgMchtTrdNo string `json:"o"`
+	OrgTrdDt     string `json:"d"`
+	OrgTrdAmt    int64  `json:"t,omitempty"` // left out where the whole payment is cancelled
+	Method       string `json:"x,omitempty"`
+	Reason       string `json:"y,omitempty"`
+	Operation    string `json:"op,omitempty"`
+	Currency     string `json:"cu,omitempty"`
+	TaxTypeCd    string `json:"tt,omitempty"`
+	TaxAmt       *int64 `json:"ta,omitempty"`
+	VatAmt       *int64 `json:"va,omitempty"`
+	TaxFreeAmt   *int64 `json:"tf,omitempty"`
+	SvcAmt       *int64 `json:"sv,omitempty"`
+	RefundBankCd string `json:"rb,omitempty"`
+	Account      string `json:"ac,omitempty"` // Sealer.Mark of the account numbers, and of their holder
 }
 
-// Entry answers c as the ledger takes it. Two cancellations under one key are the same where their entries are.
-func (c Cancellation) Entry() (ledger.Entry, error) {
+// Entry answers c as the ledger takes it. Two cancellations under one key are the same where their entries are. One with an
+// account number has no such entry, since that would be readable: Client.Entry seals it.
+func (c Cancellation) Entry() (ledger.Entry, error) { return c.entry("") }
+
+func (c Cancellation) entry(mark string) (ledger.Entry, error) {
+	if c.account() != (account{}) {
+		return ledger.Entry{}, fmt.Errorf("tasks: %s: account numbers must be sealed", c.IdempotencyKey)
+	}
 	p := parameters{
 		OrgMchtTrdNo: c.OrgMchtTrdNo, OrgTrdDt: c.OrgTrdDt, OrgTrdAmt: c.OrgTrdAmt, Method: c.Method, Reason: c.Reason,
 		Operation: c.Operation, Currency: c.Currency, TaxTypeCd: c.TaxTypeCd,
 		TaxAmt: c.TaxAmt, VatAmt: c.VatAmt, TaxFreeAmt: c.TaxFreeAmt, SvcAmt: c.SvcAmt,
-		RefundBankCd: c.RefundBankCd, RefundDpstrNm: c.RefundDpstrNm,
+		RefundBankCd: c.RefundBankCd, Account: mark,
 	}
 	if c.Full() {
 		p.OrgTrdAmt = 0
@@ -56,21 +62,40 @@ func (c Cancellation) Entry() (ledger.Entry, error) {
 	}, nil
 }
 
-// FromRecord answers the cancellation that a record of the ledger stands for.
+// Complete answers an error where e is that of a Task whose account numbers the ledger has lost, or never had: accepted like that, it
+// could never be carried out.
+func Complete(e ledger.Entry) error {
+	var p parameters
+	if err := json.Unmarshal(e.Params, &p); err != nil {
+		return fmt.Errorf("tasks: parameters of %s are damaged: %w", e.Key, err)
+	}
+	if p.Account != "" && e.Sealed == "" {
+		return fmt.Errorf("%s: the ledger does not have its account number; enqueue it again", e.Key)
+	}
+	return nil
+}
+
+// FromRecord answers the cancellation that a record of the ledger stands for, without its account numbers: see Client.Open.
 func FromRecord(r ledger.Record) (Cancellation, error) {
+	t, err := taskOf(r)
+	return t.Cancellation, err
+}
+
+// taskOf answers what the queue is given of a record.
+func taskOf(r ledger.Record) (Task, error) {
 	var p parameters
 	if err := json.Unmarshal(r.Params, &p); err != nil {
-		return Cancellation{}, fmt.Errorf("tasks: parameters of %s are damaged: %w", r.Key, err)
+		return Task{}, fmt.Errorf("tasks: parameters of %s are damaged: %w", r.Key, err)
 	}
 	c := Cancellation{
 		IdempotencyKey: r.Key, MchtID: r.MchtID, OrgTrdNo: r.OrgTrdNo, CanAmt: r.Amount,
 		OrgMchtTrdNo: p.OrgMchtTrdNo, OrgTrdDt: p.OrgTrdDt, OrgTrdAmt: p.OrgTrdAmt, Method: p.Method, Reason: p.Reason,
 		Operation: p.Operation, Currency: p.Currency, TaxTypeCd: p.TaxTypeCd,
 		TaxAmt: p.TaxAmt, VatAmt: p.VatAmt, TaxFreeAmt: p.TaxFreeAmt, SvcAmt: p.SvcAmt,
-		RefundBankCd: p.RefundBankCd, RefundDpstrNm: p.RefundDpstrNm,
+		RefundBankCd: p.RefundBankCd,
 	}
 	if r.Full {
 		c.OrgTrdAmt = r.Amount
 	}
-	return c, nil
+	return Task{Cancellation: c, Sealed: p.Account}, nil
 }

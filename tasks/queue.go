@@ -66,11 +66,11 @@ func (c *Client) send(ctx context.Context, tasks []placement, whole bool) []erro
 }
 
 func enqueue(ctx context.Context, queue *asynq.Client, t placement) error {
-	x, err := FromRecord(t.record)
+	task, err := taskOf(t.record)
 	if err != nil {
 		return err
 	}
-	payload, err := x.Payload()
+	payload, err := task.Payload()
 	if err != nil {
 		return err
 	}

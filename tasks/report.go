@@ -54,9 +54,6 @@ func NewReport(r ledger.Record) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	if c.RefundDpstrNm != "" {
-		c.RefundDpstrNm = masked
-	}
 	report := Report{
 		Cancellation: c, Queue: cmp.Or(r.Queue, QueueDefault), Status: r.Status, Closed: r.Closed, CanTrdNo: r.CanTrdNo,
 		Code: r.Code, Message: r.Message, AcceptedAt: r.AcceptedAt.UTC(), AcceptedBy: r.AcceptedBy,

@@ -2,13 +2,82 @@ package tasks
 
 import (
 	"math"
+	"strings"
 	"time"
 
 	"github.com/hibiken/asynq"
+
+	"settlecancel/tasks/ledger"
 )
 
-// TypeCancel is the type of the asynq task that carries one cancellation; its payload is Cancellation.Payload.
+// TypeCancel is the type of the asynq task that carries one cancellation; its payload is Task.Payload. Of a cancellation without
+// account numbers that is Cancellation.Payload.
 const TypeCancel = "settlebank:cancel"
+
+// Task is a cancellation as it stands in the queue, which is no place for account numbers: they wait in the ledger, sealed.
+type Task struct {
+	Cancellation        // without account numbers and their holder
+	Sealed       string `json:"sealed,omitempty"` // mark of those in the ledger (Sealer.Mark), "" where there are none
+}
+
+// sealedName is the name of Task.Sealed, which no producer may give.
+const sealedName = "sealed"
+
+// ParseTask reads the payload of a task as Parse reads a cancellation. Where the operation needs an account number it must hold the
+// mark of one that a Client has sealed, and it must not hold one in plain text.
+func ParseTask(data []byte, o ParseOptions) (Task, error) {
+	d := draft{stored: true}
+	d.decode(data)
+	c, err := d.finish(o)
+	if err != nil {
+		return Task{}, err
+	}
+	return Task{Cancellation: c, Sealed: d.mark}, nil
+}
+
+// Payload returns t as compact JSON, which ParseTask reads back.
+func (t Task) Payload() ([]byte, error) {
+	if err := t.checkUTF8(); err != nil {
+		return nil, err
+	}
+	return encode(t), nil
+}
+
+// Entry answers t as the ledger compares it, with the mark in the place of the account.
+func (t Task) Entry() (ledger.Entry, error) { return t.entry(t.Sealed) }
+
+// String returns t as JSON without anything of an account.
+func (t Task) String() string {
+	t.Cancellation = t.masked()
+	if t.Sealed != "" {
+		t.Sealed = masked
+	}
+	return string(encode(t))
+}
+
+// GoString is String.
+func (t Task) GoString() string { return "tasks.Task" + t.String() }
+
+// takeMark reads the mark of a task.
+func (d *draft) takeMark(value string) {
+	text := strings.Trim(value, `"`)
+	if d.mark != "" || len(text) != len(value)-2 || !isMark(text) {
+		d.faults = append(d.faults, Fault{sealedName, "must be the mark that the client gave the task, once"})
+		return
+	}
+	d.mark = text
+}
+
+// checkSealed checks that the account of a task is a sealed one.
+func (d *draft) checkSealed() {
+	switch {
+	case d.c.account() != account{}:
+		d.faults = append(d.faults, Fault{Message: "the task holds an account number in plain text; cancellations with one are taken " +
+			"by the HTTP API, settlecancel enqueue and tasks.Client alone, which seal it"})
+	case d.mark == "" && (d.c.Operation == OperationRefund || d.c.Operation == OperationWithdraw):
+		d.faults = append(d.faults, Fault{sealedName, "is required for operation " + d.c.Operation})
+	}
+}
 
 // The queues, from the one that is served most to the one that is served least.
 const (

@@ -226,16 +226,22 @@ func (d *draft) checkTax() {
 // given up. Its faults say nothing about the digits that were given.
 func (d *draft) checkAccount() {
 	c := &d.c
+	if c.Operation == OperationRefund {
+		d.checkRequiredFor(OperationRefund, fieldRefundBankCd, c.RefundBankCd)
+	}
+	if c.RefundBankCd != "" && (len(c.RefundBankCd) != 3 || !digits.holds(c.RefundBankCd)) {
+		d.fault(fieldRefundBankCd, "must be 3 digits")
+	}
+	if d.stored {
+		d.checkSealed()
+		return
+	}
 	switch c.Operation {
 	case OperationRefund:
-		d.checkRequiredFor(OperationRefund, fieldRefundBankCd, c.RefundBankCd)
 		d.checkRequiredFor(OperationRefund, fieldRefundAcntNo, c.RefundAcntNo)
 		d.checkRequiredFor(OperationRefund, fieldRefundDpstrNm, c.RefundDpstrNm)
 	case OperationWithdraw:
 		d.checkRequiredFor(OperationWithdraw, fieldVAcntNo, c.VAcntNo)
-	}
-	if c.RefundBankCd != "" && (len(c.RefundBankCd) != 3 || !digits.holds(c.RefundBankCd)) {
-		d.fault(fieldRefundBankCd, "must be 3 digits")
 	}
 	if len(c.RefundAcntNo) > maxRefundAcntNo || !digits.holds(c.RefundAcntNo) {
 		d.fault(fieldRefundAcntNo, "must be 1 to %d digits", maxRefundAcntNo)

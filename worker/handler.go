@@ -28,12 +28,12 @@ func (p *postponed) Error() string { return p.reason }
 func (w *Worker) handle(ctx context.Context, t *asynq.Task) error {
 	// What was accepted before midnight elsewhere may be of tomorrow by this machine's clock.
 	lenient := func() time.Time { return w.opts.Now().Add(24 * time.Hour) }
-	x, err := tasks.Parse(t.Payload(), tasks.ParseOptions{DefaultMchtID: w.opts.DefaultMchtID, Now: lenient})
+	x, err := tasks.ParseTask(t.Payload(), tasks.ParseOptions{DefaultMchtID: w.opts.DefaultMchtID, Now: lenient})
 	if err != nil {
 		w.log.ErrorContext(ctx, "task refused: its payload is no cancellation", "error", err)
 		return fmt.Errorf("%s: %w", brief(err.Error()), asynq.SkipRetry)
 	}
-	if err := w.gate.wait(x); err != nil {
+	if err := w.gate.wait(x.Cancellation); err != nil {
 		return err
 	}
 	var record ledger.Record
@@ -68,7 +68,7 @@ func (w *Worker) settle(ctx context.Context, t *asynq.Task, r ledger.Record) err
 
 // advance takes a cancellation one step further. It answers a record that has ended or is a dead letter, or an error, mostly
 // *postponed, that is for asynq; and what it learned about the gateway.
-func (w *Worker) advance(ctx context.Context, x tasks.Cancellation) (ledger.Record, health, error) {
+func (w *Worker) advance(ctx context.Context, x tasks.Task) (ledger.Record, health, error) {
 	entry, err := x.Entry()
 	if err != nil {
 		return ledger.Record{}, healthUntold, fmt.Errorf("%w: %w", err, asynq.SkipRetry)
@@ -81,7 +81,7 @@ func (w *Worker) advance(ctx context.Context, x tasks.Cancellation) (ledger.Reco
 	case ledger.StepSend:
 		return w.request(ctx, x, g)
 	case ledger.StepInquire:
-		return w.inquire(ctx, x, g)
+		return w.inquire(ctx, x.Cancellation, g)
 	case ledger.StepEnded, ledger.StepDead:
 		return g.Record, healthUntold, nil
 	case ledger.StepHeld:
@@ -104,11 +104,14 @@ func (w *Worker) begin(ctx context.Context, e ledger.Entry) (ledger.Grant, error
 			err = nil // nothing is sent that moves money
 		}
 		if err != nil {
-			w.release(ctx, g, "the intent was not stored safely")
+			w.release(ctx, g, "the intent was not stored safely", 0)
 			return g, &postponed{after: w.policy.Pause(0), reason: brief(err.Error())}
 		}
 		if g.Step != ledger.StepNotFound || accepted {
 			return g, nil
+		}
+		if err := tasks.Complete(e); err != nil {
+			return g, fmt.Errorf("%w: %w", err, asynq.SkipRetry)
 		}
 		if _, _, err := w.ledger.Accept(ctx, e); err != nil {
 			if errors.Is(err, ledger.ErrConflict) || errors.Is(err, ledger.ErrFull) {
@@ -120,7 +123,11 @@ func (w *Worker) begin(ctx context.Context, e ledger.Entry) (ledger.Grant, error
 }
 
 // request sends the one request that g allows, and stores what came of it.
-func (w *Worker) request(ctx context.Context, x tasks.Cancellation, g ledger.Grant) (ledger.Record, health, error) {
+func (w *Worker) request(ctx context.Context, t tasks.Task, g ledger.Grant) (ledger.Record, health, error) {
+	x, err := w.open(ctx, t, g)
+	if err != nil {
+		return ledger.Record{}, healthUntold, err
+	}
 	// asynq may have given this run up, and begun another; or the grant took so long that it may soon be another's.
 	late := w.gate.pacers.take(ctx, x.MchtID)
 	if late == nil {
@@ -130,7 +137,7 @@ func (w *Worker) request(ctx context.Context, x tasks.Cancellation, g ledger.Gra
 		late = errors.New("the lease is too old")
 	}
 	if late != nil {
-		w.release(ctx, g, brief(late.Error()))
+		w.release(ctx, g, brief(late.Error()), 0)
 		return ledger.Record{}, healthUntold, &postponed{reason: brief("stopped before the request: " + late.Error())}
 	}
 	start := time.Now()
@@ -139,6 +146,22 @@ func (w *Worker) request(ctx context.Context, x tasks.Cancellation, g ledger.Gra
 	a := ledger.Attempt{Duration: time.Since(start), Class: string(o.Class), Code: o.Code, Message: o.Message, HTTPStatus: o.HTTPStatus}
 	r, err := w.finish(ctx, x, g, a, w.policy.AfterRequest(g.Record, o))
 	return r, healthOf(o), err
+}
+
+// open answers the cancellation with its account numbers, which the queue does not hold. Where they cannot be read nothing is sent:
+// it waits for whoever mends the settings.
+func (w *Worker) open(ctx context.Context, t tasks.Task, g ledger.Grant) (tasks.Cancellation, error) {
+	if t.Sealed == "" {
+		return t.Cancellation, nil
+	}
+	x, err := w.opts.Client.Open(g.Record)
+	if err != nil {
+		w.log.ErrorContext(ctx, "account numbers cannot be read; nothing was sent", "key", t.IdempotencyKey, "error", err)
+		after := w.policy.spread(w.policy.HoldFor)
+		w.release(ctx, g, brief(err.Error()), after)
+		return x, &postponed{after: after, reason: brief("held: " + err.Error())}
+	}
+	return x, nil
 }
 
 // inquire asks the gateway what became of an earlier request.
@@ -187,9 +210,9 @@ func (w *Worker) finish(ctx context.Context, x tasks.Cancellation, g ledger.Gran
 	return r, nil
 }
 
-// release gives a grant back on which nothing was sent.
-func (w *Worker) release(ctx context.Context, g ledger.Grant, why string) {
-	n := ledger.Next{Status: ledger.Queued, Code: g.Record.Code, Message: g.Record.Message, Verification: g.Record.Verification}
+// release gives a grant back on which nothing was sent. The next step is due after a while.
+func (w *Worker) release(ctx context.Context, g ledger.Grant, why string, after time.Duration) {
+	n := ledger.Next{Status: ledger.Queued, After: after, Code: g.Record.Code, Message: g.Record.Message, Verification: g.Record.Verification}
 	if err := w.store(ctx, g, ledger.Attempt{Class: ledger.Unsent, Message: why}, n); err != nil {
 		w.log.WarnContext(ctx, "unused intent not taken back; it ends with its lease", "key", g.Record.Key, "error", err)
 	}

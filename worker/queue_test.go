@@ -189,19 +189,25 @@ func TestSweepersTakeTurns(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, setup{redis: ownRedis(t)})
 	other := b.newWorker(setup{})
-	ctx := context.Background()
-	for who, want := range map[string]bool{"a": true} {
-		for range 2 {
-			if mine, err := b.worker.takeTurn(ctx, who); err != nil || mine != want {
-				t.Errorf("%s: %v, %v", who, mine, err)
-			}
+	ctx, life := context.Background(), 3*b.worker.opts.SweepEvery
+	for range 2 {
+		if mine, err := b.worker.takeTurn(ctx, sweeperKey, "a", life); err != nil || !mine {
+			t.Errorf("the first: %v, %v", mine, err)
 		}
 	}
-	if mine, err := other.takeTurn(ctx, "b"); err != nil || mine {
+	if mine, err := other.takeTurn(ctx, sweeperKey, "b", life); err != nil || mine {
 		t.Errorf("two sweep at once: %v, %v", mine, err)
 	}
-	if ttl := b.rdb.PTTL(ctx, sweeperKey).Val(); ttl <= 0 || ttl > 3*b.worker.opts.SweepEvery {
+	if ttl := b.rdb.PTTL(ctx, sweeperKey).Val(); ttl <= 0 || ttl > life {
 		t.Errorf("the turn lasts %v", ttl)
+	}
+	for _, who := range []string{"b", "a"} { // the turn of another cannot be ended
+		if err := b.worker.leaveTurn(ctx, sweeperKey, who); err != nil {
+			t.Error(err)
+		}
+		if mine, err := other.takeTurn(ctx, sweeperKey, "b", life); err != nil || mine != (who == "a") {
+			t.Errorf("after %s left: %v, %v", who, mine, err)
+		}
 	}
 }
 

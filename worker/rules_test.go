@@ -98,7 +98,7 @@ func TestRule01IntentBeforeRequest(t *testing.T) {
 			t.Fatal(err)
 		}
 		cancel() // asynq takes the task back before the request
-		if _, _, err := b.worker.request(ctx, x, g); err == nil {
+		if _, _, err := b.worker.request(ctx, tasks.Task{Cancellation: x}, g); err == nil {
 			t.Error("the request was made though asynq had given the run up")
 		}
 		b.check(x, ledger.Queued, 0, 0, 0)
@@ -113,7 +113,7 @@ func TestRule01IntentBeforeRequest(t *testing.T) {
 			t.Fatal(err)
 		}
 		g.Deadline = time.Now()
-		if _, _, err := b.worker.request(context.Background(), x, g); err == nil {
+		if _, _, err := b.worker.request(context.Background(), tasks.Task{Cancellation: x}, g); err == nil {
 			t.Error("the request was made on a lease that may soon be another's")
 		}
 		b.check(x, ledger.Queued, 0, 0, 0)

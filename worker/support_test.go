@@ -79,6 +79,8 @@ type setup struct {
 	ledger  ledger.Options
 	gateway gateway.Options
 	key     string // hash key of the client, the testbed's by default
+
+	protocol gateway.Protocol // flat by default
 }
 
 var payments atomic.Int64
@@ -112,7 +114,7 @@ func (b *bench) newWorker(s setup) *Worker {
 		key = gateway.Secret(s.key)
 	}
 	s.gateway.Merchants = []gateway.Merchant{
-		{ID: b.mchtID, HashKey: key, AESKey: "pgSettle30y739r82jtd709yOfZ2yK5K"},
+		{ID: b.mchtID, HashKey: key, AESKey: "pgSettle30y739r82jtd709yOfZ2yK5K", Protocol: s.protocol},
 		{ID: "nxca_jt_il", HashKey: "ST1009281328226982205", AESKey: "pgSettle30y739r82jtd709yOfZ2yK5K"},
 	}
 	if s.gateway.BaseURL == "" {
@@ -124,6 +126,7 @@ func (b *bench) newWorker(s setup) *Worker {
 	}
 	b.t.Cleanup(gw.Close)
 	o := s.options
+	o.Rounds = func(string) bool { return s.protocol == gateway.Standard }
 	o.Redis, o.Client, o.Inquiry, o.Now = b.redis.Client(b.t), b.client, true, b.clock.Now
 	if o.Gateway == nil {
 		o.Gateway = gw

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"settlecancel/tasks/ledger"
 )
 
@@ -34,7 +32,7 @@ func (w *Worker) sweep(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		mine, err := w.takeTurn(ctx, me)
+		mine, err := w.takeTurn(ctx, sweeperKey, me, 3*w.opts.SweepEvery)
 		if err == nil && mine {
 			cursor, err = w.sweepOnce(ctx, cursor)
 		}
@@ -42,23 +40,6 @@ func (w *Worker) sweep(ctx context.Context) {
 			w.log.WarnContext(ctx, "sweep failed; the next one follows", "error", err)
 		}
 	}
-}
-
-// takeTurn makes this worker the one that sweeps, until it fails to for three rounds.
-func (w *Worker) takeTurn(ctx context.Context, me string) (bool, error) {
-	life := 3 * w.opts.SweepEvery
-	won, err := w.opts.Redis.SetNX(ctx, sweeperKey, me, life).Result()
-	if err != nil || won {
-		return won, err
-	}
-	holder, err := w.opts.Redis.Get(ctx, sweeperKey).Result()
-	if errors.Is(err, redis.Nil) || (err == nil && holder != me) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	return true, w.opts.Redis.PExpire(ctx, sweeperKey, life).Err()
 }
 
 // sweepOnce looks at one page of what is overdue, and answers where the next sweep goes on. One that cannot be helped does not keep

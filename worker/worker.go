@@ -52,6 +52,9 @@ type Options struct {
 	SweepEvery    time.Duration            // how often open cancellations without a task are looked for; default 5s
 	SweepAfter    time.Duration            // how long overdue they must be; default 15s
 	Rate          int                      // requests a second per merchant over all workers; 0 is no limit
+	EventsKeep    int64                    // about how many events the stream keeps, the last ones; default 10000
+	RelayEvery    time.Duration            // how often the ledger's outbox is looked into; default 200ms
+	Webhook       *Webhook                 // whom events are told to besides; default nobody
 	// Closed tells until when, and why, a request must not be sent; a time that is past means now. Default: never.
 	Closed   func(gateway.CancelRequest, time.Time) (until time.Time, why string)
 	Observer Observer     // default: nobody
@@ -70,6 +73,8 @@ type Worker struct {
 	log      *slog.Logger
 	servers  []*asynq.Server
 
+	inspector *asynq.Inspector
+
 	stop    context.CancelFunc // of what runs beside the servers
 	besides sync.WaitGroup
 }
@@ -82,7 +87,7 @@ func New(o Options) (*Worker, error) {
 	o = withDefaults(o)
 	w := &Worker{
 		opts: o, ledger: o.Client.Ledger(), gateway: o.Gateway, log: o.Logger,
-		breakers: newBreakers(o.HoldFor, o.Logger, o.Observer.Breaker),
+		breakers: newBreakers(o.HoldFor, o.Logger, o.Observer.Breaker), inspector: asynq.NewInspectorFromRedisClient(o.Redis),
 		gate: &gate{closed: o.Closed, now: o.Now, client: o.Client,
 			pacers: &pacers{rate: o.Rate, limiter: redis_rate.NewLimiter(o.Redis)}},
 		policy: Policy{RetryMax: o.RetryMax, RetryInitial: o.RetryInitial, RetryCap: o.RetryCap,
@@ -96,6 +101,9 @@ func New(o Options) (*Worker, error) {
 			share++
 		}
 		w.servers = append(w.servers, asynq.NewServerFromRedisClient(o.Redis, w.serverConfig(share)))
+	}
+	if o.Webhook != nil {
+		w.servers = append(w.servers, asynq.NewServerFromRedisClient(o.Redis, w.webhookConfig()))
 	}
 	return w, nil
 }
@@ -124,6 +132,10 @@ func withDefaults(o Options) Options {
 	duration(&o.DelayedPoll, time.Second)
 	duration(&o.SweepEvery, 5*time.Second)
 	duration(&o.SweepAfter, 15*time.Second)
+	duration(&o.RelayEvery, 200*time.Millisecond)
+	if o.EventsKeep <= 0 {
+		o.EventsKeep = 10_000
+	}
 	if o.Observer == nil {
 		o.Observer = unobserved{}
 	}
@@ -159,6 +171,7 @@ func (w *Worker) Start() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	w.stop = cancel
 	w.besides.Go(func() { w.sweep(ctx) })
+	w.besides.Go(func() { (&relay{Worker: w}).run(ctx) })
 	w.besides.Go(func() { w.gate.watch(ctx) })
 	return nil
 }
@@ -186,12 +199,15 @@ func (w *Worker) Run(ctx context.Context) error {
 }
 
 func (w *Worker) route(ctx context.Context, t *asynq.Task) error {
-	if t.Type() == tasks.TypeCancel {
+	switch t.Type() {
+	case tasks.TypeCancel:
 		err := w.handle(ctx, t)
 		if p := (*postponed)(nil); errors.As(err, &p) {
 			w.opts.Observer.Postponed(p.reason, p.after)
 		}
 		return err
+	case tasks.TypeWebhook:
+		return w.tell(ctx, t)
 	}
 	return fmt.Errorf("no task type of ours: %s: %w", brief(t.Type()), asynq.SkipRetry)
 }

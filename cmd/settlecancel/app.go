@@ -82,7 +82,7 @@ func (a app) root() *cobra.Command {
 	})
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(a.devCommand(), a.workerCommand(), a.serverCommand(), a.simulatorCommand(), a.enqueueCommand(),
-		a.statusCommand(), a.deadletterCommand(), a.pauseCommand(), a.resumeCommand(), a.doctorCommand(), a.versionCommand(), a.healthcheckCommand())
+		a.statusCommand(), a.deadletterCommand(), a.reconcileCommand(), a.pauseCommand(), a.resumeCommand(), a.eventsCommand(), a.doctorCommand(), a.versionCommand(), a.healthcheckCommand())
 	return root
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -19,15 +20,21 @@ import (
 // TestChaos is the promise, tested by breaking things: the program as it is shipped carries cancellations out while its gateway
 // fails in every way, its workers are killed and its Redis is killed too. In the end each cancellation's status is compared with
 // what the gateway did. The environment makes it longer (make chaos): CHAOS_COUNT, CHAOS_SEED, CHAOS_FAULTS, CHAOS_KILLS,
-// CHAOS_RESTARTS, CHAOS_PROTOCOL.
+// CHAOS_RESTARTS, CHAOS_PROTOCOL (default: one after the other).
 func TestChaos(t *testing.T) {
 	t.Parallel()
+	for _, protocol := range strings.Fields(cmp.Or(os.Getenv("CHAOS_PROTOCOL"), "flat 0A19")) {
+		t.Run(protocol, func(t *testing.T) { wreakHavoc(t, protocol) })
+	}
+}
+
+func wreakHavoc(t *testing.T, protocol string) {
 	c := &chaos{count: setting("CHAOS_COUNT", 300), kills: setting("CHAOS_KILLS", 3), restarts: setting("CHAOS_RESTARTS", 1)}
 	seed, faults := setting("CHAOS_SEED", 1), float64(setting("CHAOS_FAULTS", 30))/100
 	c.rand = rand.New(rand.NewPCG(uint64(seed), 0))
 	c.plant = newPlant(t, simulator.Options{FaultRate: faults, Seed: uint64(seed), InquiryFaults: true},
 		"SETTLEBANK_TIMEOUT=1s", "SETTLEBANK_CONNECT_TIMEOUT=500ms", "SETTLEBANK_VERIFY_AFTER=1s",
-		"RETRY_INITIAL=100ms", "RETRY_CAP=2s", "LOG_LEVEL=error", "SETTLEBANK_PROTOCOL="+os.Getenv("CHAOS_PROTOCOL"))
+		"RETRY_INITIAL=100ms", "RETRY_CAP=2s", "LOG_LEVEL=error", "SETTLEBANK_PROTOCOL="+protocol)
 	c.prepare()
 	start := time.Now()
 	workers := []*process{c.start("worker"), c.start("worker")}
@@ -159,7 +166,7 @@ func (c *chaos) compare(took time.Duration, seed int) {
 		}
 	}
 	s := c.sim.Stats()
-	c.Logf("chaos with seed %d: %d cancellations in %v, %d workers killed, Redis killed %d times; the gateway saw %d requests and %d inquiries, faults %v; %v; %d lost, %d twice, %d wrong",
+	c.Logf("seed %d: %d cancellations in %v, %d workers killed, Redis killed %d times; the gateway saw %d requests and %d inquiries, faults %v; %v; %d lost, %d twice, %d wrong",
 		seed, len(c.cancellations), took.Round(time.Second), c.kills, c.restarts, s.Cancels, s.Inquiries, s.Faults, statuses, len(lost), len(twice), len(wrong))
 	if s.MaxConcurrent > 2 { // a killed worker's request may still be in the gateway
 		c.Errorf("%d requests of one payment at once: %v", s.MaxConcurrent, s.Overlaps)

@@ -16,7 +16,6 @@ import (
 	"settlecancel/gateway/simulator"
 	"settlecancel/tasks"
 	"settlecancel/worker"
-	"settlecancel/worker/dashboard"
 )
 
 func (a app) devCommand() *cobra.Command {
@@ -55,7 +54,7 @@ func (a app) runDev(ctx context.Context, once bool) error {
 	defer d.close()
 
 	fmt.Fprintf(a.out, "settlecancel dev: nothing here is real, and all of it is gone when it ends.\n\n")
-	fmt.Fprintf(a.out, "  dashboard   %s/dashboard/\n  SettleBank  %s/_sim/ (simulator)\n  Redis       %s\n\n", d.web.url(), d.gateway.url(), d.redis.Addr())
+	fmt.Fprintf(a.out, "  dashboard   %s/dashboard/\n  API         %s/docs\n  SettleBank  %s/_sim/ (simulator)\n  Redis       %s\n\n", d.web.url(), d.web.url(), d.gateway.url(), d.redis.Addr())
 	parts := []func(context.Context) error{d.passTime, d.gateway.serve, d.web.serve, d.worker.Run}
 	parts = append(parts, func(ctx context.Context) error {
 		err := a.tell(ctx, d)
@@ -95,7 +94,7 @@ func (a app) openDev(cfg config.Config) (_ *dev, err error) {
 		}
 	}()
 	log := a.logger(cfg)
-	if d.sim, err = newSimulator(cfg, simulator.Options{Latency: 150 * time.Millisecond}); err != nil {
+	if d.sim, err = newSimulator(cfg, simulator.Options{Latency: 150 * time.Millisecond, AutoAmount: 1000}); err != nil {
 		return nil, err
 	}
 	if d.gateway, err = listen("127.0.0.1:0", d.sim); err != nil {
@@ -103,11 +102,11 @@ func (a app) openDev(cfg config.Config) (_ *dev, err error) {
 	}
 	cfg.BaseURL = d.gateway.url()
 	d.client = newClient(cfg, d.rdb)
-	board, err := dashboard.New(dashboard.Options{Redis: d.rdb, Client: d.client, Logger: log})
+	web, err := newWeb(cfg, d.rdb, d.client, log)
 	if err != nil {
 		return nil, err
 	}
-	if d.web, err = a.listenDev(cfg, routes(board, health(d.rdb))); err != nil {
+	if d.web, err = a.listenDev(cfg, web); err != nil {
 		return nil, err
 	}
 	gw, err := newGateway(cfg)

@@ -68,7 +68,7 @@ func examination(cfg config.Config, rdb redis.UniversalClient) doctor.Options {
 			AESKey: gateway.Secret(m.AESKey.Reveal()), Protocol: gateway.Protocol(m.Protocol)}
 	}
 	return doctor.Options{
-		Redis: rdb, Ledger: newClient(cfg, rdb).Ledger(),
+		Redis: rdb, Client: newClient(cfg, rdb),
 		Settings: doctor.Settings{
 			RedisAddress: cfg.RedisAddress(), Failover: cfg.RedisOptions().MasterName != "", WaitReplicas: cfg.RedisWaitReplicas,
 			Production: cfg.Env == config.EnvProduction, BaseURL: cfg.BaseURL, Merchants: merchants,

@@ -13,6 +13,7 @@ import (
 type listener struct {
 	net.Listener
 	server *http.Server
+	secure bool // speaks TLS alone, as server.TLSConfig says
 }
 
 func listen(addr string, h http.Handler) (*listener, error) {
@@ -20,7 +21,7 @@ func listen(addr string, h http.Handler) (*listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen on %s: %w", addr, err)
 	}
-	return &listener{l, &http.Server{
+	return &listener{Listener: l, server: &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       30 * time.Second,
@@ -31,12 +32,24 @@ func listen(addr string, h http.Handler) (*listener, error) {
 }
 
 // url answers where a browser on this machine finds the server.
-func (l *listener) url() string { return "http://" + local(l.Addr().String()) }
+func (l *listener) url() string {
+	scheme := "http://"
+	if l.secure {
+		scheme = "https://"
+	}
+	return scheme + local(l.Addr().String())
+}
 
 // serve answers requests until ctx ends, and then lets those under way end.
 func (l *listener) serve(ctx context.Context) error {
 	failed := make(chan error, 1)
-	go func() { failed <- l.server.Serve(l.Listener) }()
+	go func() {
+		if l.secure {
+			failed <- l.server.ServeTLS(l.Listener, "", "")
+			return
+		}
+		failed <- l.server.Serve(l.Listener)
+	}()
 	select {
 	case err := <-failed:
 		return fmt.Errorf("server on %s: %w", l.Addr(), err)

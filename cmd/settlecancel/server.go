@@ -2,19 +2,22 @@ package main
 
 import (
 	"context"
-	"crypto/subtle"
+	"log/slog"
 	"net/http"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
 
 	"settlecancel/config"
+	"settlecancel/tasks"
+	"settlecancel/tasks/httpapi"
 	"settlecancel/worker/dashboard"
 )
 
 func (a app) serverCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "server",
-		Short: "Serve the dashboard until told to stop",
+		Short: "Serve HTTP API and dashboard until told to stop",
 		Args:  noArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return a.runServer(c.Context()) },
 	}
@@ -33,37 +36,43 @@ func (a app) runServer(ctx context.Context) error {
 		return err
 	}
 	defer rdb.Close()
-	board, err := dashboard.New(dashboard.Options{Redis: rdb, Client: newClient(cfg, rdb), Who: opsWho(cfg), Logger: log})
+	web, err := newWeb(cfg, rdb, newClient(cfg, rdb), log)
 	if err != nil {
 		return err
 	}
-	l, err := listen(cfg.HTTPAddr, routes(board, health(rdb)))
+	l, err := listenServer(cfg, web, log)
 	if err != nil {
 		return err
 	}
-	log.InfoContext(ctx, "server started", "redis", cfg.RedisAddress(), "dashboard", l.url()+"/dashboard/")
+	log.InfoContext(ctx, "server started", "redis", cfg.RedisAddress(), "api", l.url()+"/v1/", "dashboard", l.url()+"/dashboard/")
 	return l.serve(ctx)
 }
 
-// routes puts what a server serves side by side.
-func routes(board, health http.Handler) http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("/dashboard/", board)
-	mux.Handle("/healthz", health)
-	mux.Handle("/readyz", health)
-	mux.Handle("GET /{$}", http.RedirectHandler("/dashboard/", http.StatusFound))
-	return mux
-}
+// apiRate is how many requests a second each producer's token may make; a batch is one.
+const apiRate = 500
 
-// opsWho tells whether a request carries the credentials of ops. Without credentials in the settings the server is reachable
-// from this machine alone, and everybody on it is ops.
-func opsWho(cfg config.Config) func(*http.Request) (string, bool) {
-	if !cfg.OpsUser.IsSet() {
-		return nil
+// newWeb puts what a server serves side by side: the API, the dashboard, and what a container asks.
+func newWeb(cfg config.Config, rdb redis.UniversalClient, client *tasks.Client, log *slog.Logger) (http.Handler, error) {
+	o := httpapi.Options{Client: client, DefaultMchtID: cfg.DefaultMerchant, RatePerToken: apiRate, Version: version, Logger: log}
+	for _, t := range cfg.APITokens {
+		o.Tokens = append(o.Tokens, httpapi.Token{Name: t.Name, Token: httpapi.Secret(t.Token.Reveal())})
 	}
-	return func(r *http.Request) (string, bool) {
-		user, password, ok := r.BasicAuth()
-		right := subtle.ConstantTimeCompare([]byte(user), cfg.OpsUser.Bytes()) & subtle.ConstantTimeCompare([]byte(password), cfg.OpsPassword.Bytes())
-		return user, ok && right == 1
+	if cfg.OpsUser.IsSet() {
+		o.Ops = &httpapi.Credentials{User: cfg.OpsUser.Reveal(), Password: httpapi.Secret(cfg.OpsPassword.Reveal())}
 	}
+	api, err := httpapi.New(o)
+	if err != nil {
+		return nil, err
+	}
+	board, err := dashboard.New(dashboard.Options{Redis: rdb, Client: client, Who: api.Ops, ReadOnly: cfg.DashboardReadOnly, Logger: log})
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", api)
+	mux.Handle("/dashboard/", board)
+	mux.Handle("/healthz", health(rdb))
+	mux.Handle("/readyz", health(rdb))
+	mux.Handle("GET /{$}", http.RedirectHandler("/dashboard/", http.StatusFound))
+	return mux, nil
 }

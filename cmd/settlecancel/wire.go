@@ -43,7 +43,7 @@ func (a app) withClient(ctx context.Context, f func(*tasks.Client) error) error 
 }
 
 func newClient(cfg config.Config, rdb redis.UniversalClient) *tasks.Client {
-	return tasks.NewClient(rdb, tasks.ClientOptions{Ledger: ledger.Options{
+	return tasks.NewClient(rdb, tasks.ClientOptions{Sealer: newSealer(cfg), Ledger: ledger.Options{
 		Retention: cfg.Retention,
 		// A request starts within one time-out of its grant, and ends within the next.
 		Lease:        2*cfg.Timeout + slack,
@@ -53,6 +53,22 @@ func newClient(cfg config.Config, rdb redis.UniversalClient) *tasks.Client {
 	}})
 }
 
+// newSealer answers nil where there are no keys: cancellations with an account number are then refused.
+func newSealer(cfg config.Config) *tasks.Sealer {
+	if len(cfg.PayloadKeys) == 0 {
+		return nil
+	}
+	keys := make([]tasks.SealKey, len(cfg.PayloadKeys))
+	for i, k := range cfg.PayloadKeys {
+		keys[i] = tasks.SealKey{ID: k.ID, Secret: k.Key.Bytes()}
+	}
+	s, err := tasks.NewSealer(keys...)
+	if err != nil {
+		panic("settings hold what they refuse: " + err.Error())
+	}
+	return s
+}
+
 func newGateway(cfg config.Config) (*gateway.Client, error) {
 	merchants := make([]gateway.Merchant, len(cfg.Merchants))
 	for i, m := range cfg.Merchants {
@@ -60,7 +76,7 @@ func newGateway(cfg config.Config) (*gateway.Client, error) {
 			AESKey: gateway.Secret(m.AESKey.Reveal()), Protocol: gateway.Protocol(m.Protocol)}
 	}
 	return gateway.New(gateway.Options{
-		Merchants: merchants, BaseURL: cfg.BaseURL, InquiryPath: cfg.InquiryPath,
+		Merchants: merchants, BaseURL: cfg.BaseURL, CollationURL: cfg.CollationURL, InquiryPath: cfg.InquiryPath,
 		Timeout: cfg.Timeout, ConnectTimeout: cfg.ConnectTimeout, MaxIdleConns: cfg.Concurrency,
 	})
 }
@@ -75,14 +91,42 @@ func newWorker(cfg config.Config, rdb redis.UniversalClient, client *tasks.Clien
 	for _, m := range cfg.Merchants {
 		protocols[m.ID] = gateway.Protocol(m.Protocol)
 	}
+	webhook, err := newWebhook(cfg)
+	if err != nil {
+		return nil, err
+	}
 	return worker.New(worker.Options{
 		Redis: rdb, Client: client, Gateway: gw, Logger: log,
 		Concurrency: cfg.Concurrency, Inquiry: cfg.Inquiry != config.InquiryOff, DefaultMchtID: cfg.DefaultMerchant,
 		RetryMax: retries, RetryInitial: cfg.RetryInitial, RetryCap: cfg.RetryCap, VerifyAfter: cfg.VerifyAfter,
 		Rate:   cfg.Rate,
 		Rounds: func(mchtID string) bool { return protocols[mchtID] == gateway.Standard },
-		Closed: func(r gateway.CancelRequest, now time.Time) (time.Time, string) {
-			return gateway.Hold(r, protocols[r.MchtID], now)
-		},
+		Closed: closed(cfg.MaintenanceWindows, protocols),
+
+		EventsKeep: int64(cfg.EventsKeep), Webhook: webhook,
 	})
+}
+
+// newWebhook answers nil where events go to the stream alone.
+func newWebhook(cfg config.Config) (*worker.Webhook, error) {
+	if !cfg.WebhookURL.IsSet() {
+		return nil, nil
+	}
+	return worker.NewWebhook(cfg.WebhookURL.Reveal(), cfg.WebhookSecret.Bytes())
+}
+
+// closed tells until when a request waits for the windows of the settings and those that the gateway is known to have.
+func closed(windows []config.Window, protocols map[string]gateway.Protocol) func(gateway.CancelRequest, time.Time) (time.Time, string) {
+	configured := make([]worker.Window, len(windows))
+	for i, w := range windows {
+		configured[i] = worker.Window(w)
+	}
+	maintained := worker.Closed(configured)
+	return func(r gateway.CancelRequest, now time.Time) (time.Time, string) {
+		until, why := maintained(r, now)
+		if banks, reason := gateway.Hold(r, protocols[r.MchtID], now); banks.After(until) {
+			return banks, reason
+		}
+		return until, why
+	}
 }

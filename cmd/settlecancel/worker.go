@@ -66,7 +66,7 @@ func health(rdb redis.UniversalClient) http.Handler {
 	return mux
 }
 
-// together runs the parts of a process until ctx ends or one of them fails, which ends the others.
+// together runs the parts of a process until each has ended, as they do when ctx ends. One that fails ends the others.
 func together(ctx context.Context, parts ...func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -76,10 +76,12 @@ func together(ctx context.Context, parts ...func(context.Context) error) error {
 	}
 	var first error
 	for range parts {
-		if err := <-ends; err != nil && first == nil {
-			first = err
+		if err := <-ends; err != nil {
+			cancel()
+			if first == nil {
+				first = err
+			}
 		}
-		cancel()
 	}
 	return first
 }

@@ -41,7 +41,7 @@ func (a *API) describe(op *operation) *huma.Operation {
 	d := &huma.Operation{OperationID: op.id, Method: op.method, Path: op.path, Summary: op.summary, Description: op.description,
 		Security: a.security(op.role), Responses: a.responses(op)}
 	if op.idempotent {
-		d.Parameters = append(d.Parameters, &huma.Param{Name: keyHeader, In: "header", Schema: keySchema(),
+		d.Parameters = append(d.Parameters, &huma.Param{Name: keyHeader, In: "header", Schema: &huma.Schema{Type: huma.TypeString, Pattern: `^([A-Za-z0-9._:-]{1,64}|"[A-Za-z0-9._:-]{1,64}")$`},
 			Description: "The idempotency key, where the body does not hold it; as it is, or in quotes as a string of RFC 8941. Where both are given they must agree."})
 	}
 	for _, name := range pathNames(op.path) {

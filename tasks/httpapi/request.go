@@ -65,7 +65,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // screen refuses what a page of another origin sends in the name of whoever looks at it, and paths that ServeMux would answer with
 // a redirect.
 func screen(r *http.Request) *problem {
-	if clean := path.Clean(r.URL.Path); clean != r.URL.Path && clean+"/" != r.URL.Path {
+	if clean := path.Clean(r.URL.Path); r.URL.Path != clean && (clean == "/" || r.URL.Path != clean+"/") {
 		return newProblem(notFound, "no such path; see /docs")
 	}
 	if err := http.NewCrossOriginProtection().Check(r); err != nil {

@@ -22,6 +22,13 @@ func text(doc string, longest int) field {
 	return field{doc: doc, schema: huma.Schema{Type: huma.TypeString, MaxLength: &longest}}
 }
 
+// trimmed is a text of some characters that neither starts nor ends with a space.
+func trimmed(doc string, longest int, pattern string) field {
+	f := text(doc, longest)
+	f.schema.Pattern = pattern
+	return f
+}
+
 func code(doc, pattern string) field {
 	return field{doc: doc, schema: huma.Schema{Type: huma.TypeString, Pattern: pattern}}
 }
@@ -46,13 +53,15 @@ func keySchema() *huma.Schema {
 	return &huma.Schema{Type: huma.TypeString, Pattern: `^[A-Za-z0-9._:-]{1,64}$`}
 }
 
+const anyTrimmed = `^\S(.*\S)?$`
+
 // fields describes a cancellation. Which fields it has comes from tasks.Cancellation itself.
 func fields() map[string]field {
 	return map[string]field{
 		"idempotencyKey": {doc: "Names this cancellation, for ever. Required here or in the header Idempotency-Key.", schema: *keySchema()},
 		"mchtId":         code("Merchant id.", `^[A-Za-z0-9_-]{1,12}$`),
-		"orgTrdNo":       text("SettleBank's number of the original transaction.", 50).needed(),
-		"orgMchtTrdNo":   text("The merchant's order number of the original transaction.", 100).needed(),
+		"orgTrdNo":       trimmed("SettleBank's number of the original transaction; printable ASCII.", 50, `^[!-~]([ -~]*[!-~])?$`).needed(),
+		"orgMchtTrdNo":   trimmed("The merchant's order number of the original transaction.", 100, anyTrimmed).needed(),
 		"orgTrdDt":       code("Date of the original transaction, yyyyMMdd in Korean time; not in the future.", `^[0-9]{8}$`).needed(),
 		"canAmt":         amount("Amount to cancel, in the currency's smallest unit. Required, but for operation withdraw, which takes none.", 1),
 		"orgTrdAmt":      amount("Amount of the original transaction. With method it makes an unknown outcome verifiable: always send it where it is known.", 1),
@@ -68,7 +77,7 @@ func fields() map[string]field {
 		"svcAmt":        amount("Service charge.", 0),
 		"refundBankCd":  code("Operation refund: the bank.", `^[0-9]{3}$`),
 		"refundAcntNo":  code("Operation refund: the account number. It is never answered.", `^[0-9]{1,16}$`),
-		"refundDpstrNm": text("Operation refund: the account holder.", 50),
+		"refundDpstrNm": trimmed("Operation refund: the account holder.", 50, anyTrimmed),
 		"vAcntNo":       code("Operation withdraw: the virtual account number. It is never answered.", `^[0-9]{1,20}$`),
 	}
 }

@@ -17,7 +17,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 
 	"settlecancel/tasks"
@@ -345,5 +344,3 @@ func (d *desk) reach(key string, s ledger.Status) {
 		d.Fatal(err)
 	}
 }
-
-var _ = asynq.ErrTaskIDConflict

@@ -27,11 +27,11 @@ func formatPayload(taskType string, payload []byte) string {
 }
 
 // readPayload reads a cancellation, also one that would not be accepted any more: what cannot be read cannot be helped.
-func readPayload(payload []byte) (tasks.Cancellation, bool) {
-	if x, err := tasks.Parse(payload, tasks.ParseOptions{}); err == nil {
+func readPayload(payload []byte) (tasks.Task, bool) {
+	if x, err := tasks.ParseTask(payload, tasks.ParseOptions{}); err == nil {
 		return x, true
 	}
-	var x tasks.Cancellation
+	var x tasks.Task
 	err := json.Unmarshal(payload, &x)
 	return x, err == nil && x.IdempotencyKey != ""
 }

@@ -1,0 +1,212 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"settlecancel/config"
+	"settlecancel/tasks"
+	"settlecancel/tasks/ledger"
+)
+
+func (a app) eventsCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "events",
+		Short: "Watch how cancellations end, or tell it again to who missed it",
+		Args:  noArgs,
+		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(a.eventsTailCommand(), a.eventsReplayCommand())
+	return c
+}
+
+func (a app) eventsTailCommand() *cobra.Command {
+	var fromStart, asJSON bool
+	c := &cobra.Command{
+		Use:   "tail",
+		Short: "Show each final status and dead letter as it comes, until Ctrl-C",
+		Args:  noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.withClient(c.Context(), func(client *tasks.Client) error {
+				show := a.showEvent()
+				if asJSON {
+					show = a.jsonLine
+				}
+				return eachEvent(client.FollowEvents(c.Context(), fromStart), func(e tasks.Event) error { return show(e) })
+			})
+		},
+	}
+	c.Flags().BoolVar(&fromStart, "from-start", false, "begin with all events that are still kept")
+	c.Flags().BoolVar(&asJSON, "json", false, "print each event as one line of JSON")
+	return c
+}
+
+// Where replay tells events.
+const (
+	toStdout  = "stdout"
+	toWebhook = "webhook"
+)
+
+func (a app) eventsReplayCommand() *cobra.Command {
+	var since, until, to string
+	asJSON := false
+	c := &cobra.Command{
+		Use:   "replay --since TIME|DURATION",
+		Short: "Tell events again, to the webhook or to standard output",
+		Long: "Tell events again that the stream still keeps (EVENTS_KEEP), by the time they tell of.\n" +
+			"A webhook gets them in order and with the webhook-id they had, so that a receiver that keeps ids takes only what it missed.",
+		Example: "  settlecancel events replay --since 2h\n  settlecancel events replay --since 2023-12-15T14:00:00+09:00 --until 2023-12-15T15:30:00+09:00 --to webhook",
+		Args:    noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			span, err := parseSpan(since, until, time.Now())
+			if err != nil {
+				return err
+			}
+			if (to != toStdout && to != toWebhook) || (to == toWebhook && asJSON) {
+				return usagef("say where to with --to %s or --to %s; --json is for %s alone", toStdout, toWebhook, toStdout)
+			}
+			return a.replay(c.Context(), span, to, asJSON)
+		},
+	}
+	c.Flags().StringVar(&since, "since", "", "the first time (2023-12-15T14:00:00+09:00), or how long ago (90m, 48h)")
+	c.Flags().StringVar(&until, "until", "", "the time before which to end, in the same form (default: now)")
+	c.Flags().StringVar(&to, "to", toStdout, toStdout+" or "+toWebhook)
+	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON array instead of a line of JSON each")
+	return c
+}
+
+// span is the time from since, inclusive, to until, exclusive.
+type span struct{ since, until time.Time }
+
+func parseSpan(since, until string, now time.Time) (s span, err error) {
+	if s.since, err = parseMoment("--since", since, now); err != nil {
+		return s, err
+	}
+	if until == "" {
+		return s, nil
+	}
+	if s.until, err = parseMoment("--until", until, now); err == nil && !s.since.Before(s.until) {
+		err = usagef("--until must be after --since")
+	}
+	return s, err
+}
+
+// parseMoment reads a time, or how long ago it was.
+func parseMoment(flag, text string, now time.Time) (time.Time, error) {
+	if t, err := time.Parse(time.RFC3339, text); err == nil {
+		return t, nil
+	}
+	if d, err := time.ParseDuration(text); err == nil && d >= 0 {
+		return now.Add(-d), nil
+	}
+	return time.Time{}, usagef("%s needs a time such as 2023-12-15T14:00:00+09:00, or how long ago such as 90m or 48h; it is %q", flag, text)
+}
+
+func (a app) replay(ctx context.Context, s span, to string, asJSON bool) error {
+	cfg, _, err := a.load()
+	if err != nil {
+		return err
+	}
+	if to == toWebhook && !cfg.WebhookURL.IsSet() {
+		return &config.Error{Faults: []config.Fault{{Setting: "WEBHOOK_URL", Message: "is missing; without it there is no webhook to tell events to"}}}
+	}
+	return a.withClient(ctx, func(client *tasks.Client) error {
+		events := client.Events(ctx, s.since, s.until)
+		switch {
+		case to == toWebhook:
+			return a.replayToWebhook(ctx, client, events)
+		case asJSON:
+			return a.jsonArray(events)
+		}
+		return eachEvent(events, a.jsonLine)
+	})
+}
+
+// replayPage is how many events are queued in one step.
+const replayPage = 200
+
+func (a app) replayToWebhook(ctx context.Context, client *tasks.Client, events iter.Seq2[tasks.Event, error]) error {
+	name := "replay-" + strconv.FormatInt(time.Now().Unix(), 10)
+	var page []tasks.Event
+	queued := 0
+	flush := func() error {
+		n, err := client.EnqueueWebhooks(ctx, page, name)
+		queued, page = queued+n, page[:0]
+		return err
+	}
+	err := eachEvent(events, func(e tasks.Event) error {
+		if page = append(page, e); len(page) < replayPage {
+			return nil
+		}
+		return flush()
+	})
+	if err == nil || errors.Is(err, ledger.ErrDamaged) {
+		err = errors.Join(err, flush())
+	}
+	fmt.Fprintf(a.out, "%s queued again for the webhook\n", plural(queued, "event"))
+	return err
+}
+
+// eachEvent calls show for each event. Damaged ones do not keep the others from being shown; its error names them.
+func eachEvent(events iter.Seq2[tasks.Event, error], show func(tasks.Event) error) error {
+	var damaged []error
+	for e, err := range events {
+		if errors.Is(err, ledger.ErrDamaged) {
+			damaged = append(damaged, err)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if err := show(e); err != nil {
+			return err
+		}
+	}
+	return errors.Join(damaged...)
+}
+
+func (a app) jsonLine(e tasks.Event) error { return printJSON(a.out, e, false) }
+
+// jsonArray prints one array. If the events break off, so does the array: then nobody takes it for complete.
+func (a app) jsonArray(events iter.Seq2[tasks.Event, error]) error {
+	separator := "["
+	err := eachEvent(events, func(e tasks.Event) error {
+		raw, err := terminalJSON(e, false)
+		if err == nil {
+			_, err = fmt.Fprintf(a.out, "%s\n%s", separator, raw)
+		}
+		separator = ","
+		return err
+	})
+	if err != nil && !errors.Is(err, ledger.ErrDamaged) {
+		return err
+	}
+	end := "\n]\n"
+	if separator == "[" {
+		end = "[]\n"
+	}
+	_, failed := fmt.Fprint(a.out, end)
+	return errors.Join(err, failed)
+}
+
+// showEvent answers a function that prints an event as one line for people.
+func (a app) showEvent() func(tasks.Event) error {
+	t := &table{out: a.out, right: map[int]bool{3: true}}
+	return func(e tasks.Event) error {
+		d := e.Data
+		status := string(d.Status)
+		if d.Closed {
+			status += " (by hand)"
+		}
+		t.row(korean(e.Timestamp), status, d.IdempotencyKey, money(d.CanAmt, d.Currency), d.OrgMchtTrdNo,
+			strings.TrimSpace(strings.Join([]string{d.CanTrdNo, d.Code, cut(d.Message, 60)}, " ")))
+		return t.flush()
+	}
+}

@@ -1,0 +1,371 @@
+package httpapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/pb33f/libopenapi"
+	validator "github.com/pb33f/libopenapi-validator"
+	v3 "github.com/pb33f/libopenapi/datamodel/high/v3"
+
+	"settlecancel/tasks"
+	"settlecancel/tasks/ledger"
+)
+
+// document reads the OpenAPI document, as any client would, and checks it against the rules of OpenAPI 3.1.
+func (d *desk) document() (*v3.Document, validator.Validator) {
+	d.Helper()
+	res := d.want(get("/openapi.json"), http.StatusOK)
+	if got := res.header.Get("Content-Type"); got != "application/json" {
+		d.Errorf("Content-Type %q", got)
+	}
+	doc, err := libopenapi.NewDocument(res.body)
+	if err != nil {
+		d.Fatal(err)
+	}
+	v, errs := validator.NewValidator(doc)
+	if len(errs) > 0 {
+		d.Fatal(errs)
+	}
+	if ok, faults := v.ValidateDocument(); !ok {
+		for _, f := range faults {
+			d.Errorf("document: %s: %s %+v", f.Message, f.Reason, f.SchemaValidationErrors)
+		}
+	}
+	model, err := doc.BuildV3Model()
+	if err != nil {
+		d.Fatal(err)
+	}
+	return &model.Model, v
+}
+
+// generic is a client that knows of the API what the document says, and checks what it sends and gets against it.
+type generic struct {
+	*desk
+	doc *v3.Document
+	v   validator.Validator
+}
+
+func newGeneric(d *desk) *generic {
+	doc, v := d.document()
+	return &generic{d, doc, v}
+}
+
+// operation finds an operation by its id.
+func (g *generic) operation(id string) (path, method string, op *v3.Operation) {
+	g.Helper()
+	for path, item := range g.doc.Paths.PathItems.FromOldest() {
+		for method, op := range item.GetOperations().FromOldest() {
+			if op.OperationId == id {
+				return path, strings.ToUpper(method), op
+			}
+		}
+	}
+	g.Fatalf("the document has no operation %s", id)
+	return "", "", nil
+}
+
+// do carries an operation out, with the example of the document for a body where none is given.
+func (g *generic) do(id string, params map[string]string, body any) (status int, header http.Header, answer []byte) {
+	g.Helper()
+	path, method, op := g.operation(id)
+	query := ""
+	header = http.Header{}
+	for _, p := range op.Parameters {
+		value, given := params[p.Name]
+		switch {
+		case !given && p.Required != nil && *p.Required:
+			g.Fatalf("%s needs %s", id, p.Name)
+		case !given:
+		case p.In == "path":
+			path = strings.ReplaceAll(path, "{"+p.Name+"}", value)
+		case p.In == "query":
+			query += "&" + p.Name + "=" + value
+		case p.In == "header":
+			header.Set(p.Name, value)
+		}
+	}
+	var raw []byte
+	if op.RequestBody != nil {
+		media := op.RequestBody.Content.GetOrZero("application/json")
+		if body == nil {
+			if err := media.Example.Decode(&body); err != nil {
+				g.Fatal(err)
+			}
+		}
+		var err error
+		if raw, err = json.Marshal(body); err != nil {
+			g.Fatal(err)
+		}
+		header.Set("Content-Type", "application/json")
+	}
+	req, err := http.NewRequestWithContext(g.Context(), method, g.url+path+"?"+strings.TrimPrefix(query, "&"), bytes.NewReader(raw))
+	if err != nil {
+		g.Fatal(err)
+	}
+	req.Header = header
+	req.SetBasicAuth("kim", opsPassword)
+	if ok, faults := g.v.ValidateHttpRequest(req); !ok {
+		for _, f := range faults {
+			g.Errorf("%s: the request is not as documented: %s: %s %+v", id, f.Message, f.Reason, f.SchemaValidationErrors)
+		}
+	}
+	req.Body = io.NopCloser(bytes.NewReader(raw))
+	return g.checked(id, req)
+}
+
+// checked sends a request, and checks the answer against the document.
+func (g *generic) checked(id string, req *http.Request) (int, http.Header, []byte) {
+	g.Helper()
+	res, err := g.http.Do(req)
+	if err != nil {
+		g.Fatal(err)
+	}
+	defer res.Body.Close()
+	answer, err := io.ReadAll(res.Body)
+	if err != nil {
+		g.Fatal(err)
+	}
+	res.Body = io.NopCloser(bytes.NewReader(answer))
+	if ok, faults := g.v.ValidateHttpResponse(req, res); !ok {
+		for _, f := range faults {
+			g.Errorf("%s: the answer is not as documented: %s: %s %+v\n%s", id, f.Message, f.Reason, f.SchemaValidationErrors, answer)
+		}
+	}
+	return res.StatusCode, res.Header, answer
+}
+
+// A client that knows nothing but the document can do all that the API does.
+func TestOpenAPI(t *testing.T) {
+	t.Parallel()
+	g := newGeneric(newDesk(t, closed()))
+	wantStatus := func(what string, got, want int, answer []byte) {
+		t.Helper()
+		if got != want {
+			t.Errorf("%s: status %d, want %d: %s", what, got, want, answer)
+		}
+	}
+	status, header, answer := g.do("accept", nil, nil)
+	wantStatus("accept", status, 202, answer)
+	var accepted tasks.Report
+	decode(t, answer, &accepted)
+	key := strings.TrimPrefix(header.Get("Location"), pathCancellations+"/")
+	if key != accepted.IdempotencyKey || key == "" {
+		t.Errorf("Location %q", header.Get("Location"))
+	}
+	status, header, answer = g.do("accept", map[string]string{"Idempotency-Key": key}, nil)
+	wantStatus("accept again", status, 202, answer)
+	if header.Get("Idempotent-Replayed") != "true" {
+		t.Errorf("header %v", header)
+	}
+	status, _, answer = g.do("acceptMany", map[string]string{"queue": "bulk"}, nil)
+	wantStatus("acceptMany", status, 200, answer)
+	for _, status := range ledger.Statuses() {
+		g.reach("at-"+string(status), status)
+		code, _, answer := g.do("show", map[string]string{"key": "at-" + string(status)}, nil)
+		wantStatus("show", code, 200, answer)
+		code, _, answer = g.do("list", map[string]string{"status": string(status), "limit": "2"}, nil)
+		wantStatus("list", code, 200, answer)
+	}
+	status, _, answer = g.do("retry", map[string]string{"key": "at-review"}, nil)
+	wantStatus("retry", status, 202, answer)
+	status, _, answer = g.do("resolve", map[string]string{"key": "at-rejected"}, nil)
+	wantStatus("resolve", status, 200, answer)
+	status, _, answer = g.do("list", nil, nil)
+	wantStatus("list", status, 200, answer)
+
+	other := map[string]any{}
+	decode(t, []byte(cancellationOf("at-queued", 7)), &other)
+	for what, r := range map[string]struct {
+		id     string
+		params map[string]string
+		body   any
+		want   int
+	}{
+		"conflict": {"accept", nil, other, 422}, "nobody": {"show", map[string]string{"key": "nobody"}, nil, 404},
+		"ended": {"retry", map[string]string{"key": "at-cancelled"}, nil, 409}, "closed": {"resolve", map[string]string{"key": "at-cancelled"}, nil, 409},
+	} {
+		status, _, answer := g.do(r.id, r.params, r.body)
+		wantStatus(what, status, r.want, answer)
+	}
+}
+
+// Refusals are as documented, too.
+func TestOpenAPIProblems(t *testing.T) {
+	t.Parallel()
+	o := closed()
+	o.RatePerToken = 4
+	g := newGeneric(newDesk(t, o))
+	seen := map[int]bool{}
+	for _, r := range []request{
+		{method: "POST", path: pathCancellations, body: "{}", token: otherToken}, {method: "GET", path: pathCancellations, token: shopToken},
+		{method: "GET", path: location("k")}, {method: "POST", path: pathCancellations, body: strings.Repeat(" ", maxOne+1), token: shopToken},
+		{method: "POST", path: pathCancellations + ":batch", body: "[]", token: shopToken}, {method: "GET", path: location("k"), token: shopToken},
+		{method: "GET", path: location("k"), token: shopToken}, {method: "GET", path: location("k"), token: shopToken},
+		{method: "GET", path: location("k"), token: shopToken}, {method: "POST", path: location("k") + "/retry", token: shopToken},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), r.method, g.url+r.path, strings.NewReader(r.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.body != "" {
+			req.Header.Set("Content-Type", "application/json")
+		}
+		if r.token != "" {
+			req.Header.Set("Authorization", "Bearer "+r.token)
+		}
+		status, _, _ := g.checked(r.path, req)
+		seen[status] = true
+	}
+	for _, status := range []int{400, 401, 403, 404, 413, 429} {
+		if !seen[status] {
+			t.Errorf("no answer of status %d was tried", status)
+		}
+	}
+}
+
+// What the document says of a cancellation is what tasks.Parse takes.
+func TestSchemaAgreesWithParse(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, Options{})
+	doc, v := d.document()
+	described := fields()
+	for f := range reflect.TypeFor[tasks.Cancellation]().Fields() {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if described[name].doc == "" {
+			t.Errorf("%s is not described", name)
+		}
+		delete(described, name)
+	}
+	for name := range described {
+		t.Errorf("%s is described, and is no field", name)
+	}
+	schema := doc.Components.Schemas.GetOrZero("CancellationRequest").Schema()
+	if schema == nil || slices.Contains(schema.Required, "idempotencyKey") || !slices.Contains(schema.Required, "mchtId") {
+		t.Errorf("required: %v", schema.Required)
+	}
+	valid := func(body string) bool {
+		req, err := http.NewRequest("POST", d.url+pathCancellations, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/json")
+		ok, _ := v.ValidateHttpRequestSync(req)
+		return ok
+	}
+	parsed := func(body string) bool {
+		_, err := tasks.Parse([]byte(body), d.api.parse)
+		return err == nil
+	}
+	longest := map[string]int{"orgTrdNo": 50, "orgMchtTrdNo": 100, "reason": 1000, "refundDpstrNm": 50}
+	bodies := []string{cancellation("k"), changed("canAmt", `"500"`), changed("taxAmt", "0"), changed("currency", `"USD"`), changed("reason", `"왜"`)}
+	for name, n := range longest {
+		bodies = append(bodies, changed(name, `"`+strings.Repeat("x", n)+`"`), changed(name, `"`+strings.Repeat("x", n+1)+`"`))
+	}
+	for _, method := range []string{"CA", "RA", "MP", "TC", "HM", "CG", "SG", "BG", "TM", "CP", "PZ", "VA", "XX", "ca"} {
+		bodies = append(bodies, changed("method", `"`+method+`"`))
+	}
+	for name, values := range map[string][]string{
+		"idempotencyKey": {`"` + strings.Repeat("k", 64) + `"`, `"` + strings.Repeat("k", 65) + `"`, `"a b"`, "1", "null"},
+		"mchtId":         {`"abcdefghijkl"`, `"abcdefghijklm"`, `"a:b"`},
+		"orgTrdDt":       {`"20240229"`, `"2024022"`, "20240229"},
+		"canAmt":         {"1", "0", "-1", "1.5", `"x"`, "true", `""`, "1000000000000"},
+		"operation":      {`"cancel"`, `"void"`}, "taxTypeCd": {`"Y"`, `"y"`}, "refundBankCd": {`"004"`, `"04"`}, "colour": {`"red"`},
+		"orgTrdNo": {`""`, `" T"`, `"T "`, `"T X"`, `"T\u0009X"`, `"주문"`}, "orgMchtTrdNo": {`""`, `" O"`, `"O "`, `"O 1"`, `"주문 1"`, `"주"`},
+		"orgTrdAmt": {"0", `"1000"`, "1000000000000"},
+	} {
+		for _, value := range values {
+			bodies = append(bodies, changed(name, value))
+		}
+	}
+	for _, body := range bodies {
+		if v, p := valid(body), parsed(body); v != p {
+			t.Errorf("valid by the document %v, by tasks.Parse %v: %.200s", v, p, body)
+		}
+	}
+}
+
+// The document is made of what is configured: what is optional, and what needs credentials.
+func TestOpenAPIOptions(t *testing.T) {
+	t.Parallel()
+	open, _ := newDesk(t, Options{DefaultMchtID: "shop"}).document()
+	shut, _ := newDesk(t, closed()).document()
+	if slices.Contains(open.Components.Schemas.GetOrZero("CancellationRequest").Schema().Required, "mchtId") {
+		t.Error("mchtId is required though there is a default")
+	}
+	for path, item := range shut.Paths.PathItems.FromOldest() {
+		for _, op := range item.GetOperations().FromOldest() {
+			for _, s := range op.Security {
+				if s.ContainsEmptyRequirement {
+					t.Errorf("%s needs no credentials", path)
+				}
+			}
+			if op.Summary == "" || op.Description == "" || op.OperationId == "" {
+				t.Errorf("%s lacks a text", path)
+			}
+		}
+	}
+	for _, s := range shut.Components.Schemas.FromOldest() {
+		for name, property := range s.Schema().Properties.FromOldest() {
+			if p := property.Schema(); p.Description == "" {
+				t.Errorf("property %s has no description: %+v", name, property.GetReference())
+			}
+		}
+	}
+}
+
+// The page for people loads nothing, runs nothing, and tells everything.
+func TestDocs(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, closed())
+	res := d.want(get("/docs"), http.StatusOK)
+	page := string(res.body)
+	if got := res.header.Get("Content-Type"); got != "text/html; charset=utf-8" {
+		t.Errorf("Content-Type %q", got)
+	}
+	policy := res.header.Get("Content-Security-Policy")
+	if !strings.HasPrefix(policy, "default-src 'none'; style-src 'sha256-") || strings.Contains(policy, "http") {
+		t.Errorf("policy %q", policy)
+	}
+	for _, forbidden := range []string{"<script", "src=", "@import", "url(", " on", "style=", "<link", "javascript:"} {
+		if forbidden != " on" && strings.Contains(page, forbidden) {
+			t.Errorf("the page holds %q", forbidden)
+		}
+	}
+	if handlers := regexp.MustCompile(`<[^>]*\son[a-z]+=`).FindString(page); handlers != "" {
+		t.Errorf("the page holds %q", handlers)
+	}
+	ids := map[string]bool{}
+	for _, m := range regexp.MustCompile(`id="([^"]+)"`).FindAllStringSubmatch(page, -1) {
+		if ids[m[1]] {
+			t.Errorf("id %s stands twice", m[1])
+		}
+		ids[m[1]] = true
+	}
+	for _, m := range regexp.MustCompile(`href="([^"]+)"`).FindAllStringSubmatch(page, -1) {
+		if target, inside := strings.CutPrefix(m[1], "#"); inside && !ids[target] || !inside && m[1] != "/openapi.json" {
+			t.Errorf("the page leads to %s", m[1])
+		}
+	}
+	for _, k := range kinds() {
+		if !ids[k.Name] {
+			t.Errorf("problem %s is not explained", k.Name)
+		}
+	}
+	for _, op := range d.api.operations() {
+		if !ids[op.id] || !strings.Contains(page, "<b>"+op.method+"</b> "+op.path) {
+			t.Errorf("operation %s is not described", op.id)
+		}
+	}
+	if strings.Contains(page, "&lt;nil&gt;") || strings.Contains(page, "ZgotmplZ") || strings.Contains(page, fmt.Sprint([]any{})) {
+		t.Error("the page shows something raw")
+	}
+}

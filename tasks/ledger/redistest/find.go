@@ -1,0 +1,77 @@
+package redistest
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Find answers where in Redis a text stands: in the names of keys, in what they hold, as it is read and as Redis dumps it, and in
+// the files that Redis writes, where also stands what has been deleted since. Searching the files needs "--appendonly yes".
+func (s *Server) Find(t testing.TB, text string) (places []string) {
+	t.Helper()
+	rdb := s.Client(t)
+	found := func(where string, in []byte) {
+		if bytes.Contains(in, []byte(text)) {
+			places = append(places, where)
+		}
+	}
+	keys := rdb.Scan(t.Context(), 0, "*", 1000).Iterator()
+	for keys.Next(t.Context()) {
+		key := keys.Val()
+		found("the name of "+key, []byte(key))
+		value, err := content(t, rdb, key)
+		if err != nil {
+			t.Fatalf("read %s: %v", key, err)
+		}
+		found(key, fmt.Append(nil, value))
+		dump, err := rdb.Dump(t.Context(), key).Bytes()
+		if err != nil && err != redis.Nil {
+			t.Fatalf("dump %s: %v", key, err)
+		}
+		found("the dump of "+key, dump)
+	}
+	if err := keys.Err(); err != nil {
+		t.Fatal(err)
+	}
+	err := filepath.WalkDir(s.dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		raw, err := os.ReadFile(path)
+		found(path, raw)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return places
+}
+
+// content reads a key of any type.
+func content(t testing.TB, rdb *redis.Client, key string) (any, error) {
+	ctx := t.Context()
+	switch kind := rdb.Type(ctx, key).Val(); kind {
+	case "string":
+		return rdb.Get(ctx, key).Result()
+	case "list":
+		return rdb.LRange(ctx, key, 0, -1).Result()
+	case "set":
+		return rdb.SMembers(ctx, key).Result()
+	case "zset":
+		return rdb.ZRange(ctx, key, 0, -1).Result()
+	case "hash":
+		return rdb.HGetAll(ctx, key).Result()
+	case "stream":
+		return rdb.XRange(ctx, key, "-", "+").Result()
+	case "none": // it expired meanwhile
+		return nil, nil
+	default:
+		return nil, fmt.Errorf("of type %q", kind)
+	}
+}

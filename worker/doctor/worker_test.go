@@ -1,0 +1,107 @@
+package doctor_test
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+
+	"settlecancel/tasks"
+	"settlecancel/tasks/ledger/redistest"
+	"settlecancel/worker"
+	"settlecancel/worker/doctor"
+)
+
+// idleGateway is never asked: nothing is enqueued.
+type idleGateway struct{ worker.Gateway }
+
+// startWorker runs a real worker that sweeps so often.
+func startWorker(t *testing.T, server *redistest.Server, sweepEvery time.Duration) {
+	t.Helper()
+	w, err := worker.New(worker.Options{Redis: server.Client(t), Client: tasks.NewClient(server.Client(t), tasks.ClientOptions{}),
+		Gateway: idleGateway{}, SweepEvery: sweepEvery, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.Shutdown)
+}
+
+// examine answers what is found of the workers.
+func examine(rdb redis.UniversalClient, now func() time.Time) []doctor.Finding {
+	found := doctor.Run(context.Background(), doctor.Options{Redis: rdb, Client: tasks.NewClient(rdb, tasks.ClientOptions{}),
+		Timeout: time.Minute, GatewayTimeout: time.Minute, Now: now})
+	return slices.DeleteFunc(found, func(f doctor.Finding) bool { return f.Check != "workers" })
+}
+
+// until examines again and again until asynq has told of its servers, which it does every few seconds.
+func until(t *testing.T, server *redistest.Server, now func() time.Time, level doctor.Level, text string) doctor.Finding {
+	t.Helper()
+	rdb := server.Client(t)
+	deadline := time.After(time.Minute)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		found := examine(rdb, now)
+		for _, f := range found {
+			if f.Level == level && strings.Contains(f.Text, text) {
+				return f
+			}
+		}
+		select {
+		case <-deadline:
+			t.Fatalf("no %s of workers says %q: %+v", level, text, found)
+		case <-tick.C:
+		}
+	}
+}
+
+// The doctor finds a real worker, and the key under which it sweeps.
+func TestWorkers(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, redistest.Options{})
+	if f := until(t, server, nil, doctor.Note, "no worker is at work"); f.Mend == "" {
+		t.Error("nothing mends it")
+	}
+	startWorker(t, server, 10*time.Millisecond)
+	until(t, server, nil, doctor.OK, "1 worker at work")
+	until(t, server, nil, doctor.OK, "the sweeper is at work")
+	for _, f := range examine(server.Client(t), nil) {
+		if f.Level != doctor.OK {
+			t.Errorf("%+v", f)
+		}
+	}
+}
+
+// A worker that never sweeps is given half a minute.
+func TestNoSweeper(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, redistest.Options{})
+	started := time.Now()
+	startWorker(t, server, time.Hour)
+	until(t, server, func() time.Time { return started }, doctor.OK, "has its first turn within 30s")
+	later := func() time.Time { return time.Now().Add(time.Minute) }
+	if f := until(t, server, later, doctor.Danger, "no worker sweeps"); !strings.Contains(f.Mend, "sweep failed") {
+		t.Errorf("%+v", f)
+	}
+}
+
+// An asynq server that serves other queues, or not all of ours, is no worker of ours.
+func TestUnservedQueue(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, redistest.Options{})
+	s := asynq.NewServerFromRedisClient(server.Client(t), asynq.Config{Queues: map[string]int{"urgent": 1}, LogLevel: asynq.FatalLevel})
+	if err := s.Start(asynq.NotFoundHandler()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Shutdown)
+	until(t, server, nil, doctor.Danger, "no worker takes tasks from queue default")
+	until(t, server, nil, doctor.Danger, "no worker takes tasks from queue bulk")
+}

@@ -1,0 +1,124 @@
+package worker
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"time"
+
+	"settlecancel/tasks"
+	"settlecancel/tasks/ledger"
+)
+
+// relayKey names the worker whose turn it is to relay events.
+const relayKey = "settlecancel:relay"
+
+const (
+	// relayLife is how long that worker may be silent before another takes its turn. A round ends before.
+	relayLife = 5 * time.Second
+	// relayPage is how many events of each of the ledger's shards one round tells at most.
+	relayPage = 50
+)
+
+// relay takes what the ledger's outbox holds to those who want to know. Every worker relays, one at a time among them, so that
+// the events of one cancellation are told in their order.
+type relay struct {
+	*Worker
+	damage string // what could not be read in the last round, and has been logged
+}
+
+func (r *relay) run(ctx context.Context) {
+	me := rand.Text()
+	for wait := r.opts.RelayEvery; ; {
+		select {
+		case <-ctx.Done():
+			r.leave(me)
+			return
+		case <-time.After(wait):
+		}
+		wait = r.opts.RelayEvery
+		mine, err := r.takeTurn(ctx, relayKey, me, relayLife)
+		told := 0
+		if err == nil && mine {
+			told, err = r.once(ctx)
+		}
+		if told >= relayPage {
+			wait = 0 // there may be more
+		}
+		if err != nil && ctx.Err() == nil {
+			r.log.WarnContext(ctx, "events not told; they stay in the outbox, and the next round follows", "error", err)
+			wait = 10 * r.opts.RelayEvery // what is told anew each time would push the rest out of the stream
+		}
+	}
+}
+
+// leave lets the next worker relay at once. Without it, it waits for the turn to end.
+func (r *relay) leave(me string) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if err := r.leaveTurn(ctx, relayKey, me); err != nil {
+		r.log.DebugContext(ctx, "relay's turn not left; it ends by itself", "error", err)
+	}
+}
+
+// once tells what is in the outbox and answers how many events that were. Each is in the queue of webhooks, which takes it once,
+// then in the stream, and only then crossed out: whoever dies in between leaves it to be told again.
+func (r *relay) once(ctx context.Context) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, relayLife*4/5)
+	defer cancel()
+	outbox, err := r.ledger.Outbox(ctx, relayPage)
+	if err != nil && !errors.Is(err, ledger.ErrDamaged) {
+		return 0, err
+	}
+	entries, events, damaged := eventsOf(outbox)
+	r.complain(ctx, errors.Join(err, damaged))
+	n, unqueued := r.queueWebhooks(ctx, events)
+	if n == 0 {
+		return 0, unqueued
+	}
+	if err := ctx.Err(); err != nil {
+		return 0, err // another worker's turn may have come
+	}
+	if err := r.opts.Client.AppendEvents(ctx, events[:n], r.opts.EventsKeep); err != nil {
+		return 0, err
+	}
+	if err := r.ledger.CrossOut(ctx, entries[:n]); err != nil {
+		return 0, err
+	}
+	return n, unqueued
+}
+
+// eventsOf answers the entries that can be told, with their events, and what is wrong with the others.
+func eventsOf(outbox []ledger.Event) (entries []ledger.Event, events []tasks.Event, damaged error) {
+	for _, entry := range outbox {
+		e, err := tasks.NewEvent(entry)
+		if err != nil {
+			damaged = errors.Join(damaged, err)
+			continue
+		}
+		entries, events = append(entries, entry), append(events, e)
+	}
+	return entries, events, damaged
+}
+
+// queueWebhooks answers how many events, from the first, need no webhook any more.
+func (r *relay) queueWebhooks(ctx context.Context, events []tasks.Event) (int, error) {
+	if r.opts.Webhook == nil {
+		return len(events), nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, relayLife/2) // leaves time to tell the stream
+	defer cancel()
+	return r.opts.Client.EnqueueWebhooks(ctx, events, "")
+}
+
+// complain logs what is damaged, once. It stays in the outbox: a person may read in it what no program can.
+func (r *relay) complain(ctx context.Context, err error) {
+	damage := ""
+	if err != nil {
+		damage = err.Error()
+	}
+	if damage != "" && damage != r.damage {
+		r.log.ErrorContext(ctx, "events damaged; they cannot be told and stay in the outbox", "error", err)
+	}
+	r.damage = damage
+}

@@ -4,6 +4,9 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -22,32 +25,33 @@ func TestDevOnce(t *testing.T) {
 	}
 }
 
-// dev stays up after its story, and a cancellation sent with nothing but HTTP is carried out.
-func TestDevStaysUp(t *testing.T) {
-	t.Parallel()
-	ctx, stop := context.WithCancel(t.Context())
+// devServer runs dev until the test ends and answers where it serves, once its story has ended.
+func devServer(t *testing.T) string {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
 	out := &lockedBuffer{}
 	a := app{in: strings.NewReader(""), out: out, err: io.Discard, environ: []string{"HTTP_ADDR=127.0.0.1:0"}}
 	ended := make(chan int, 1)
 	go func() { ended <- a.run(ctx, []string{"dev"}) }()
-	p := &plant{TB: t}
-	p.until("the story has ended", 2*time.Minute, func() bool { return strings.Contains(out.String(), "Still running") })
+	t.Cleanup(func() {
+		stop()
+		if code := <-ended; code != exitDone {
+			t.Errorf("dev ends with exit code %d", code)
+		}
+	})
+	(&plant{TB: t}).until("the story has ended", 2*time.Minute, func() bool { return strings.Contains(out.String(), "Still running") })
 	base := regexp.MustCompile(`dashboard +(http://[^/]+)/`).FindStringSubmatch(out.String())
 	if base == nil {
 		t.Fatalf("no address:\n%s", out)
 	}
-	body := `{"idempotencyKey":"by-http","mchtId":"nxca_jt_bi","orgTrdNo":"STFP_PGCAnxca_jt_il0211129135810M1494620",` +
-		`"orgMchtTrdNo":"ORDER20231215143022","orgTrdDt":"20231215","canAmt":500,"orgTrdAmt":1000,"method":"CA"}`
-	resp, err := http.Post(base[1]+"/v1/cancellations", "application/json", strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp.Body.Close()
-	if resp.StatusCode != http.StatusAccepted {
-		t.Errorf("POST: %s", resp.Status)
-	}
-	p.until("it is cancelled", time.Minute, func() bool {
-		resp, err := http.Get(base[1] + "/v1/cancellations/by-http")
+	return base[1]
+}
+
+// cancelledBy waits until a cancellation is cancelled, asking by HTTP as its producer would.
+func cancelledBy(t *testing.T, base, key string) {
+	t.Helper()
+	(&plant{TB: t}).until(key+" is cancelled", time.Minute, func() bool {
+		resp, err := http.Get(base + "/v1/cancellations/" + key)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -55,8 +59,47 @@ func TestDevStaysUp(t *testing.T) {
 		text, _ := io.ReadAll(resp.Body)
 		return strings.Contains(string(text), `"status":"cancelled"`)
 	})
-	stop()
-	if code := <-ended; code != exitDone {
-		t.Errorf("exit code %d", code)
+}
+
+// README's examples work as they stand, against dev: dev stays up after its story.
+func TestReadmeExamples(t *testing.T) {
+	t.Parallel()
+	base := devServer(t)
+	for _, example := range []struct {
+		language, file, key string
+		command             []string
+	}{
+		{"sh", "refund.sh", "refund-curl-1", []string{"bash", "-eu"}},
+		{"python", "refund.py", "refund-python-1", []string{"python3"}},
+		{"java", "Refund.java", "refund-java-1", []string{"java"}},
+	} {
+		code := regexp.MustCompile("(?s)```" + example.language + "\n(.*?)```").FindStringSubmatch(readme(t))
+		if code == nil {
+			t.Errorf("README has no example in %s", example.language)
+			continue
+		}
+		path, err := exec.LookPath(example.command[0])
+		if err != nil {
+			t.Logf("%s is not here: its example was not run", example.command[0])
+			continue
+		}
+		file := filepath.Join(t.TempDir(), example.file)
+		if err := os.WriteFile(file, []byte(strings.ReplaceAll(code[1], "http://127.0.0.1:8080", base)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, err := exec.Command(path, append(example.command[1:], file)...).CombinedOutput()
+		if err != nil || !strings.Contains(string(out), "queued") {
+			t.Errorf("%s: %v\n%s", example.language, err, out)
+			continue
+		}
+		cancelledBy(t, base, example.key)
+	}
+	code := regexp.MustCompile("(?s)```go\n(.*?)```").FindStringSubmatch(readme(t))
+	shown, err := os.ReadFile("../../tasks/example_test.go")
+	if err != nil || code == nil || !strings.Contains(squeeze(string(shown)), squeeze(code[1])) {
+		t.Errorf("README's example in Go does not stand in tasks/example_test.go, which is run: %v", err)
 	}
 }
+
+// squeeze takes white space out, which gofmt and Markdown set differently.
+func squeeze(s string) string { return strings.Join(strings.Fields(s), " ") }

@@ -156,7 +156,7 @@ func TestCancellationMasked(t *testing.T) {
 		"%v":      fmt.Sprintf("%v", c),
 		"%+v":     fmt.Sprintf("%+v", &c),
 		"%#v":     fmt.Sprintf("%#v", c),
-		"%s":      fmt.Sprintf("%s", c),
+		"%s":      fmt.Sprintf("<%s>", c),
 		"in Line": fmt.Sprintf("%+v %#v", Line{Cancellation: c}, Line{Cancellation: c}),
 		"%q":      fmt.Sprintf("%q", c),
 	}

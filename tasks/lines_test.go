@@ -178,9 +178,9 @@ func TestReadStops(t *testing.T) {
 
 // repeat reads text over and over, up to total bytes.
 type repeat struct {
-	text        string
-	at          int
-	left, total int64
+	text string
+	at   int
+	left int64
 }
 
 func (r *repeat) Read(p []byte) (int, error) {

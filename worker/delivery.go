@@ -57,7 +57,7 @@ func webhookFailed(err error) bool {
 }
 
 // tell delivers the event that a task carries. An error makes asynq try again, and in the end archive the task, where it can be
-// seen and run by hand; then the next event of the cancellation goes.
+// seen; then the next event of the cancellation goes. What was given up can be told again with `settlecancel events replay`.
 func (w *Worker) tell(ctx context.Context, t *asynq.Task) error {
 	var e tasks.Event
 	if err := json.Unmarshal(t.Payload(), &e); err != nil || e.ID == "" || w.opts.Webhook == nil {

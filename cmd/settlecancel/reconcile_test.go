@@ -137,9 +137,9 @@ func TestReconcileErr(t *testing.T) {
 	full := c.app.environ
 	c.app.environ = append(full, "LEDGER_RETENTION=24h")
 	c.run("reconcile", "--date", "20240102").want(t, exitFailed, []string{"not with us"}, []string{"kept no longer (LEDGER_RETENTION)"})
-	c.app.environ = append(full, "SETTLEBANK_COLLATION_URL=http://127.0.0.1:1", "SETTLEBANK_MCHT_ID=shop2")
+	c.app.environ = append(full, "SETTLEBANK_MCHT_ID=shop2")
 	o := c.run("reconcile", "--date", "20240102", "--method", "CA")
-	o.want(t, exitFailed, []string{"not looked at: gateway: list of shop2/CA for 20240102"}, nil)
+	o.want(t, exitFailed, []string{"not looked at: gateway: list of shop2/CA for 20240102: refused with ST90"}, nil)
 	c.redis.Kill()
 	c.run("reconcile", "--date", "20240102").want(t, exitFailed, nil, []string{"no Redis"})
 }

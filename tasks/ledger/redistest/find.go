@@ -2,6 +2,7 @@ package redistest
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io/fs"
 	"os"
@@ -15,22 +16,22 @@ import (
 // the files that Redis writes, where also stands what has been deleted since. Searching the files needs "--appendonly yes".
 func (s *Server) Find(t testing.TB, text string) (places []string) {
 	t.Helper()
-	rdb := s.Client(t)
+	rdb, ctx := s.Client(t), context.WithoutCancel(t.Context()) // also when the test has ended
 	found := func(where string, in []byte) {
 		if bytes.Contains(in, []byte(text)) {
 			places = append(places, where)
 		}
 	}
-	keys := rdb.Scan(t.Context(), 0, "*", 1000).Iterator()
-	for keys.Next(t.Context()) {
+	keys := rdb.Scan(ctx, 0, "*", 1000).Iterator()
+	for keys.Next(ctx) {
 		key := keys.Val()
 		found("the name of "+key, []byte(key))
-		value, err := content(t, rdb, key)
+		value, err := content(ctx, rdb, key)
 		if err != nil {
 			t.Fatalf("read %s: %v", key, err)
 		}
 		found(key, fmt.Append(nil, value))
-		dump, err := rdb.Dump(t.Context(), key).Bytes()
+		dump, err := rdb.Dump(ctx, key).Bytes()
 		if err != nil && err != redis.Nil {
 			t.Fatalf("dump %s: %v", key, err)
 		}
@@ -54,8 +55,7 @@ func (s *Server) Find(t testing.TB, text string) (places []string) {
 }
 
 // content reads a key of any type.
-func content(t testing.TB, rdb *redis.Client, key string) (any, error) {
-	ctx := t.Context()
+func content(ctx context.Context, rdb *redis.Client, key string) (any, error) {
 	switch kind := rdb.Type(ctx, key).Val(); kind {
 	case "string":
 		return rdb.Get(ctx, key).Result()

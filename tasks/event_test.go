@@ -1,0 +1,124 @@
+package tasks
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"settlecancel/tasks/ledger"
+	"settlecancel/tasks/ledger/redistest"
+)
+
+func outboxEvent(t *testing.T) ledger.Event {
+	t.Helper()
+	c := Cancellation{IdempotencyKey: "refund-1", MchtID: "shop", OrgTrdNo: "TRD-1", OrgMchtTrdNo: "ORDER-1", OrgTrdDt: "20231215",
+		CanAmt: 1_234_50, OrgTrdAmt: 9_999_99, Method: "CA", Currency: CurrencyUSD}
+	entry, err := c.Entry()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ledger.Event{ID: "3-1700000000000.0", Seq: 2, Record: ledger.Record{
+		Key: c.IdempotencyKey, MchtID: c.MchtID, OrgTrdNo: c.OrgTrdNo, Amount: c.CanAmt, Params: entry.Params, Sealed: "SEALED",
+		Status: ledger.Rejected, Closed: true, Code: "1002", Message: "한도 초과",
+		EndedAt: time.Date(2024, 1, 2, 12, 4, 7, 5e6, time.FixedZone("KST", 9*3600)),
+	}}
+}
+
+// The JSON is what receivers rely on.
+func TestEventJSON(t *testing.T) {
+	t.Parallel()
+	e, err := NewEvent(outboxEvent(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := json.Marshal(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"id":"` + e.ID + `","type":"cancellation.rejected","timestamp":"2024-01-02T03:04:07.005Z","seq":2,"data":{` +
+		`"idempotencyKey":"refund-1","mchtId":"shop","orgTrdNo":"TRD-1","orgMchtTrdNo":"ORDER-1","orgTrdDt":"20231215","canAmt":123450,` +
+		`"currency":"USD","status":"rejected","closed":true,"code":"1002","message":"한도 초과"}}`
+	if diff := cmp.Diff(want, string(raw)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	var back Event
+	if err := json.Unmarshal(raw, &back); err != nil || back != e {
+		t.Errorf("read back as %+v, %v", back, err)
+	}
+}
+
+// Ids tell all events apart, stay the same, and hold no full stop.
+func TestEventID(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for _, change := range []func(*ledger.Event){
+		func(*ledger.Event) {},
+		func(e *ledger.Event) { e.ID = "4-1700000000000.0" },
+		func(e *ledger.Event) { e.Record.Key = "refund-2" }, // of the same millisecond, in an outbox emptied meanwhile
+		func(e *ledger.Event) { e.Seq = 3 },
+	} {
+		entry := outboxEvent(t)
+		change(&entry)
+		e, err := NewEvent(entry)
+		again, _ := NewEvent(entry)
+		if err != nil || seen[e.ID] || e.ID != again.ID || !strings.HasPrefix(e.ID, "evt_") || strings.Contains(e.ID, ".") || len(e.ID) != 28 {
+			t.Errorf("%s, then %s, %v", e.ID, again.ID, err)
+		}
+		seen[e.ID] = true
+	}
+}
+
+func TestEventDamaged(t *testing.T) {
+	t.Parallel()
+	entry := outboxEvent(t)
+	entry.Record.Params = json.RawMessage("{")
+	if _, err := NewEvent(entry); !errors.Is(err, ledger.ErrDamaged) || !strings.Contains(err.Error(), "refund-1") {
+		t.Error(err)
+	}
+}
+
+// Events reads any number of pages, each event once.
+func TestEventsOfManyPages(t *testing.T) {
+	t.Parallel()
+	c := NewClient(redistest.Start(t, redistest.Options{}).Client(t), ClientOptions{})
+	begin := time.Now().UTC()
+	var all []Event
+	for i := range 2*eventPage + 7 {
+		all = append(all, Event{ID: fmt.Sprint("evt_", i), Timestamp: begin.Add(time.Duration(i) * time.Millisecond)})
+	}
+	for _, told := range [][]Event{all, all[5:50]} {
+		if err := c.AppendEvents(context.Background(), told, 1_000_000); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var got []Event
+	for e, err := range c.Events(context.Background(), begin.Add(3*time.Millisecond), time.Time{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, e)
+	}
+	if diff := cmp.Diff(all[3:], got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if err := c.AppendEvents(context.Background(), nil, 10); err != nil {
+		t.Errorf("no events at all: %v", err)
+	}
+	for _, err := range c.Events(canceled(), begin, time.Time{}) {
+		if err == nil {
+			t.Error("read by a dead context")
+		}
+	}
+}
+
+func canceled() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}

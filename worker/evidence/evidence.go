@@ -1,0 +1,247 @@
+// Package evidence decides what a cancellation that SettleBank tells of beside its answers, in a daily list or a
+// notification, means for the ledger: which of our cancellations it is, if any.
+//
+// It is careful in one direction. That something was applied it concludes only for a cancellation of ours whose outcome is
+// not known, of that payment, of that amount, around that time, and only if no other of ours can be what was told of. That
+// something was not applied it never concludes.
+package evidence
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"settlecancel/tasks"
+	"settlecancel/tasks/ledger"
+)
+
+// Line is one cancellation of a payment as SettleBank tells of it.
+type Line struct {
+	TrdNo     string // its number at SettleBank: canTrdNo of an answer
+	MchtTrdNo string // its number at the merchant: with protocol 0A19, the cancellation's own id
+	OrgTrdNo  string // of the payment
+	Amount    int64  // KRW
+	At        time.Time
+}
+
+// How is what links a line to a record.
+type How int
+
+// The links, the surest first.
+const (
+	None    How = iota // no record of ours is what the line tells of
+	Number             // the record has the line's number
+	ID                 // the line carries the record's own id
+	Amount             // the record is cancelled, and has the line's amount; which number it has was never told
+	Applied            // the record's outcome is not known: it was applied
+	Pending            // the record's request is under way: it may be this
+	Several            // the outcome of several records is not known, and it is one of them
+	Renamed            // as Amount, but SettleBank told another number for the record
+	Differs            // as Amount, but the amounts differ
+	Against            // the record is to be sent, or was given up as not applied: it would be this
+	Again              // the same number was told before
+)
+
+// Link is what a line is. Record is its place among the records; -1 with None, Several and Again.
+type Link struct {
+	How    How
+	Record int
+}
+
+// The times between which a line can be what became of a record.
+const (
+	// Skew is how far SettleBank's clock and that of Redis may be apart.
+	Skew = 10 * time.Minute
+	// Delay is how long after a request, or after what ended its record, SettleBank may still date the cancellation.
+	Delay = 24 * time.Hour
+)
+
+// Match links lines of one payment to the records of it. Each line and each record is linked once at most.
+func Match(lines []Line, records []ledger.Record) []Link {
+	m := matching{lines: lines, records: records, links: make([]Link, len(lines)), taken: make([]bool, len(records))}
+	told := make(map[string]bool, len(lines))
+	for i, l := range lines {
+		m.links[i].Record = -1
+		if told[l.TrdNo] {
+			m.links[i].How = Again
+		}
+		told[l.TrdNo] = true
+	}
+	m.each(Number, func(l Line, r ledger.Record) bool { return l.TrdNo == NumberOf(r) })
+	m.each(ID, func(l Line, r ledger.Record) bool { return l.MchtTrdNo == CancelID(r.Key) && NumberOf(r) == "" })
+	m.pair(Amount, fits(func(r ledger.Record) bool { return cancelled(r) && NumberOf(r) == "" }))
+	m.pair(Renamed, fits(cancelled))
+	m.doubtful()
+	m.single(Differs, func(l Line, r ledger.Record) bool { return cancelled(r) && NumberOf(r) == "" && around(l, r) })
+	m.pair(Against, fits(func(r ledger.Record) bool {
+		return r.Status == ledger.Queued || r.Status == ledger.Rejected || r.Status == ledger.Exhausted
+	}))
+	return m.links
+}
+
+// CancelID is the id of its own that a cancellation has at the gateway (0A19 mchtTrdNo).
+func CancelID(key string) string { return "CNCL-" + key }
+
+func cancelled(r ledger.Record) bool {
+	return r.Status == ledger.Cancelled || r.Status == ledger.AlreadyCancelled
+}
+
+// unsettled tells that the record's request may have been applied, and that what becomes of it is open.
+func unsettled(r ledger.Record) bool {
+	return !r.Closed && (r.Status == ledger.Unknown || r.Status == ledger.Review || r.Status == ledger.Sending)
+}
+
+// fits is of the kind asked for, of the line's amount, and around its time.
+func fits(kind func(ledger.Record) bool) func(Line, ledger.Record) bool {
+	return func(l Line, r ledger.Record) bool { return kind(r) && r.Amount == l.Amount && around(l, r) }
+}
+
+// around tells that the line is of a time at which the record's request can have been applied.
+func around(l Line, r ledger.Record) bool {
+	from, to := Window(r)
+	return !l.At.Before(from) && !l.At.After(to)
+}
+
+// Window answers the times between which SettleBank can have applied what the record asked for, a zero from for no bound.
+// Somebody else reached the goal of an already cancelled one, at any time before; a person who ended one may speak of any
+// time before too.
+func Window(r ledger.Record) (from, to time.Time) {
+	from, to = r.AcceptedAt, r.AcceptedAt
+	first := true
+	for _, a := range r.Attempts {
+		if a.Kind == ledger.Inquiry {
+			continue
+		}
+		if first && r.Dropped == 0 {
+			from, first = a.StartedAt, false
+		}
+		if end := a.StartedAt.Add(a.Duration); end.After(to) {
+			to = end
+		}
+	}
+	if r.Ended() && r.EndedAt.After(to) {
+		to = r.EndedAt
+	}
+	if r.Status == ledger.AlreadyCancelled || r.Closed && !byEvidence(r) {
+		return time.Time{}, to.Add(Delay)
+	}
+	return from.Add(-Skew), to.Add(Delay)
+}
+
+// InKRW tells whether the record's amount is in KRW: in which unit SettleBank tells of others, its documents do not say.
+func InKRW(r ledger.Record) bool {
+	x, err := tasks.FromRecord(r)
+	return err == nil && (x.Currency == "" || x.Currency == tasks.CurrencyKRW)
+}
+
+// matching is a Match under way.
+type matching struct {
+	lines   []Line
+	records []ledger.Record
+	links   []Link
+	taken   []bool // records
+}
+
+func (m *matching) link(line, record int, how How) {
+	m.links[line], m.taken[record] = Link{how, record}, true
+}
+
+// each links every line to the first record that is it for sure.
+func (m *matching) each(how How, is func(Line, ledger.Record) bool) {
+	for i, l := range m.lines {
+		if m.links[i].How != None {
+			continue
+		}
+		for j, r := range m.records {
+			if !m.taken[j] && is(l, r) {
+				m.link(i, j, how)
+				break
+			}
+		}
+	}
+}
+
+// pair links as many lines as possible, the earliest first, each to the record whose time ends first.
+func (m *matching) pair(how How, may func(Line, ledger.Record) bool) {
+	for _, i := range m.open() {
+		best := -1
+		for j, r := range m.records {
+			if m.taken[j] || !may(m.lines[i], r) {
+				continue
+			}
+			if best < 0 || endsBefore(r, m.records[best]) {
+				best = j
+			}
+		}
+		if best >= 0 {
+			m.link(i, best, how)
+		}
+	}
+}
+
+func endsBefore(a, b ledger.Record) bool {
+	_, endA := Window(a)
+	_, endB := Window(b)
+	return cmp.Or(endA.Compare(endB), cmp.Compare(a.Key, b.Key)) < 0
+}
+
+// open answers the lines without a link, the earliest first.
+func (m *matching) open() []int {
+	var open []int
+	for i, l := range m.links {
+		if l.How == None {
+			open = append(open, i)
+		}
+	}
+	slices.SortFunc(open, func(a, b int) int {
+		return cmp.Or(m.lines[a].At.Compare(m.lines[b].At), cmp.Compare(m.lines[a].TrdNo, m.lines[b].TrdNo))
+	})
+	return open
+}
+
+// doubtful links what is left to records whose outcome is not known. Where a line could be one more record than those that
+// are linked, nobody says which, and it is none.
+func (m *matching) doubtful() {
+	may := fits(unsettled)
+	m.pair(Applied, may)
+	for unsure := true; unsure; {
+		unsure = false
+		for i, l := range m.links {
+			if l.How == Applied && m.another(m.lines[i], may) {
+				m.links[i], m.taken[l.Record] = Link{Several, -1}, false
+				unsure = true
+			}
+		}
+	}
+	for i, l := range m.links {
+		if l.How == Applied && m.records[l.Record].Status == ledger.Sending {
+			m.links[i].How = Pending
+		}
+	}
+}
+
+// another tells that a line may be a record that no line is linked to.
+func (m *matching) another(l Line, may func(Line, ledger.Record) bool) bool {
+	for j, r := range m.records {
+		if !m.taken[j] && may(l, r) {
+			return true
+		}
+	}
+	return false
+}
+
+// single links the one line that is left to the one record that it may be.
+func (m *matching) single(how How, may func(Line, ledger.Record) bool) {
+	open, could := m.open(), []int(nil)
+	if len(open) != 1 {
+		return
+	}
+	for j, r := range m.records {
+		if !m.taken[j] && may(m.lines[open[0]], r) {
+			could = append(could, j)
+		}
+	}
+	if len(could) == 1 {
+		m.link(open[0], could[0], how)
+	}
+}

@@ -1,0 +1,165 @@
+package metrics
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"settlecancel/tasks"
+)
+
+// The collector of state looks at Redis when it is scraped: one look at a time, kept for a moment.
+const (
+	stateLife = 5 * time.Second
+	// stateWait is how long a scrape waits for a look: longer than the look's own time-out, which a Redis that hangs outlasts.
+	stateWait = lookTimeout + time.Second
+)
+
+type collector struct {
+	look func(context.Context) state
+	life time.Duration
+	wait time.Duration
+
+	mu    sync.Mutex
+	under chan struct{} // closed when the look under way has ended; nil where there is none
+	known state
+	until time.Time // known is good until then
+}
+
+func newCollector(s *survey) *collector {
+	return &collector{look: s.look, life: stateLife, wait: stateWait}
+}
+
+// state answers what there was a moment ago, or that Redis is away where that takes too long to find out.
+func (c *collector) state() state {
+	c.mu.Lock()
+	if c.under == nil && time.Now().Before(c.until) {
+		defer c.mu.Unlock()
+		return c.known
+	}
+	if c.under == nil {
+		c.under = make(chan struct{})
+		go c.refresh(c.under)
+	}
+	ended := c.under
+	c.mu.Unlock()
+
+	timer := time.NewTimer(c.wait)
+	defer timer.Stop()
+	select {
+	case <-ended:
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return c.known
+	case <-timer.C:
+		return state{}
+	}
+}
+
+// refresh belongs to no scrape: whoever comes meanwhile waits for it too.
+func (c *collector) refresh(ended chan struct{}) {
+	known := c.look(context.Background())
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.known, c.until, c.under = known, time.Now().Add(c.life), nil
+	close(ended)
+}
+
+func desc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("settlecancel_"+name, help, labels, nil)
+}
+
+// Every worker tells the same of these.
+var (
+	redisUp      = desc("redis_up", "1 where Redis answered this scrape; else the rest of the state is absent.")
+	complete     = desc("state_complete", "1 where every open cancellation and dead letter was looked at; else the sums are lower bounds.")
+	lookSeconds  = desc("state_look_seconds", "How long the look at the state took.")
+	damagedDesc  = desc("damaged_records", "Records that cannot be read. Nobody works at them.")
+	openDesc     = desc("open_cancellations", "Cancellations that the machine still works at.")
+	deadDesc     = desc("dead_letters", "Cancellations that wait for a person.")
+	statusCount  = desc("cancellations", "Open cancellations and dead letters by status.", "status")
+	statusAmount = desc("cancellations_amount", "Their amounts in the smallest unit of the currency: won, cents.", "status", "currency")
+	statusOldest = desc("cancellations_oldest_seconds",
+		"Age of the oldest: since it was accepted; unknown: since its request or a person's retry; dead letters: since they died. 0: none.", "status")
+	merchantOpen   = desc("merchant_open", "Open cancellations by merchant.", "merchant")
+	merchantAmount = desc("merchant_open_amount", "Their amounts in the smallest unit of the currency: won, cents.", "merchant", "currency")
+	merchantLate   = desc("merchant_overdue",
+		"Open cancellations whose next step has been due for a minute; not those that are paused or wait for a maintenance window.", "merchant")
+	queueTasks  = desc("queue_tasks", "asynq's tasks. Archived ones are copies of what the ledger keeps.", "queue", "state")
+	queueLate   = desc("queue_latency_seconds", "How long the oldest open cancellation that is due, and not kept waiting on purpose, has been due.", "queue")
+	queuePaused = desc("queue_paused", "1 where somebody has paused the queue in the dashboard.", "queue")
+	pauses      = desc("paused_merchants", "Pauses in force; one of everything counts as one.")
+	pauseAge    = desc("pause_seconds", "How long the merchant has been paused; \"all\" is everything.", "merchant")
+	sweeperDesc = desc("sweeper_present", "1 where a worker looks for open cancellations that lost their task.")
+)
+
+// Describe implements prometheus.Collector.
+func (c *collector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{redisUp, complete, lookSeconds, damagedDesc, openDesc, deadDesc, statusCount, statusAmount, statusOldest,
+		merchantOpen, merchantAmount, merchantLate, queueTasks, queueLate, queuePaused, pauses, pauseAge, sweeperDesc} {
+		ch <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c *collector) Collect(ch chan<- prometheus.Metric) {
+	tell := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	st := c.state()
+	tell(redisUp, flag(st.up))
+	if !st.up {
+		return
+	}
+	tell(complete, flag(st.complete))
+	tell(lookSeconds, st.took.Seconds())
+	tell(damagedDesc, float64(st.damaged))
+	tell(openDesc, float64(st.open))
+	tell(deadDesc, float64(st.dead))
+	tell(sweeperDesc, flag(st.sweeper))
+	st.tellCancellations(tell)
+	st.tellQueues(tell)
+	tell(pauses, float64(st.pauses))
+	for merchant, age := range st.paused {
+		tell(pauseAge, age.Seconds(), merchant)
+	}
+}
+
+type teller func(d *prometheus.Desc, v float64, labels ...string)
+
+func (st state) tellCancellations(tell teller) {
+	currencies := []string{tasks.CurrencyKRW, tasks.CurrencyUSD}
+	for status, w := range st.by {
+		tell(statusCount, float64(w.count), string(status))
+		tell(statusOldest, w.oldest.Seconds(), string(status))
+		for _, currency := range currencies {
+			tell(statusAmount, float64(w.sum[currency]), string(status), currency)
+		}
+	}
+	for merchant, w := range st.merchants {
+		tell(merchantOpen, float64(w.count), merchant)
+		tell(merchantLate, float64(w.overdue), merchant)
+		for _, currency := range currencies {
+			tell(merchantAmount, float64(w.sum[currency]), merchant, currency)
+		}
+	}
+}
+
+func (st state) tellQueues(tell teller) {
+	for name, q := range st.queues {
+		for _, state := range queueStates {
+			tell(queueTasks, float64(q.tasks[state]), name, state)
+		}
+		tell(queueLate, q.late.Seconds(), name)
+		tell(queuePaused, flag(q.paused), name)
+	}
+}
+
+func flag(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,235 @@
+package reconcile
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"settlecancel/gateway"
+	"settlecancel/worker/evidence"
+)
+
+// list is one of a merchant's lists.
+type list struct{ method, date string }
+
+// line is what is held of a line: a cancellation that no number of ours explains.
+type line struct {
+	text             string // trdNo, mchtTrdNo and orgTrdNo in one
+	trdLen, mchtLen  uint16
+	method           [2]byte
+	elsewhen, barred bool // of another day; its number is that of a record that is not this
+	amount, at       int64
+}
+
+func newLine(r gateway.CollationRecord) line {
+	l := line{text: r.TrdNo + r.MchtTrdNo + r.OrgTrdNo, trdLen: uint16(len(r.TrdNo)), mchtLen: uint16(len(r.MchtTrdNo)),
+		amount: r.Amount, at: r.Time.UnixMilli()}
+	copy(l.method[:], r.Method)
+	return l
+}
+
+func (l *line) trdNo() string    { return l.text[:l.trdLen] }
+func (l *line) orgTrdNo() string { return l.text[l.trdLen+l.mchtLen:] }
+
+func (l *line) evidence() evidence.Line {
+	return evidence.Line{TrdNo: l.trdNo(), MchtTrdNo: l.text[l.trdLen : l.trdLen+l.mchtLen], OrgTrdNo: l.orgTrdNo(),
+		Amount: l.amount, At: fromMillis(l.at)}
+}
+
+// read hands over the cancellations of a list. Where it had to be asked for again, again is called first: what was handed
+// over does not count. A list that could not be had is a failure of the summary; an error is the end of ctx.
+func (c *comparison) read(ctx context.Context, l list, again func(), each func(gateway.CollationRecord)) error {
+	asked := gateway.CollationRequest{MchtID: c.mchtID, Method: l.method, Date: l.date}
+	pause, tries := c.opts.RetryWait, c.opts.Tries
+	if c.tired {
+		tries = 1
+	}
+	for try := 1; ; try++ {
+		var failed error
+		for r, err := range c.opts.Gateway.Collation(ctx, asked) {
+			if err != nil {
+				failed = err
+				break
+			}
+			if r.Cancellation {
+				each(r)
+			}
+		}
+		if failed == nil {
+			c.have[l], c.tired = true, false
+			return nil
+		}
+		again()
+		if ctx.Err() != nil {
+			return failed
+		}
+		var e *gateway.CollationError
+		c.tired = try == tries
+		if c.tired || !errors.As(failed, &e) || e.Class != gateway.Transient {
+			if l.date == c.query.Date || l.date < c.today() {
+				c.fail(failed) // that of a day that has just begun may be refused
+			}
+			return nil
+		}
+		if err := c.opts.Wait(ctx, pause); err != nil {
+			return err
+		}
+		pause *= 2
+	}
+}
+
+func (r *run) today() string { return r.now.Format(dayLayout) }
+
+func (r *run) methods() []string {
+	if len(r.query.Methods) > 0 {
+		return slices.Compact(slices.Sorted(slices.Values(r.query.Methods)))
+	}
+	return Methods()
+}
+
+// readDay reads the lists of the day: it marks what has the number of a line, and holds the other lines.
+func (c *comparison) readDay(ctx context.Context) error {
+	c.byNumber = make(map[string]int32, len(c.ours))
+	for i := range c.ours {
+		if n := c.ours[i].number(); n != "" {
+			c.byNumber[n] = int32(i)
+		}
+	}
+	for _, method := range c.methods() {
+		var found []int32
+		held := len(c.left)
+		again := func() {
+			for _, i := range found {
+				c.ours[i].found = false
+			}
+			found, c.left = found[:0], c.left[:held]
+		}
+		err := c.read(ctx, list{method, c.query.Date}, again, func(r gateway.CollationRecord) {
+			i, ours := c.byNumber[r.TrdNo]
+			if ours && !c.ours[i].found && c.ours[i].orgTrdNo() == r.OrgTrdNo {
+				e := &c.ours[i]
+				e.found, e.listed, e.theirs = true, r.Time.UnixMilli(), r.Amount
+				copy(e.method[:], r.Method)
+				found = append(found, i)
+				return
+			}
+			l := newLine(r)
+			l.barred = ours
+			c.left = append(c.left, l)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readOthers reads the lists of other days, for what they have of the payments in question.
+func (c *comparison) readOthers(ctx context.Context, open []*entry) error {
+	payments := make(map[string]bool, len(open)+len(c.left))
+	methods := make(map[string]bool)
+	for _, e := range open {
+		payments[e.orgTrdNo()] = true
+		for _, m := range c.methodsOf(e) {
+			methods[m] = true
+		}
+	}
+	for i := range c.left {
+		payments[c.left[i].orgTrdNo()] = true
+		methods[string(c.left[i].method[:])] = true
+	}
+	if len(payments) == 0 {
+		return nil
+	}
+	for _, date := range c.otherDays(open) {
+		for _, method := range c.methods() {
+			if !methods[method] {
+				continue
+			}
+			held := len(c.left)
+			err := c.read(ctx, list{method, date}, func() { c.left = c.left[:held] }, func(r gateway.CollationRecord) {
+				if payments[r.OrgTrdNo] {
+					l := newLine(r)
+					l.elsewhen = true
+					if i, ours := c.byNumber[r.TrdNo]; ours && c.ours[i].found {
+						l.barred = true
+					}
+					c.left = append(c.left, l)
+				}
+			})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// methodsOf answers in whose lists a record may stand.
+func (c *comparison) methodsOf(e *entry) []string {
+	if m := e.methodName(); m != "" {
+		return []string{m}
+	}
+	return Methods()
+}
+
+// maxDays is how many other days are looked at, the nearest ones.
+const maxDays = 14
+
+// otherDays answers the days around the day, and those on which requests were sent that are open.
+func (c *comparison) otherDays(open []*entry) []string {
+	days := map[string]time.Time{}
+	for _, e := range open {
+		for _, d := range c.daysOf(e) {
+			days[d.Format(dayLayout)] = d
+		}
+	}
+	for _, d := range c.neighbours() {
+		days[d.Format(dayLayout)] = d
+	}
+	delete(days, c.query.Date)
+	var dates []string
+	for date := range days {
+		if date <= c.today() {
+			dates = append(dates, date)
+		}
+	}
+	slices.SortFunc(dates, func(a, b string) int {
+		return cmp.Or(cmp.Compare(days[a].Sub(c.begin).Abs(), days[b].Sub(c.begin).Abs()), cmp.Compare(a, b))
+	})
+	return dates[:min(len(dates), maxDays)]
+}
+
+func (c *comparison) neighbours() []time.Time {
+	return []time.Time{c.begin.AddDate(0, 0, -1), c.end}
+}
+
+// daysOf answers the days on which a record's requests were sent, and those after them: on one of them SettleBank carried
+// it out.
+func (c *comparison) daysOf(e *entry) []time.Time {
+	var days []time.Time
+	for _, ms := range []int64{e.first, e.last} {
+		y, m, d := fromMillis(ms).Date()
+		day := time.Date(y, m, d, 0, 0, 0, 0, kst)
+		days = append(days, day, day.AddDate(0, 0, 1))
+	}
+	return days
+}
+
+// seen tells that every list was read in which a record that ended on the day may stand.
+func (c *comparison) seen(e *entry) bool {
+	for _, method := range c.methodsOf(e) {
+		for _, day := range append(c.daysOf(e), c.begin, c.neighbours()[0], c.neighbours()[1]) {
+			late := fromMillis(e.ended).After(c.end.Add(-evidence.Skew)) || e.doubtful()
+			if !day.Before(c.end) && !late {
+				continue // what ended before is not listed after
+			}
+			if !c.have[list{method, day.Format(dayLayout)}] {
+				return false
+			}
+		}
+	}
+	return true
+}

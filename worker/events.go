@@ -64,7 +64,7 @@ func (r *relay) leave(me string) {
 // once tells what is in the outbox and answers how many events that were. Each is in the queue of webhooks, which takes it once,
 // then in the stream, and only then crossed out: whoever dies in between leaves it to be told again.
 func (r *relay) once(ctx context.Context) (int, error) {
-	ctx, cancel := context.WithTimeout(ctx, relayLife*4/5)
+	ctx, cancel := context.WithTimeout(ctx, relayLife*4/5) // then another worker's turn may have come
 	defer cancel()
 	outbox, err := r.ledger.Outbox(ctx, relayPage)
 	if err != nil && !errors.Is(err, ledger.ErrDamaged) {
@@ -75,9 +75,6 @@ func (r *relay) once(ctx context.Context) (int, error) {
 	n, unqueued := r.queueWebhooks(ctx, events)
 	if n == 0 {
 		return 0, unqueued
-	}
-	if err := ctx.Err(); err != nil {
-		return 0, err // another worker's turn may have come
 	}
 	if err := r.opts.Client.AppendEvents(ctx, events[:n], r.opts.EventsKeep); err != nil {
 		return 0, err

@@ -113,7 +113,7 @@ func (a app) openDev(cfg config.Config) (_ *dev, err error) {
 	if err != nil {
 		return nil, err
 	}
-	d.worker, err = newWorker(cfg, d.queue, d.client, gw, log)
+	d.worker, err = newWorker(cfg, d.queue, d.client, gw, nil, log)
 	return d, err
 }
 

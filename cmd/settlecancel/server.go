@@ -12,6 +12,7 @@ import (
 	"settlecancel/tasks"
 	"settlecancel/tasks/httpapi"
 	"settlecancel/worker/dashboard"
+	"settlecancel/worker/noti"
 )
 
 func (a app) serverCommand() *cobra.Command {
@@ -51,6 +52,9 @@ func (a app) runServer(ctx context.Context) error {
 // apiRate is how many requests a second each producer's token may make; a batch is one.
 const apiRate = 500
 
+// notiPath is where SettleBank is told to send its notifications; NOTI_ADDRESSES switches it on.
+const notiPath = "/noti"
+
 // newWeb puts what a server serves side by side: the API, the dashboard, and what a container asks.
 func newWeb(cfg config.Config, rdb redis.UniversalClient, client *tasks.Client, log *slog.Logger) (http.Handler, error) {
 	o := httpapi.Options{Client: client, DefaultMchtID: cfg.DefaultMerchant, RatePerToken: apiRate, Version: version, Logger: log}
@@ -73,6 +77,17 @@ func newWeb(cfg config.Config, rdb redis.UniversalClient, client *tasks.Client, 
 	mux.Handle("/dashboard/", board)
 	mux.Handle("/healthz", health(rdb))
 	mux.Handle("/readyz", health(rdb))
+	if len(cfg.NotiAddresses) > 0 {
+		gw, err := newGateway(cfg)
+		if err != nil {
+			return nil, err
+		}
+		told, err := noti.New(noti.Options{Ledger: client.Ledger(), Gateway: gw, Addresses: cfg.NotiAddresses, Logger: log})
+		if err != nil {
+			return nil, err
+		}
+		mux.Handle(notiPath, told)
+	}
 	mux.Handle("GET /{$}", http.RedirectHandler("/dashboard/", http.StatusFound))
 	return mux, nil
 }

@@ -82,21 +82,18 @@ func newGateway(cfg config.Config) (*gateway.Client, error) {
 }
 
 // newWorker wires a worker; the hook that it adds to a Redis client is meant for a client of its own.
-func newWorker(cfg config.Config, rdb redis.UniversalClient, client *tasks.Client, gw worker.Gateway, log *slog.Logger) (*worker.Worker, error) {
+func newWorker(cfg config.Config, rdb redis.UniversalClient, client *tasks.Client, gw worker.Gateway, seen worker.Observer, log *slog.Logger) (*worker.Worker, error) {
 	retries := cfg.RetryMax
 	if retries == 0 {
 		retries = -1
 	}
-	protocols := map[string]gateway.Protocol{}
-	for _, m := range cfg.Merchants {
-		protocols[m.ID] = gateway.Protocol(m.Protocol)
-	}
+	protocols := protocolsOf(cfg)
 	webhook, err := newWebhook(cfg)
 	if err != nil {
 		return nil, err
 	}
 	return worker.New(worker.Options{
-		Redis: rdb, Client: client, Gateway: gw, Logger: log,
+		Redis: rdb, Client: client, Gateway: gw, Observer: seen, Logger: log,
 		Concurrency: cfg.Concurrency, Inquiry: cfg.Inquiry != config.InquiryOff, DefaultMchtID: cfg.DefaultMerchant,
 		RetryMax: retries, RetryInitial: cfg.RetryInitial, RetryCap: cfg.RetryCap, VerifyAfter: cfg.VerifyAfter,
 		Rate:   cfg.Rate,
@@ -105,6 +102,14 @@ func newWorker(cfg config.Config, rdb redis.UniversalClient, client *tasks.Clien
 
 		EventsKeep: int64(cfg.EventsKeep), Webhook: webhook,
 	})
+}
+
+func protocolsOf(cfg config.Config) map[string]gateway.Protocol {
+	protocols := map[string]gateway.Protocol{}
+	for _, m := range cfg.Merchants {
+		protocols[m.ID] = gateway.Protocol(m.Protocol)
+	}
+	return protocols
 }
 
 // newWebhook answers nil where events go to the stream alone.

@@ -7,6 +7,9 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
+
+	"settlecancel/worker/doctor"
+	"settlecancel/worker/metrics"
 )
 
 func (a app) workerCommand() *cobra.Command {
@@ -38,16 +41,43 @@ func (a app) runWorker(ctx context.Context) error {
 		return err
 	}
 	defer gw.Close()
-	w, err := newWorker(cfg, queue, newClient(cfg, rdb), gw, log)
+	client := newClient(cfg, rdb)
+	seen, err := metrics.New(metrics.Options{Client: client, Redis: rdb, Merchants: merchantIDs(cfg), Version: version,
+		Closed: closed(cfg.MaintenanceWindows, protocolsOf(cfg)), Logger: log})
 	if err != nil {
 		return err
 	}
-	ops, err := listen(cfg.OpsAddr, health(rdb))
+	rdb.AddHook(seen.RedisHook())
+	queue.AddHook(seen.RedisHook())
+	w, err := newWorker(cfg, queue, client, gw, seen, log)
 	if err != nil {
 		return err
 	}
+	ops, err := listen(cfg.OpsAddr, opsRoutes(rdb, seen))
+	if err != nil {
+		return err
+	}
+	parts := []func(context.Context) error{w.Run, ops.serve}
+	if _, daily := cfg.ReconcileAt(); daily {
+		rec, err := newReconciler(cfg, client.Ledger(), gw, rdb, log)
+		if err != nil {
+			return err
+		}
+		parts = append(parts, rec.RunDaily)
+	}
+	starting := examination(cfg, rdb)
+	starting.Starting = true
+	doctor.LogDangers(ctx, log, doctor.Run(ctx, starting))
 	log.InfoContext(ctx, "worker started", "redis", cfg.RedisAddress(), "gateway", cfg.BaseURL, "ops", ops.url())
-	return together(ctx, w.Run, ops.serve)
+	return together(ctx, parts...)
+}
+
+// opsRoutes puts what watches a worker side by side.
+func opsRoutes(rdb redis.UniversalClient, seen *metrics.Metrics) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", health(rdb))
+	mux.Handle("GET /metrics", seen.Handler())
+	return mux
 }
 
 // health answers /healthz while the process lives and /readyz while Redis answers too.

@@ -152,8 +152,10 @@ func (st state) tellQueues(tell teller) {
 		for _, state := range queueStates {
 			tell(queueTasks, float64(q.tasks[state]), name, state)
 		}
-		tell(queueLate, q.late.Seconds(), name)
 		tell(queuePaused, flag(q.paused), name)
+		if name != tasks.QueueWebhooks { // of which the ledger knows nothing
+			tell(queueLate, q.late.Seconds(), name)
+		}
 	}
 }
 

@@ -106,6 +106,7 @@ var reasonClasses = []struct{ class, begins string }{
 	{"payment", "waiting for another cancellation of the payment"},
 	{"not_due", "not due yet"},
 	{"not_due", "accepted just now"},
+	{"event", "waiting for the event before it"},
 	{"paused", "paused by "},
 	{"window", "waits until "},
 	{"rate", "waits for its turn"},

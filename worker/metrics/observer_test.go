@@ -164,11 +164,10 @@ func TestReasons(t *testing.T) {
 		}
 		ast.Inspect(parsed, func(n ast.Node) bool {
 			kv, ok := n.(*ast.KeyValueExpr)
-			if name, isName := ast.Node(nil), false; ok {
-				name, isName = kv.Key.(*ast.Ident)
-				ok = isName && name.(*ast.Ident).Name == "reason"
-			}
 			if !ok {
+				return true
+			}
+			if name, ok := kv.Key.(*ast.Ident); !ok || name.Name != "reason" {
 				return true
 			}
 			text := firstText(kv.Value)

@@ -2,6 +2,8 @@ package metrics
 
 import (
 	"cmp"
+	"maps"
+	"slices"
 	"time"
 
 	"settlecancel/tasks"
@@ -62,6 +64,11 @@ type due struct {
 // waitStatuses are those in which a cancellation waits, for the machine or for a person.
 var waitStatuses = []ledger.Status{ledger.Queued, ledger.Sending, ledger.Unknown, ledger.Rejected, ledger.Exhausted, ledger.Review}
 
+// queueNames answers the queues of cancellations, and that of webhooks.
+func queueNames() []string {
+	return append(slices.Sorted(maps.Keys(tasks.Queues())), tasks.QueueWebhooks)
+}
+
 var queueStates = []string{"pending", "active", "scheduled", "retry", "archived", "completed"}
 
 func newState(l labels) *state {
@@ -73,7 +80,7 @@ func newState(l labels) *state {
 	for _, m := range l.all() {
 		st.merchants[m] = newWaiting()
 	}
-	for name := range tasks.Queues() {
+	for _, name := range queueNames() {
 		st.queues[name] = &queue{tasks: map[string]int{}}
 	}
 	return st

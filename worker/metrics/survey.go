@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -158,7 +157,7 @@ func (s *survey) queues(st *state) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range slices.Sorted(maps.Keys(tasks.Queues())) {
+	for _, name := range queueNames() {
 		if !slices.Contains(exist, name) {
 			continue // nothing was ever put into it
 		}

@@ -30,8 +30,8 @@ func TestStateEmpty(t *testing.T) {
 	if diff := cmp.Diff(want, b.values("settlecancel_cancellations", "status")); diff != "" {
 		t.Errorf("by status (-want +got):\n%s", diff)
 	}
-	if n := len(b.values("settlecancel_queue_tasks", "queue", "state")); n != 18 {
-		t.Errorf("%d queue states, want 18", n)
+	if n := len(b.values("settlecancel_queue_tasks", "queue", "state")); n != 24 {
+		t.Errorf("%d queue states, want 24", n)
 	}
 	if v := b.values("settlecancel_build_info", "version", "goversion"); len(v) != 1 {
 		t.Errorf("build: %v", v)
@@ -211,7 +211,7 @@ func TestStateQueues(t *testing.T) {
 	if diff := cmp.Diff(want, moved(b.values("settlecancel_queue_tasks", "queue", "state"))); diff != "" {
 		t.Errorf("tasks (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(map[string]float64{"urgent": 0, "default": 1, "bulk": 0}, b.values("settlecancel_queue_paused", "queue")); diff != "" {
+	if diff := cmp.Diff(map[string]float64{"urgent": 0, "default": 1, "bulk": 0, "webhooks": 0}, b.values("settlecancel_queue_paused", "queue")); diff != "" {
 		t.Errorf("paused (-want +got):\n%s", diff)
 	}
 	if err := b.rdb.Set(t.Context(), sweeperKey, "somebody", time.Minute).Err(); err != nil {

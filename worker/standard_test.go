@@ -2,6 +2,7 @@ package worker
 
 import (
 	"fmt"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -97,5 +98,40 @@ func TestStandardLostAnswer(t *testing.T) {
 		if strings.Contains(string(r.Body), `"0A19"`) && !strings.Contains(string(r.Body), "CNCL-refund-") {
 			t.Errorf("a request without the cancellation's own id: %s", r.Body)
 		}
+	}
+}
+
+// One worker serves two merchants, each with a protocol and keys of its own.
+func TestTwoMerchantsTwoProtocols(t *testing.T) {
+	t.Parallel()
+	sim, err := simulator.New(simulator.Options{AutoAmount: 1000, Merchants: []simulator.Merchant{
+		{ID: "shop_flat", HashKey: "hash-key-of-flat", AESKey: "11111111111111111111111111111111"},
+		{ID: "shop_0A19", HashKey: "hash-key-of-0A19", AESKey: "22222222222222222222222222222222"},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	web := httptest.NewServer(sim)
+	t.Cleanup(web.Close)
+	gw, err := gateway.New(gateway.Options{BaseURL: web.URL, Merchants: []gateway.Merchant{
+		{ID: "shop_flat", HashKey: "hash-key-of-flat", AESKey: "11111111111111111111111111111111"},
+		{ID: "shop_0A19", HashKey: "hash-key-of-0A19", AESKey: "22222222222222222222222222222222", Protocol: gateway.Standard},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(gw.Close)
+	b := newBench(t, setup{options: Options{Gateway: gw}})
+	for _, mchtID := range []string{"shop_flat", "shop_0A19"} {
+		x := b.pay(1000, 400)
+		x.MchtID = mchtID
+		b.accept(x)
+		if r := b.drive(x); r.Status != ledger.Cancelled || r.CanTrdNo == "" {
+			t.Errorf("%s: %s %s %s", mchtID, r.Status, r.Code, r.Message)
+		}
+	}
+	received := sim.Received()
+	if len(received) != 2 || strings.Contains(string(received[0].Body), "params") || !strings.Contains(string(received[1].Body), `"ver":"0A19"`) {
+		t.Errorf("the gateway received %d requests: %+v", len(received), received)
 	}
 }

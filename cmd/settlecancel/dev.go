@@ -100,7 +100,7 @@ func (a app) openDev(cfg config.Config) (_ *dev, err error) {
 	if d.gateway, err = listen("127.0.0.1:0", d.sim); err != nil {
 		return nil, err
 	}
-	cfg.BaseURL = d.gateway.url()
+	cfg.BaseURL, cfg.CollationURL = d.gateway.url(), d.gateway.url()
 	d.client = newClient(cfg, d.rdb)
 	web, err := newWeb(cfg, d.rdb, d.client, log)
 	if err != nil {

@@ -62,4 +62,5 @@ func TestAccountsAreNowhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	hidden(storyURL(x.IdempotencyKey))
+	b.want(b.see(storyURL(x.IdempotencyKey)), "Account number ●●●●")
 }

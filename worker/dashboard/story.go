@@ -113,12 +113,16 @@ func tone(a ledger.Attempt) string {
 	return ""
 }
 
-// masked answers a cancellation that can be shown.
+// masked answers a cancellation that can be shown. Of accounts it says only that there is one, or was: what is read here of the
+// ledger does not hold them.
 func masked(x tasks.Cancellation) tasks.Cancellation {
-	for _, secret := range []*string{&x.RefundAcntNo, &x.RefundDpstrNm, &x.VAcntNo} {
-		if *secret != "" {
-			*secret = "●●●●"
-		}
+	const hidden = "●●●●"
+	x.RefundAcntNo, x.RefundDpstrNm, x.VAcntNo = "", "", ""
+	switch x.Operation {
+	case tasks.OperationRefund:
+		x.RefundAcntNo, x.RefundDpstrNm = hidden, hidden
+	case tasks.OperationWithdraw:
+		x.VAcntNo = hidden
 	}
 	for _, text := range []*string{&x.IdempotencyKey, &x.MchtID, &x.OrgTrdNo, &x.OrgMchtTrdNo, &x.OrgTrdDt, &x.Method, &x.Reason,
 		&x.Operation, &x.Currency, &x.TaxTypeCd, &x.RefundBankCd} {

@@ -89,23 +89,34 @@ func judge(t *testing.T, up string, before, during []series, want []string) {
 			fmt.Fprintf(&text, "          - {labels: '{alertname=\"%s\"}', value: 1}\n", name)
 		}
 	}
-	promtool(t, text.String())
+	file := filepath.Join(t.TempDir(), "test.yml")
+	if err := os.WriteFile(file, []byte(text.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	promtool(t, "", "test", "rules", file)
 }
 
-// promtool lets Prometheus' own tool play a test of rules.
-func promtool(t *testing.T, test string) {
+// promtool runs Prometheus' own tool, which fails where it finds a fault.
+func promtool(t *testing.T, input string, args ...string) {
 	t.Helper()
 	path, err := exec.LookPath("promtool")
 	if err != nil {
 		t.Fatal("no promtool on the PATH: run `make test`, or `apt-get install prometheus`")
 	}
-	file := filepath.Join(t.TempDir(), "test.yml")
-	if err := os.WriteFile(file, []byte(test), 0o600); err != nil {
-		t.Fatal(err)
+	cmd := exec.CommandContext(t.Context(), path, args...)
+	cmd.Stdin = strings.NewReader(input)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
-	if out, err := exec.CommandContext(t.Context(), path, "test", "rules", file).CombinedOutput(); err != nil {
-		t.Errorf("%v\n%s", err, out)
-	}
+}
+
+// TestNames lets Prometheus judge how the metrics are named and described.
+func TestNames(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.work()
+	b.gatewayFails(t)
+	promtool(t, b.text(), "check", "metrics")
 }
 
 // byID names each series as Prometheus would.

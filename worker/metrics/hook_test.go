@@ -99,7 +99,7 @@ func TestRedisHookErrAnswers(t *testing.T) {
 func TestRedisHookErrReadOnly(t *testing.T) {
 	t.Parallel()
 	b, rdb, _ := hooked(t, redis.Options{MaxRetries: -1})
-	if err := rdb.SlaveOf(t.Context(), "127.0.0.1", "1").Err(); err != nil {
+	if err := rdb.ReplicaOf(t.Context(), "127.0.0.1", "1").Err(); err != nil {
 		t.Fatal(err)
 	}
 	if err := rdb.Set(t.Context(), "k", "v", 0).Err(); !redis.HasErrorPrefix(err, "READONLY") {

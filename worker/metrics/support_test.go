@@ -148,8 +148,8 @@ var (
 	labelPair  = regexp.MustCompile(`(\w+)="((?:[^"\\]|\\.)*)"`)
 )
 
-// scrape reads /metrics as Prometheus does.
-func (b *bench) scrape() []series {
+// text reads /metrics.
+func (b *bench) text() string {
 	b.Helper()
 	res, err := b.web.Client().Get(b.web.URL)
 	if err != nil {
@@ -160,8 +160,14 @@ func (b *bench) scrape() []series {
 	if err != nil || res.StatusCode != http.StatusOK {
 		b.Fatalf("scrape: %s, %v: %s", res.Status, err, text)
 	}
+	return string(text)
+}
+
+// scrape reads /metrics as Prometheus does.
+func (b *bench) scrape() []series {
+	b.Helper()
 	var all []series
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(b.text()) {
 		line = strings.TrimSpace(line)
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
@@ -174,9 +180,11 @@ func (b *bench) scrape() []series {
 		for _, pair := range labelPair.FindAllStringSubmatch(m[2], -1) {
 			s.labels[pair[1]] = pair[2]
 		}
-		if s.value, err = strconv.ParseFloat(m[3], 64); err != nil {
+		value, err := strconv.ParseFloat(m[3], 64)
+		if err != nil {
 			b.Fatalf("scrape: %q: %v", line, err)
 		}
+		s.value = value
 		all = append(all, s)
 	}
 	return all

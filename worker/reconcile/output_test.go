@@ -94,13 +94,13 @@ func TestJSON(t *testing.T) {
 	}
 	out.Reset()
 	whole(t, NewJSON(&out, Query{Date: day}), empty())
-	var none2 struct {
+	var bare struct {
 		Rows     []any
 		Failures []any
 		Agrees   bool
 	}
-	if err := json.Unmarshal(out.Bytes(), &none2); err != nil || none2.Rows == nil || none2.Failures == nil || !none2.Agrees {
-		t.Errorf("of no rows %+v, %v:\n%s", none2, err, &out)
+	if err := json.Unmarshal(out.Bytes(), &bare); err != nil || bare.Rows == nil || bare.Failures == nil || !bare.Agrees {
+		t.Errorf("of no rows %+v, %v:\n%s", bare, err, &out)
 	}
 }
 
@@ -119,11 +119,11 @@ func (l *limited) Write(p []byte) (int, error) {
 // TestWritersErr: what cannot be written is told, at the end at the latest.
 func TestWritersErr(t *testing.T) {
 	t.Parallel()
-	for name, make := range map[string]func(*limited) Writer{
+	for name, open := range map[string]func(*limited) Writer{
 		"CSV": func(l *limited) Writer { return NewCSV(l) }, "JSON": func(l *limited) Writer { return NewJSON(l, Query{Date: day}) },
 	} {
 		for left := range 8 {
-			w := make(&limited{left: 1000 * left})
+			w := open(&limited{left: 1000 * left})
 			var err error
 			for range 100 {
 				err = errors.Join(err, w.Row(bothRow))

@@ -217,7 +217,12 @@ func TestRule10ShutdownLetsRequestsEnd(t *testing.T) {
 	b := newBench(t, realTime(setup{redis: ownRedis(t)}))
 	x := b.pay(1000, 500)
 	entered, leave := make(chan struct{}), make(chan struct{})
-	b.worker.gateway = spy{b.worker.gateway, func(gateway.CancelRequest) { close(entered); <-leave }}
+	b.worker.gateway = spy{b.worker.gateway, func(r gateway.CancelRequest) {
+		if r.OrgTrdNo == x.OrgTrdNo {
+			close(entered)
+			<-leave
+		}
+	}}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- b.worker.Run(ctx) }()
@@ -225,7 +230,7 @@ func TestRule10ShutdownLetsRequestsEnd(t *testing.T) {
 	<-entered
 	cancel()
 	y := b.pay(1000, 500)
-	b.accept(y) // comes too late for this worker
+	b.accept(y) // may come too late for this worker
 	select {
 	case <-done:
 		close(leave)

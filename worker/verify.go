@@ -24,6 +24,8 @@ type Sighting struct {
 // part. Only for a full cancellation "cancelled" is enough, whoever did it.
 func Verify(s Sighting) Verdict {
 	switch {
+	case s.Amount == 0 && s.AllCancelled:
+		return Applied // a virtual account number was withdrawn: no money moved, and the gateway refuses a second one
 	case s.Full && (s.AllCancelled || s.Shown == s.Amount):
 		return Applied
 	case s.AllCancelled && s.Shown == s.Confirmed:

@@ -20,6 +20,8 @@ func TestVerify(t *testing.T) {
 		"full, cancelled":                          {Sighting{Amount: 1000, Full: true, Shown: 1000, AllCancelled: true}, Applied},
 		"full, cancelled by its code alone":        {Sighting{Amount: 1000, Full: true, AllCancelled: true}, Applied},
 		"full, cancelled by its sum alone":         {Sighting{Amount: 1000, Full: true, Shown: 1000}, Applied},
+		"withdrawn":                                {Sighting{AllCancelled: true}, Applied},
+		"not withdrawn":                            {Sighting{}, NotApplied},
 		"full, nothing":                            {Sighting{Amount: 1000, Full: true}, NotApplied},
 		"full, a part by somebody else":            {Sighting{Amount: 1000, Full: true, Shown: 400}, Undecided},
 		"full, cancelled with another one's doubt": {Sighting{Amount: 1000, Full: true, AllCancelled: true, Shown: 1000, Doubt: 1}, Applied},

@@ -3,13 +3,13 @@ package worker
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
 
 	"settlecancel/gateway"
 	"settlecancel/tasks"
@@ -47,21 +47,8 @@ func (w *Worker) handle(ctx context.Context, t *asynq.Task) error {
 	if err != nil {
 		return err
 	}
-	return w.settle(ctx, t, record)
-}
-
-// settle tells asynq how a cancellation ended.
-func (w *Worker) settle(ctx context.Context, t *asynq.Task, r ledger.Record) error {
-	if r.Dead() {
-		return fmt.Errorf("%s: %w", brief(fmt.Sprintf("%s %s %s", r.Status, r.Code, r.Message)), asynq.SkipRetry)
-	}
-	result, err := json.Marshal(map[string]string{"status": string(r.Status), "canTrdNo": r.CanTrdNo})
-	if err == nil && t.ResultWriter() != nil {
-		_, err = t.ResultWriter().Write(result)
-	}
-	if err != nil {
-		// The ledger has the outcome; the dashboard alone misses it.
-		w.log.DebugContext(ctx, "task result not written", "key", r.Key, "error", err)
+	if record.Dead() {
+		return fmt.Errorf("%s: %w", brief(fmt.Sprintf("%s %s %s", record.Status, record.Code, record.Message)), asynq.SkipRetry)
 	}
 	return nil
 }
@@ -83,6 +70,13 @@ func (w *Worker) advance(ctx context.Context, x tasks.Task) (ledger.Record, heal
 	case ledger.StepInquire:
 		return w.inquire(ctx, x.Cancellation, g)
 	case ledger.StepEnded, ledger.StepDead:
+		// A task that comes again: its note may have got lost with its acknowledgement. The ledger has the outcome in any case.
+		if _, err := w.opts.Redis.Pipelined(ctx, func(p redis.Pipeliner) error {
+			result(ctx, g.Record.Status, g.Record.CanTrdNo)(p)
+			return nil
+		}); err != nil {
+			w.log.DebugContext(ctx, "task result not written", "key", g.Record.Key, "error", err)
+		}
 		return g.Record, healthUntold, nil
 	case ledger.StepHeld:
 		err = &postponed{after: g.Wait, reason: "waiting for another cancellation of the payment"}

@@ -216,10 +216,14 @@ func (w *Worker) route(ctx context.Context, t *asynq.Task) error {
 func (w *Worker) store(ctx context.Context, g ledger.Grant, a ledger.Attempt, n ledger.Next) error {
 	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), g.Expiry)
 	defer cancel()
+	var note []func(redis.Pipeliner)
+	if n.Status == ledger.Cancelled || n.Status == ledger.AlreadyCancelled {
+		note = append(note, result(ctx, n.Status, n.CanTrdNo))
+	}
 	b := backoff.NewExponentialBackOff(backoff.WithInitialInterval(20*time.Millisecond), backoff.WithMaxInterval(2*time.Second),
 		backoff.WithMaxElapsedTime(0))
 	return backoff.Retry(func() error {
-		err := w.ledger.Finish(ctx, g, a, n)
+		err := w.ledger.Finish(ctx, g, a, n, note...)
 		if errors.Is(err, ledger.ErrStale) || errors.Is(err, ledger.ErrNotFound) {
 			return backoff.Permanent(err)
 		}

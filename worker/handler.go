@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -137,7 +138,7 @@ func (w *Worker) request(ctx context.Context, t tasks.Task, g ledger.Grant) (led
 	start := time.Now()
 	// The request outlives the task's context: what is on the wire must be seen to its end.
 	o := w.gateway.Cancel(context.WithoutCancel(ctx), cancelRequest(x, g.Record.Round))
-	a := ledger.Attempt{Duration: time.Since(start), Class: string(o.Class), Code: o.Code, Message: o.Message, HTTPStatus: o.HTTPStatus}
+	a := ledger.Attempt{Duration: time.Since(start), Class: string(o.Class), Code: o.Code, Message: said(o), HTTPStatus: o.HTTPStatus}
 	r, err := w.finish(ctx, x, g, a, w.policy.AfterRequest(g.Record, o))
 	return r, healthOf(o), err
 }
@@ -156,6 +157,27 @@ func (w *Worker) open(ctx context.Context, t tasks.Task, g ledger.Grant) (tasks.
 		return x, &postponed{after: after, reason: brief("held: " + err.Error())}
 	}
 	return x, nil
+}
+
+// said is what the record keeps of an answer in words: of a success what the gateway told of its amounts, since the word that all
+// went well is worth nothing for months; of anything else its message.
+func said(o gateway.Outcome) string {
+	if o.Class != gateway.OK {
+		if o.Detail.RefundPossible != "" {
+			return o.Message + " (rfdPsblCd " + o.Detail.RefundPossible + ")"
+		}
+		return o.Message
+	}
+	var parts []string
+	for _, amount := range []struct {
+		name  string
+		value *int64
+	}{{"blcAmt", o.Detail.BalanceAmt}, {"cardCnclAmt", o.Detail.CardAmt}, {"pntCnclAmt", o.Detail.PointAmt}, {"coupCnclAmt", o.Detail.CouponAmt}} {
+		if amount.value != nil {
+			parts = append(parts, fmt.Sprintf("%s %d", amount.name, *amount.value))
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 // inquire asks the gateway what became of an earlier request.

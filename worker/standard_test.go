@@ -26,8 +26,12 @@ func TestStandardRounds(t *testing.T) {
 			}
 			b.worker.gateway.Cancel(t.Context(), cancelRequest(part, g.Record.Round))
 		}
-		if r := b.drive(part); r.Status != ledger.Cancelled || r.Round != n+2 {
+		r := b.drive(part)
+		if r.Status != ledger.Cancelled || r.Round != n+2 {
 			t.Errorf("part %d is %s, the next round %d", n, r.Status, r.Round)
+		}
+		if n == 0 && !strings.Contains(r.Attempts[0].Message, "blcAmt 900") {
+			t.Errorf("what is left was not kept: %q", r.Attempts[0].Message)
 		}
 	}
 	if n, sum := b.effects(x); n != 5 || sum != 510 {

@@ -47,9 +47,6 @@ func NewClient(rdb redis.UniversalClient, o ClientOptions) *Client {
 	}
 }
 
-// Renew answers c: it takes nothing for granted of what it has put into Redis.
-func (c *Client) Renew() *Client { return c }
-
 // Ledger answers the ledger that the client writes to.
 func (c *Client) Ledger() *ledger.Ledger { return c.ledger }
 

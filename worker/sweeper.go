@@ -51,12 +51,11 @@ func (w *Worker) sweepOnce(ctx context.Context, cursor string) (string, error) {
 		return "", err
 	}
 	failed := []error{err}
-	client := w.opts.Client.Renew()
 	for _, r := range records {
 		if !r.Open() {
 			continue
 		}
-		if err := client.Rescue(ctx, r); err != nil {
+		if err := w.opts.Client.Rescue(ctx, r); err != nil {
 			failed = append(failed, fmt.Errorf("%s: %w", r.Key, err))
 		}
 		if len(failed) > maxSweepErrors {

@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"settlecancel/config"
-	"settlecancel/gateway"
 	"settlecancel/worker/doctor"
 )
 
@@ -62,16 +61,11 @@ func impatient(cfg config.Config) redis.UniversalClient {
 
 // examination is what the doctor is told of an installation.
 func examination(cfg config.Config, rdb redis.UniversalClient) doctor.Options {
-	merchants := make([]gateway.Merchant, len(cfg.Merchants))
-	for i, m := range cfg.Merchants {
-		merchants[i] = gateway.Merchant{ID: m.ID, HashKey: gateway.Secret(m.HashKey.Reveal()),
-			AESKey: gateway.Secret(m.AESKey.Reveal()), Protocol: gateway.Protocol(m.Protocol)}
-	}
 	return doctor.Options{
 		Redis: rdb, Client: newClient(cfg, rdb),
 		Settings: doctor.Settings{
 			RedisAddress: cfg.RedisAddress(), Failover: cfg.RedisOptions().MasterName != "", WaitReplicas: cfg.RedisWaitReplicas,
-			Production: cfg.Env == config.EnvProduction, BaseURL: cfg.BaseURL, Merchants: merchants,
+			Production: cfg.Env == config.EnvProduction, BaseURL: cfg.BaseURL, Merchants: merchantsOf(cfg),
 			Inquiry: cfg.Inquiry != config.InquiryOff, VerifyAfter: cfg.VerifyAfter, GatewayTimeout: cfg.Timeout, Rate: cfg.Rate,
 			RetryMax: cfg.RetryMax, RetryInitial: cfg.RetryInitial, RetryCap: cfg.RetryCap, Retention: cfg.Retention,
 			PayloadKey: len(cfg.PayloadKeys) > 0, ServerFault: cfg.CheckServer(),

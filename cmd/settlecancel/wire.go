@@ -69,14 +69,19 @@ func newSealer(cfg config.Config) *tasks.Sealer {
 	return s
 }
 
-func newGateway(cfg config.Config) (*gateway.Client, error) {
+// merchantsOf answers the merchants of the settings as the gateway takes them.
+func merchantsOf(cfg config.Config) []gateway.Merchant {
 	merchants := make([]gateway.Merchant, len(cfg.Merchants))
 	for i, m := range cfg.Merchants {
 		merchants[i] = gateway.Merchant{ID: m.ID, HashKey: gateway.Secret(m.HashKey.Reveal()),
 			AESKey: gateway.Secret(m.AESKey.Reveal()), Protocol: gateway.Protocol(m.Protocol)}
 	}
+	return merchants
+}
+
+func newGateway(cfg config.Config) (*gateway.Client, error) {
 	return gateway.New(gateway.Options{
-		Merchants: merchants, BaseURL: cfg.BaseURL, CollationURL: cfg.CollationURL, InquiryPath: cfg.InquiryPath,
+		Merchants: merchantsOf(cfg), BaseURL: cfg.BaseURL, CollationURL: cfg.CollationURL, InquiryPath: cfg.InquiryPath,
 		Timeout: cfg.Timeout, ConnectTimeout: cfg.ConnectTimeout, MaxIdleConns: cfg.Concurrency,
 	})
 }

@@ -147,6 +147,9 @@ type Config struct {
 	// LogFormat is LogText or LogJSON. Default empty: text on a terminal, else
 	// JSON.
 	LogFormat string `env:"LOG_FORMAT"`
+	// TracesURL is the collector that takes traces by OTLP over HTTP, with the
+	// path that they go to. Default empty: traces are off.
+	TracesURL string `env:"OTEL_EXPORTER_OTLP_ENDPOINT"`
 }
 
 // composed holds the settings whose text becomes something else in [Config].

@@ -101,6 +101,7 @@ func TestLoadValues(t *testing.T) {
 		"WORKER_CONCURRENCY=1", "RETRY_MAX=0", "RETRY_INITIAL=1ms", "RETRY_CAP=1ms", "LEDGER_RETENTION=1h",
 		"MAINTENANCE_WINDOWS=VA 23:50-00:10;Sun 02:00-04:00", "EVENTS_KEEP=1000", "DASHBOARD_READ_ONLY=true",
 		"HTTP_ADDR=:80", "OPS_ADDR=[::]:0", "RECONCILE_DAILY=06:30", "NOTI_ADDRESSES=14.34.14.23", "LOG_LEVEL=warn", "LOG_FORMAT=json",
+		"OTEL_EXPORTER_OTLP_ENDPOINT=http://collector:4318",
 	)...)
 	got := strings.Split(c.String(), "\n")
 	want := []string{
@@ -113,6 +114,7 @@ func TestLoadValues(t *testing.T) {
 		"MAINTENANCE_WINDOWS=VA 23:50-00:10; Sun 02:00-04:00", "LEDGER_RETENTION=1h0m0s",
 		"HTTP_ADDR=:80", "HTTP_TLS_CERT=", "HTTP_TLS_KEY=", "OPS_ADDR=[::]:0", "API_TOKENS=", "OPS_USER=", "OPS_PASSWORD=",
 		"DASHBOARD_READ_ONLY=true", "PAYLOAD_KEY=", "EVENTS_KEEP=1000", "WEBHOOK_URL=", "WEBHOOK_SECRET=", "RECONCILE_DAILY=06:30", "NOTI_ADDRESSES=14.34.14.23/32", "LOG_LEVEL=warn", "LOG_FORMAT=json",
+		"OTEL_EXPORTER_OTLP_ENDPOINT=http://collector:4318/v1/traces",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("settings (-want +got):\n%s", diff)

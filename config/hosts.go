@@ -72,6 +72,23 @@ func notInPath(r rune) bool {
 	return r <= ' ' || r >= 0x7f || r == '?' || r == '#'
 }
 
+// checkTraces makes the address of the collector that of its traces, as OpenTelemetry does.
+func (c *Config) checkTraces(f *faults) {
+	if c.TracesURL == "" {
+		return
+	}
+	u, err := url.Parse(c.TracesURL)
+	if err != nil || u.Hostname() == "" || !validPort(u.Port()) || (u.Scheme != "http" && u.Scheme != "https") {
+		f.refuse("OTEL_EXPORTER_OTLP_ENDPOINT", "is no URL with a host")
+		return
+	}
+	if u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || u.User != nil {
+		f.refuse("OTEL_EXPORTER_OTLP_ENDPOINT", "has more than scheme, host, port and path")
+		return
+	}
+	c.TracesURL = u.JoinPath("v1/traces").String()
+}
+
 // checkAddresses checks the two addresses to listen at.
 func (c *Config) checkAddresses(f *faults) {
 	for setting, address := range map[string]string{"HTTP_ADDR": c.HTTPAddr, "OPS_ADDR": c.OpsAddr} {

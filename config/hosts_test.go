@@ -57,3 +57,26 @@ func TestHosts(t *testing.T) {
 		})
 	}
 }
+
+func TestTraces(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]string{
+		"":                              "",
+		"http://127.0.0.1:4318":         "http://127.0.0.1:4318/v1/traces",
+		"https://collector.example/":    "https://collector.example/v1/traces",
+		"https://traces.example/tenant": "https://traces.example/tenant/v1/traces",
+	} {
+		if c := load(t, "OTEL_EXPORTER_OTLP_ENDPOINT="+value); c.TracesURL != want {
+			t.Errorf("%q: traces go to %q, want %q", value, c.TracesURL, want)
+		}
+	}
+	for value, want := range map[string]string{
+		"127.0.0.1:4318": "no URL with a host", "grpc://collector:4317": "no URL with a host", "http://": "no URL with a host",
+		"http://h:99999": "no URL with a host", "http://u:p@h": "more than", "http://h?a=b": "more than", "http://h#f": "more than",
+	} {
+		found := faultsOf(t, "OTEL_EXPORTER_OTLP_ENDPOINT="+value)
+		if len(found) != 1 || found[0].Setting != "OTEL_EXPORTER_OTLP_ENDPOINT" || !strings.Contains(found[0].Message, want) || strings.Contains(found[0].Message, "u:p") {
+			t.Errorf("%q: faults %v, want one with %q", value, found, want)
+		}
+	}
+}

@@ -37,6 +37,7 @@ func Load(environ []string) (Config, error) {
 	c.loadAPITokens(text.APITokens, f)
 	c.checkOps(f)
 	c.loadWebhook(text.WebhookSecret, f)
+	c.checkTraces(f)
 	c.checkReconcile(f)
 	c.loadNotiAddresses(text.NotiAddresses, f)
 	c.loadLogLevel(text.LogLevel, f)

@@ -70,6 +70,7 @@ func (c Config) shown() []slog.Attr {
 		text("NOTI_ADDRESSES", strings.Join(addresses, ",")),
 		text("LOG_LEVEL", strings.ToLower(c.LogLevel.String())),
 		text("LOG_FORMAT", c.LogFormat),
+		text("OTEL_EXPORTER_OTLP_ENDPOINT", c.TracesURL),
 	}
 }
 

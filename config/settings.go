@@ -144,6 +144,10 @@ func logSettings() []Setting {
 	return []Setting{
 		{Name: "LOG_LEVEL", Default: "info", Allowed: "debug, info, warn or error", Doc: "the least level that is logged to standard error"},
 		{Name: "LOG_FORMAT", Default: "text on a terminal, else json", Allowed: "text or json", Doc: "the form of the log"},
+		{
+			Name: "OTEL_EXPORTER_OTLP_ENDPOINT", Allowed: "http:// or https://host:port of an OpenTelemetry collector, without user and query",
+			Doc: "where traces go, by OTLP over HTTP, such as http://127.0.0.1:4318; unset is nowhere. OpenTelemetry's other variables (OTEL_EXPORTER_OTLP_HEADERS, OTEL_TRACES_SAMPLER, OTEL_RESOURCE_ATTRIBUTES, …) hold too",
+		},
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 
 	"settlecancel/tasks/ledger"
 )
@@ -22,6 +24,9 @@ type ClientOptions struct {
 	Ledger ledger.Options   // as the worker has them
 	Sealer *Sealer          // of account numbers; default none: cancellations with one are refused
 	Now    func() time.Time // for tests: the clock that dates are checked against; default time.Now
+
+	// Tracing is told of each task that is made. Default nobody; a trace that stands in a call's context is carried on all the same.
+	Tracing trace.TracerProvider
 }
 
 // Client enqueues cancellations. It is safe for concurrent use.
@@ -30,6 +35,7 @@ type Client struct {
 	ledger    *ledger.Ledger
 	inspector *asynq.Inspector
 	sealer    *Sealer
+	tracer    trace.Tracer
 	now       func() time.Time
 }
 
@@ -38,11 +44,15 @@ func NewClient(rdb redis.UniversalClient, o ClientOptions) *Client {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Tracing == nil {
+		o.Tracing = noop.NewTracerProvider()
+	}
 	return &Client{
 		rdb:       rdb,
 		ledger:    ledger.New(rdb, o.Ledger),
 		inspector: asynq.NewInspectorFromRedisClient(rdb),
 		sealer:    o.Sealer,
+		tracer:    o.Tracing.Tracer("settlecancel/tasks"),
 		now:       o.Now,
 	}
 }

@@ -127,7 +127,7 @@ func ofOne(err error) bool {
 func (c *Client) ensureAll(ctx context.Context, records []ledger.Record) []error {
 	tasks := make([]placement, len(records))
 	for i, r := range records {
-		tasks[i] = placement{r, r.Key}
+		tasks[i] = placement{record: r, id: r.Key}
 	}
 	errs := c.putAll(ctx, tasks)
 	var blocked sync.WaitGroup

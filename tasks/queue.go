@@ -15,15 +15,19 @@ import (
 type placement struct {
 	record ledger.Record
 	id     string
+	trace  map[string]string // headers; putAll makes them
 }
 
 // put puts a task for a cancellation into its queue; ErrTaskIDConflict tells that the id is taken.
 func (c *Client) put(ctx context.Context, r ledger.Record, id string) error {
-	return c.putAll(ctx, []placement{{r, id}})[0]
+	return c.putAll(ctx, []placement{{record: r, id: id}})[0]
 }
 
 // putAll puts tasks into their queues in one round trip, and a second one where Redis does not know asynq's script.
 func (c *Client) putAll(ctx context.Context, tasks []placement) []error {
+	for i, t := range tasks {
+		tasks[i].trace = c.create(ctx, t.record)
+	}
 	errs := c.send(ctx, tasks, false)
 	var again []placement
 	var which []int
@@ -65,7 +69,7 @@ func (c *Client) send(ctx context.Context, tasks []placement, whole bool) []erro
 	return errs
 }
 
-func enqueue(ctx context.Context, queue *asynq.Client, t placement) error {
+func enqueue(ctx context.Context, client *asynq.Client, t placement) error {
 	task, err := taskOf(t.record)
 	if err != nil {
 		return err
@@ -74,7 +78,7 @@ func enqueue(ctx context.Context, queue *asynq.Client, t placement) error {
 	if err != nil {
 		return err
 	}
-	_, err = queue.EnqueueContext(ctx, asynq.NewTask(TypeCancel, payload), taskOptions(t.id, cmp.Or(t.record.Queue, QueueDefault))...)
+	_, err = client.EnqueueContext(ctx, asynq.NewTaskWithHeaders(TypeCancel, payload, t.trace), taskOptions(t.id, cmp.Or(t.record.Queue, QueueDefault))...)
 	return err
 }
 

@@ -206,6 +206,7 @@ func (w *Worker) inquire(ctx context.Context, x tasks.Cancellation, g ledger.Gra
 func (w *Worker) finish(ctx context.Context, x tasks.Cancellation, g ledger.Grant, a ledger.Attempt, n ledger.Next) (ledger.Record, error) {
 	r := g.Record
 	r.Status, r.Code, r.Message, r.CanTrdNo = n.Status, n.Code, n.Message, n.CanTrdNo
+	traceRecord(ctx, r)
 	level := slog.LevelInfo
 	if r.Dead() || n.Status == ledger.Unknown {
 		level = slog.LevelWarn

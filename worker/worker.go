@@ -19,6 +19,8 @@ import (
 	"github.com/go-redis/redis_rate/v10"
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 
 	"settlecancel/gateway"
 	"settlecancel/tasks"
@@ -57,8 +59,9 @@ type Options struct {
 	Webhook       *Webhook                 // whom events are told to besides; default nobody
 	// Closed tells until when, and why, a request must not be sent; a time that is past means now. Default: never.
 	Closed   func(gateway.CancelRequest, time.Time) (until time.Time, why string)
-	Observer Observer     // default: nobody
-	Logger   *slog.Logger // default slog.Default
+	Observer Observer             // default: nobody
+	Tracing  trace.TracerProvider // default: nobody
+	Logger   *slog.Logger         // default slog.Default
 	Now      func() time.Time
 }
 
@@ -68,6 +71,7 @@ type Worker struct {
 	ledger   *ledger.Ledger
 	gateway  Gateway
 	policy   Policy
+	tracer   trace.Tracer
 	breakers *breakers
 	gate     *gate
 	log      *slog.Logger
@@ -85,8 +89,9 @@ func New(o Options) (*Worker, error) {
 		return nil, errors.New("worker: Redis, Client and Gateway are required")
 	}
 	o = withDefaults(o)
+	tracer := o.Tracing.Tracer("settlecancel/worker")
 	w := &Worker{
-		opts: o, ledger: o.Client.Ledger(), gateway: o.Gateway, log: o.Logger,
+		opts: o, ledger: o.Client.Ledger(), gateway: tracedGateway{o.Gateway, tracer}, tracer: tracer, log: o.Logger,
 		breakers: newBreakers(o.HoldFor, o.Logger, o.Observer.Breaker), inspector: asynq.NewInspectorFromRedisClient(o.Redis),
 		gate: &gate{closed: o.Closed, now: o.Now, client: o.Client,
 			pacers: &pacers{rate: o.Rate, limiter: redis_rate.NewLimiter(o.Redis)}},
@@ -138,6 +143,9 @@ func withDefaults(o Options) Options {
 	}
 	if o.Observer == nil {
 		o.Observer = unobserved{}
+	}
+	if o.Tracing == nil {
+		o.Tracing = noop.NewTracerProvider()
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
@@ -201,7 +209,7 @@ func (w *Worker) Run(ctx context.Context) error {
 func (w *Worker) route(ctx context.Context, t *asynq.Task) error {
 	switch t.Type() {
 	case tasks.TypeCancel:
-		err := w.handle(ctx, t)
+		err := traced(ctx, w.tracer, t, w.handle)
 		if p := (*postponed)(nil); errors.As(err, &p) {
 			w.opts.Observer.Postponed(p.reason, p.after)
 		}

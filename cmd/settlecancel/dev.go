@@ -14,7 +14,6 @@ import (
 
 	"settlecancel/config"
 	"settlecancel/gateway/simulator"
-	"settlecancel/tasks"
 	"settlecancel/worker"
 )
 
@@ -70,10 +69,9 @@ func (a app) runDev(ctx context.Context, once bool) error {
 
 // dev is a whole installation in one process.
 type dev struct {
+	*installation
 	redis   *miniredis.Miniredis
-	rdb     redis.UniversalClient
 	queue   redis.UniversalClient
-	client  *tasks.Client
 	sim     *simulator.Simulator
 	gateway *listener
 	web     *listener
@@ -86,34 +84,33 @@ func (a app) openDev(cfg config.Config) (_ *dev, err error) {
 	if err := d.redis.Start(); err != nil {
 		return nil, fmt.Errorf("embedded Redis: %w", err)
 	}
-	d.rdb = redis.NewClient(&redis.Options{Addr: d.redis.Addr()})
+	d.installation = &installation{cfg: cfg, log: a.logger(cfg), rdb: redis.NewClient(&redis.Options{Addr: d.redis.Addr()})}
 	d.queue = redis.NewClient(&redis.Options{Addr: d.redis.Addr()})
 	defer func() {
 		if err != nil {
 			d.close()
 		}
 	}()
-	log := a.logger(cfg)
 	if d.sim, err = newSimulator(cfg, simulator.Options{Latency: 150 * time.Millisecond, AutoAmount: 1000}); err != nil {
 		return nil, err
 	}
 	if d.gateway, err = listen("127.0.0.1:0", d.sim); err != nil {
 		return nil, err
 	}
-	cfg.BaseURL, cfg.CollationURL = d.gateway.url(), d.gateway.url()
-	d.client = newClient(cfg, d.rdb)
-	web, err := newWeb(cfg, d.rdb, d.client, log)
+	d.cfg.BaseURL, d.cfg.CollationURL = d.gateway.url(), d.gateway.url()
+	d.client = newClient(d.cfg, d.rdb, nil)
+	web, err := newWeb(d.installation)
 	if err != nil {
 		return nil, err
 	}
 	if d.web, err = a.listenDev(cfg, web); err != nil {
 		return nil, err
 	}
-	gw, err := newGateway(cfg)
+	gw, err := newGateway(d.cfg)
 	if err != nil {
 		return nil, err
 	}
-	d.worker, err = newWorker(cfg, d.queue, d.client, gw, nil, log)
+	d.worker, err = newWorker(d.installation, d.queue, gw, nil)
 	return d, err
 }
 

@@ -112,7 +112,7 @@ func (o *enqueueOptions) check(flags *pflag.FlagSet) (map[string]string, error) 
 }
 
 func (a app) enqueueOne(ctx context.Context, given map[string]string, o enqueueOptions) error {
-	cfg, _, err := a.load()
+	cfg, log, err := a.load()
 	if err != nil {
 		return err
 	}
@@ -120,13 +120,12 @@ func (a app) enqueueOne(ctx context.Context, given map[string]string, o enqueueO
 	if err != nil {
 		return err
 	}
-	rdb, err := dial(ctx, cfg)
+	here, err := open(ctx, cfg, log)
 	if err != nil {
 		return err
 	}
-	defer rdb.Close()
-	e := a.enqueuer(newClient(cfg, rdb), o)
-	receipt, err := e.enqueue(ctx, x, a.warnOnce())
+	defer here.close()
+	receipt, err := a.enqueuer(here.client, o).enqueue(ctx, x, a.warnOnce())
 	switch {
 	case ofLine(err):
 		return refusal(x.IdempotencyKey, err)

@@ -23,7 +23,7 @@ const (
 const inFlight = 64
 
 func (a app) enqueueFile(ctx context.Context, o enqueueOptions) error {
-	cfg, _, err := a.load()
+	cfg, log, err := a.load()
 	if err != nil {
 		return err
 	}
@@ -32,19 +32,18 @@ func (a app) enqueueFile(ctx context.Context, o enqueueOptions) error {
 		return err
 	}
 	defer in.Close()
-	rdb, err := dial(ctx, cfg)
+	here, err := open(ctx, cfg, log)
 	if err != nil {
 		return err
 	}
-	defer rdb.Close()
+	defer here.close()
 
 	bar, counted := a.progress(in, size)
 	read := tasks.ReadNDJSON
 	if format(o) == formatCSV {
 		read = tasks.ReadCSV
 	}
-	e := a.enqueuer(newClient(cfg, rdb), o)
-	run := bulk{enqueue: e.enqueue, bar: bar, app: a, warn: a.warnOnce()}
+	run := bulk{enqueue: a.enqueuer(here.client, o).enqueue, bar: bar, app: a, warn: a.warnOnce()}
 	run.run(ctx, read(counted, tasks.ParseOptions{DefaultMchtID: cfg.DefaultMerchant}))
 	bar.clear()
 	return a.report(run.summary, o)

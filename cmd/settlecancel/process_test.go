@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -14,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"settlecancel/config"
 	"settlecancel/gateway/simulator"
@@ -51,7 +54,7 @@ var build = sync.OnceValues(func() (string, error) {
 // plant is Redis and a simulated SettleBank, which outlive the processes under test.
 type plant struct {
 	testing.TB
-	redis   *redistest.Server
+	redis   *redistest.Server // nil where plantOn was told another one
 	sim     *simulator.Simulator
 	environ []string
 	client  *tasks.Client
@@ -59,21 +62,43 @@ type plant struct {
 
 func newPlant(t testing.TB, o simulator.Options, environ ...string) *plant {
 	t.Helper()
-	p := &plant{TB: t, redis: redistest.Start(t, redistest.Options{Args: []string{"--appendonly", "yes", "--appendfsync", "always"}})}
+	server := redistest.Start(t, redistest.Options{Args: []string{"--appendonly", "yes", "--appendfsync", "always"}})
+	p := plantOn(t, server.URL(), o, environ...)
+	p.redis = server
+	return p
+}
+
+// plantOn is a plant on whatever Redis url names.
+func plantOn(t testing.TB, url string, o simulator.Options, environ ...string) *plant {
+	t.Helper()
+	p := &plant{TB: t}
 	var err error
 	if p.sim, err = simulator.New(o); err != nil {
 		t.Fatal(err)
 	}
 	web := httptest.NewServer(p.sim)
 	t.Cleanup(web.Close)
-	p.environ = append([]string{"REDIS_URL=" + p.redis.URL(), "SETTLEBANK_BASE_URL=" + web.URL, "OPS_ADDR=127.0.0.1:0",
+	p.environ = append([]string{"REDIS_URL=" + url, "SETTLEBANK_BASE_URL=" + web.URL, "OPS_ADDR=127.0.0.1:0",
 		"LOG_FORMAT=text", "PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}, environ...)
 	cfg, err := config.Load(p.environ)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.client = newClient(cfg, p.redis.Client(t))
+	rdb := redis.NewUniversalClient(cfg.RedisOptions())
+	t.Cleanup(func() { _ = rdb.Close() })
+	p.client = newClient(cfg, rdb, nil)
 	return p
+}
+
+// freeAddr answers an address that nobody listens at.
+func freeAddr(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
 }
 
 // process is the program, running.

@@ -2,14 +2,10 @@ package main
 
 import (
 	"context"
-	"log/slog"
 	"net/http"
 
-	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
 
-	"settlecancel/config"
-	"settlecancel/tasks"
 	"settlecancel/tasks/httpapi"
 	"settlecancel/worker/dashboard"
 	"settlecancel/worker/noti"
@@ -32,12 +28,12 @@ func (a app) runServer(ctx context.Context) error {
 	if err := cfg.CheckServer(); err != nil {
 		return err
 	}
-	rdb, err := dial(ctx, cfg)
+	here, err := open(ctx, cfg, log)
 	if err != nil {
 		return err
 	}
-	defer rdb.Close()
-	web, err := newWeb(cfg, rdb, newClient(cfg, rdb), log)
+	defer here.close()
+	web, err := newWeb(here)
 	if err != nil {
 		return err
 	}
@@ -56,8 +52,9 @@ const apiRate = 500
 const notiPath = "/noti"
 
 // newWeb puts what a server serves side by side: the API, the dashboard, and what a container asks.
-func newWeb(cfg config.Config, rdb redis.UniversalClient, client *tasks.Client, log *slog.Logger) (http.Handler, error) {
-	o := httpapi.Options{Client: client, DefaultMchtID: cfg.DefaultMerchant, RatePerToken: apiRate, Version: version, Logger: log}
+func newWeb(i *installation) (http.Handler, error) {
+	cfg, rdb, client, log := i.cfg, i.rdb, i.client, i.log
+	o := httpapi.Options{Client: client, DefaultMchtID: cfg.DefaultMerchant, RatePerToken: apiRate, Tracing: i.traces.provider, Version: version, Logger: log}
 	for _, t := range cfg.APITokens {
 		o.Tokens = append(o.Tokens, httpapi.Token{Name: t.Name, Token: httpapi.Secret(t.Token.Reveal())})
 	}

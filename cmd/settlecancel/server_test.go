@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -21,12 +20,7 @@ import (
 // lost that got a 202.
 func TestServerKilled(t *testing.T) {
 	t.Parallel()
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := free.Addr().String()
-	free.Close()
+	addr := freeAddr(t)
 	p := newPlant(t, simulator.Options{}, "HTTP_ADDR="+addr)
 	server := p.start("server")
 

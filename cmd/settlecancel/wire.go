@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"go.opentelemetry.io/otel/trace"
 
 	"settlecancel/config"
 	"settlecancel/gateway"
@@ -28,22 +29,49 @@ func dial(ctx context.Context, cfg config.Config) (redis.UniversalClient, error)
 	return rdb, nil
 }
 
-// withClient runs f with a client on the configured Redis.
-func (a app) withClient(ctx context.Context, f func(*tasks.Client) error) error {
-	cfg, _, err := a.load()
-	if err != nil {
-		return err
-	}
-	rdb, err := dial(ctx, cfg)
-	if err != nil {
-		return err
-	}
-	defer rdb.Close()
-	return f(newClient(cfg, rdb))
+// installation is what a process works with, opened as the settings say.
+type installation struct {
+	cfg    config.Config
+	log    *slog.Logger
+	rdb    redis.UniversalClient
+	client *tasks.Client
+	traces tracing
 }
 
-func newClient(cfg config.Config, rdb redis.UniversalClient) *tasks.Client {
-	return tasks.NewClient(rdb, tasks.ClientOptions{Sealer: newSealer(cfg), Ledger: ledger.Options{
+func open(ctx context.Context, cfg config.Config, log *slog.Logger) (*installation, error) {
+	rdb, err := dial(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	traces, err := newTracing(ctx, cfg, log)
+	if err != nil {
+		_ = rdb.Close()
+		return nil, err
+	}
+	return &installation{cfg: cfg, log: log, rdb: rdb, client: newClient(cfg, rdb, traces.provider), traces: traces}, nil
+}
+
+func (i *installation) close() {
+	i.traces.close()
+	_ = i.rdb.Close()
+}
+
+// withClient runs f with a client on the configured Redis.
+func (a app) withClient(ctx context.Context, f func(*tasks.Client) error) error {
+	cfg, log, err := a.load()
+	if err != nil {
+		return err
+	}
+	i, err := open(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	defer i.close()
+	return f(i.client)
+}
+
+func newClient(cfg config.Config, rdb redis.UniversalClient, traces trace.TracerProvider) *tasks.Client {
+	return tasks.NewClient(rdb, tasks.ClientOptions{Sealer: newSealer(cfg), Tracing: traces, Ledger: ledger.Options{
 		Retention: cfg.Retention,
 		// A request starts within one time-out of its grant, and ends within the next.
 		Lease:        2*cfg.Timeout + slack,
@@ -86,8 +114,9 @@ func newGateway(cfg config.Config) (*gateway.Client, error) {
 	})
 }
 
-// newWorker wires a worker; the hook that it adds to a Redis client is meant for a client of its own.
-func newWorker(cfg config.Config, rdb redis.UniversalClient, client *tasks.Client, gw worker.Gateway, seen worker.Observer, log *slog.Logger) (*worker.Worker, error) {
+// newWorker wires a worker; queue is a Redis client of its own, for the hook that it adds.
+func newWorker(i *installation, queue redis.UniversalClient, gw worker.Gateway, seen worker.Observer) (*worker.Worker, error) {
+	cfg := i.cfg
 	retries := cfg.RetryMax
 	if retries == 0 {
 		retries = -1
@@ -98,7 +127,7 @@ func newWorker(cfg config.Config, rdb redis.UniversalClient, client *tasks.Clien
 		return nil, err
 	}
 	return worker.New(worker.Options{
-		Redis: rdb, Client: client, Gateway: gw, Observer: seen, Logger: log,
+		Redis: queue, Client: i.client, Gateway: gw, Observer: seen, Tracing: i.traces.provider, Logger: i.log,
 		Concurrency: cfg.Concurrency, Inquiry: cfg.Inquiry != config.InquiryOff, DefaultMchtID: cfg.DefaultMerchant,
 		RetryMax: retries, RetryInitial: cfg.RetryInitial, RetryCap: cfg.RetryCap, VerifyAfter: cfg.VerifyAfter,
 		Rate:   cfg.Rate,

@@ -26,11 +26,12 @@ func (a app) runWorker(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	rdb, err := dial(ctx, cfg)
+	here, err := open(ctx, cfg, log)
 	if err != nil {
 		return err
 	}
-	defer rdb.Close()
+	defer here.close()
+	rdb, client := here.rdb, here.client
 	queue, err := dial(ctx, cfg)
 	if err != nil {
 		return err
@@ -41,7 +42,6 @@ func (a app) runWorker(ctx context.Context) error {
 		return err
 	}
 	defer gw.Close()
-	client := newClient(cfg, rdb)
 	seen, err := metrics.New(metrics.Options{Client: client, Redis: rdb, Merchants: merchantIDs(cfg), Version: version,
 		Closed: closed(cfg.MaintenanceWindows, protocolsOf(cfg)), Logger: log})
 	if err != nil {
@@ -49,7 +49,7 @@ func (a app) runWorker(ctx context.Context) error {
 	}
 	rdb.AddHook(seen.RedisHook())
 	queue.AddHook(seen.RedisHook())
-	w, err := newWorker(cfg, queue, client, gw, seen, log)
+	w, err := newWorker(here, queue, gw, seen)
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,10 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
+	"go.opentelemetry.io/otel/metric/noop"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/time/rate"
 
 	"settlecancel/tasks"
@@ -27,10 +31,11 @@ type Options struct {
 
 	RatePerToken float64 // requests a second, for each token; 0 is no limit
 
-	Version    string           // of this program, for the OpenAPI document; default "dev"
-	Logger     *slog.Logger     // default slog.Default()
-	Now        func() time.Time // for tests; default time.Now
-	RequestIDs func() string    // ids for requests that bring none; default random
+	Tracing    trace.TracerProvider // is told of each request, as part of the caller's trace; default nobody
+	Version    string               // of this program, for the OpenAPI document; default "dev"
+	Logger     *slog.Logger         // default slog.Default()
+	Now        func() time.Time     // for tests; default time.Now
+	RequestIDs func() string        // ids for requests that bring none; default random
 }
 
 // API is an http.Handler for everything but what others serve beside it. It is safe for concurrent use.
@@ -45,6 +50,7 @@ type API struct {
 	newID  func() string
 
 	mux       *http.ServeMux
+	handler   http.Handler // mux, traced where that is asked for
 	huma      huma.API
 	described []*huma.Operation
 }
@@ -73,6 +79,11 @@ func New(o Options) (*API, error) {
 	a.huma = humago.New(a.mux, description(o.Version))
 	for _, op := range a.operations() {
 		a.add(op)
+	}
+	a.handler = a.mux
+	if o.Tracing != nil {
+		a.handler = otelhttp.NewHandler(a.mux, "api", otelhttp.WithTracerProvider(o.Tracing),
+			otelhttp.WithPropagators(propagation.TraceContext{}), otelhttp.WithMeterProvider(noop.NewMeterProvider()))
 	}
 	return a, a.addDocuments()
 }

@@ -17,7 +17,6 @@ CHAOS_RESTARTS ?= 5
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 DEPGUARD    := github.com/OpenPeeDeeP/depguard/v2/cmd/depguard@v2.3.0
-GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 ##@ Work
 
@@ -67,7 +66,7 @@ tidy: ## fails, and shows how, where go.mod or go.sum are not tidy
 	go mod tidy -diff
 
 .PHONY: check
-check: test lint tidy ## test, lint, tidy: what .ci/run runs
+check: test lint tidy vuln ## test, lint, tidy, vuln: what .ci/run runs
 
 .PHONY: cover
 cover: setup ## test coverage over all packages: the total, and cover.html
@@ -98,7 +97,7 @@ bench: setup ## every benchmark
 
 .PHONY: vuln
 vuln: ## known vulnerabilities in what is called (asks the Go vulnerability database)
-	go run $(GOVULNCHECK) ./...
+	@.ci/vuln
 
 ##@ Run in containers
 

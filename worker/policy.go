@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -119,10 +120,19 @@ func (p Policy) verify(r ledger.Record, n ledger.Next, o gateway.Outcome) ledger
 	n.Verification.Unlisted = o.Class == gateway.Unknown && o.Code != "" && !o.Listed
 	n.Status, n.After = ledger.Unknown, p.VerifyAfter
 	if !p.CanInquire(r) && !p.mayResend(r, n.Verification) {
-		n.Status = ledger.Review
+		return forReview(n, notAskable)
 	}
 	return n
 }
+
+// forReview hands a cancellation to a person, and tells what the machine cannot. What the gateway said last stands with the attempts.
+func forReview(n ledger.Next, why string) ledger.Next {
+	n.Status, n.Message = ledger.Review, brief(why)
+	return n
+}
+
+const notAskable = "it may have been applied, and SettleBank cannot be asked: orgTrdAmt or method was not given, SETTLEBANK_INQUIRY is off, or " +
+	"it is a part of a payment in another currency"
 
 func (p Policy) mayResend(r ledger.Record, v ledger.Verification) bool {
 	return r.Full && v.Reason != string(gateway.Duplicate) && !v.Unlisted
@@ -130,11 +140,11 @@ func (p Policy) mayResend(r ledger.Record, v ledger.Verification) bool {
 
 // WithoutInquiry answers what follows an unknown outcome that cannot be inquired after.
 func (p Policy) WithoutInquiry(r ledger.Record) ledger.Next {
-	n := ledger.Next{Code: r.Code, Message: r.Message, Verification: r.Verification, Status: ledger.Review}
+	n := ledger.Next{Code: r.Code, Message: r.Message, Verification: r.Verification}
 	if p.mayResend(r, r.Verification) {
 		return p.resend(r, n)
 	}
-	return n
+	return forReview(n, notAskable)
 }
 
 // AfterInquiry answers what follows the answer to an inquiry. doubt counts the other cancellations of the transaction whose
@@ -148,7 +158,7 @@ func (p Policy) AfterInquiry(r ledger.Record, q gateway.Inquiry, doubt int) ledg
 	if q.Class != gateway.OK {
 		n.After = p.Pause(r.Verification.Failed)
 		if n.Verification.Failed++; n.Verification.Failed > p.RetryMax {
-			n.Status = ledger.Review
+			return forReview(n, "it may have been applied, and inquiries keep failing, the last one with: "+q.Code+" "+q.Message)
 		}
 		return n
 	}
@@ -167,11 +177,11 @@ func (p Policy) AfterInquiry(r ledger.Record, q gateway.Inquiry, doubt int) ledg
 		}
 		return p.notApplied(r, n)
 	default:
-		n.Status = ledger.Review
 		if r.Verification.Reason == string(gateway.Already) && doubt == 0 {
 			n.Status = ledger.Rejected // it was refused, and what is cancelled is not ours
+			return n
 		}
-		return n
+		return forReview(n, otherSum(r, q.Cancelled))
 	}
 }
 
@@ -196,8 +206,7 @@ func (p Policy) wrongRound(r ledger.Record, n ledger.Next) ledger.Next {
 func (p Policy) adopt(r ledger.Record, n ledger.Next, shown int64) ledger.Next {
 	ours := wasUnknown(r) && shown == r.Sum+r.Amount // an earlier request may have been applied late
 	if shown < r.Sum || ours {
-		n.Status = ledger.Review
-		return n
+		return forReview(n, otherSum(r, shown))
 	}
 	n.Credit = shown - r.Sum
 	return p.nextRound(n)
@@ -207,16 +216,21 @@ func (p Policy) nextRound(n ledger.Next) ledger.Next {
 	v := ledger.Verification{Resent: n.Verification.Resent, Steps: n.Verification.Steps + 1}
 	n.Status, n.Rounds, n.Verification = ledger.Queued, 1, v
 	if v.Steps > maxSteps {
-		n.Status = ledger.Review
+		return forReview(n, "nothing was applied, and SettleBank refuses one round after the other")
 	}
 	return n
+}
+
+func otherSum(r ledger.Record, shown int64) string {
+	return fmt.Sprintf("it may have been applied: SettleBank shows %d as cancelled of the payment, %d was known before, and this one is for %d",
+		shown, r.Sum, r.Amount)
 }
 
 // notApplied answers what follows where two inquiries showed that nothing was applied.
 func (p Policy) notApplied(r ledger.Record, n ledger.Next) ledger.Next {
 	switch {
 	case r.Verification.Reason == string(gateway.Duplicate):
-		n.Status = ledger.Review // the gateway knows a request of ours, yet shows no effect of it
+		return forReview(n, "SettleBank calls it a duplicate of an earlier request, and shows no effect of one")
 	case r.Verification.Reason == string(gateway.Already), r.Verification.Unlisted:
 		n.Status = ledger.Rejected
 	default:
@@ -232,7 +246,7 @@ func (p Policy) resend(r ledger.Record, n ledger.Next) ledger.Next {
 	if resent > p.RetryMax {
 		n.Status = ledger.Exhausted
 		if !p.CanInquire(r) {
-			n.Status = ledger.Review
+			return forReview(n, notAskable)
 		}
 	}
 	return n

@@ -263,6 +263,40 @@ func TestWithoutInquiry(t *testing.T) {
 	}
 }
 
+// A dead letter in review tells what the machine could not find out, not what the connection said last.
+func TestReviewSaysWhy(t *testing.T) {
+	t.Parallel()
+	p, blind := testPolicy(), testPolicy()
+	blind.CanInquire = func(ledger.Record) bool { return false }
+	r := ledger.Record{Amount: 500, Sum: 100, Message: "connection reset"}
+	with := func(v ledger.Verification) ledger.Record {
+		r := r
+		r.Verification = v
+		return r
+	}
+	shown := func(sum int64) gateway.Inquiry {
+		return gateway.Inquiry{Outcome: gateway.Outcome{Class: gateway.OK}, Cancelled: sum, State: gateway.StateNormal}
+	}
+	for name, c := range map[string]struct {
+		next ledger.Next
+		want string
+	}{
+		"request, no inquiry": {blind.AfterRequest(r, gateway.Outcome{Class: gateway.Unknown, Message: "connection reset"}), "orgTrdAmt or method"},
+		"no inquiry":          {blind.WithoutInquiry(r), "orgTrdAmt or method"},
+		"inquiries fail": {p.AfterInquiry(with(ledger.Verification{Failed: 3}), gateway.Inquiry{Outcome: gateway.Outcome{
+			Class: gateway.Transient, Code: "ST01", Message: "busy"}}, 0), "inquiries keep failing, the last one with: ST01 busy"},
+		"another sum":  {p.AfterInquiry(r, shown(300), 0), "shows 300 as cancelled of the payment, 100 was known before, and this one is for 500"},
+		"a lower sum":  {p.AfterInquiry(with(ledger.Verification{Reason: roundError}), shown(50), 0), "shows 50 as cancelled"},
+		"many rounds":  {p.AfterInquiry(with(ledger.Verification{Reason: roundError, Steps: maxSteps}), shown(100), 0), "one round after the other"},
+		"a duplicate":  {p.AfterInquiry(with(ledger.Verification{Reason: "duplicate", NotApplied: 1}), shown(100), 0), "duplicate"},
+		"sent in vain": {blind.resend(with(ledger.Verification{Resent: 3}), ledger.Next{}), "orgTrdAmt or method"},
+	} {
+		if c.next.Status != ledger.Review || !strings.Contains(c.next.Message, c.want) || strings.Contains(c.next.Message, "…") {
+			t.Errorf("%s: %s %q, want review and %q", name, c.next.Status, c.next.Message, c.want)
+		}
+	}
+}
+
 func TestRetryDelayIsTotal(t *testing.T) {
 	t.Parallel()
 	var none *postponed

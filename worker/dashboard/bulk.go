@@ -1,11 +1,9 @@
 package dashboard
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
-	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -13,12 +11,13 @@ import (
 	"strings"
 	"time"
 
+	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
 )
 
 // selection is the dead letters that one code left behind.
 type selection struct {
-	Code     string // noCode: those without one
+	Code     string // tasks.NoCode: those without one
 	Merchant string
 	Status   string // one of the dead, "" is all of them
 	Statuses []ledger.Status
@@ -52,26 +51,32 @@ func readSelection(q url.Values) selection {
 	return s
 }
 
+func (s selection) selects() tasks.Filter {
+	f := tasks.Filter{Status: ledger.Status(s.Status), Code: s.Code, MchtID: s.Merchant}
+	if s.Until > 0 {
+		f.Before = time.UnixMilli(s.Until + 1)
+	}
+	return f
+}
+
 // fill looks the selection up, the oldest first.
 func (d *Dashboard) fill(ctx context.Context, s *selection) error {
-	asked := s.Until
+	f := s.selects()
 	s.Limit, s.By, s.Digest = d.bulk, map[ledger.Status]sum{}, ""
 	if s.Code == "" {
 		return nil
 	}
-	f := filter{Status: cmp.Or(s.Status, listDead), Code: s.Code, Merchant: s.Merchant}
 	walked, err := d.each(ctx, ledger.DeadLetters, func(r ledger.Record) {
-		i, _ := newItem(r)
-		died := r.EndedAt.UnixMilli()
-		if !f.takes(r, i.Since, time.Time{}) || asked > 0 && died > asked {
+		if !f.Takes(r) {
 			return
 		}
 		if len(s.keys) == s.Limit {
 			s.More = true
 			return
 		}
+		i, _ := newItem(r)
 		s.keys = append(s.keys, r.Key)
-		s.Until = max(s.Until, died)
+		s.Until = max(s.Until, r.EndedAt.UnixMilli())
 		s.All.add(i)
 		by := s.By[r.Status]
 		by.add(i)
@@ -131,52 +136,25 @@ func (d *Dashboard) retryBulk(w http.ResponseWriter, r *http.Request) {
 	case err != nil || count != len(s.keys):
 		d.bulkForm(w, r, http.StatusUnprocessableEntity, s, "bulk.wrong_count")
 	default:
-		done := d.retryAll(r, s)
+		said := d.retryAll(r, s)
 		d.tally.forget()
-		d.redirect(w, r, listURL(listDead, s.Code), done.say())
+		d.redirect(w, r, listURL(listDead, s.Code), said)
 	}
 }
 
-// bulkDone is what became of a bulk retry.
-type bulkDone struct {
-	retried, moved, failed int
-}
+const bulkTimeout = 2 * time.Minute
 
-func (b bulkDone) say() flash {
-	return flash{Text: "said.bulk", Args: []any{b.retried, b.moved, b.failed}}
-}
-
-const (
-	bulkTimeout  = 2 * time.Minute
-	bulkFailures = 5 // in a row: Redis is away, and more will not help
-)
-
-func (d *Dashboard) retryAll(r *http.Request, s selection) bulkDone {
+func (d *Dashboard) retryAll(r *http.Request, s selection) flash {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), bulkTimeout)
 	defer cancel()
-	var done bulkDone
 	decided := ledger.Decision{Who: who(r), Note: s.Note}
-	inARow := 0
-	for i, key := range s.keys {
-		record, err := d.client.Retry(ctx, key, decided)
-		switch {
-		case errors.Is(err, ledger.ErrNotDead), errors.Is(err, ledger.ErrNotFound):
-			done.moved++
-			inARow = 0
-			continue
-		case err == nil, atWork(record): // the sweeper queues what could not be queued
-			done.retried++
-			inARow = 0
-			continue
-		}
-		done.failed++
-		d.log.ErrorContext(ctx, "dead letter not retried", "key", key, "error", err)
-		if inARow++; inARow == bulkFailures {
-			done.failed += len(s.keys) - i - 1
-			break
-		}
-	}
+	done := tasks.DecideAll(ctx, s.keys,
+		func(ctx context.Context, key string) (ledger.Record, error) { return d.client.Retry(ctx, key, decided) },
+		func(key string, err error) {
+			d.log.ErrorContext(ctx, "dead letter not retried", "key", key, "error", err)
+		})
+	failed := done.Failed + done.Left
 	d.log.InfoContext(ctx, "dead letters retried by code", "code", s.Code, "who", decided.Who,
-		"retried", done.retried, "moved", done.moved, "failed", done.failed)
-	return done
+		"retried", done.Done, "moved", done.Moved, "failed", failed)
+	return flash{Text: "said.bulk", Args: []any{done.Done, done.Moved, failed}}
 }

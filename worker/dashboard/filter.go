@@ -1,12 +1,14 @@
 package dashboard
 
 import (
+	"cmp"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
 )
 
@@ -16,15 +18,8 @@ const (
 	listDead = "dead"
 )
 
-// noCode stands for "without a result code" where an empty field means any.
-const noCode = "-"
-
-func codeParam(code string) string {
-	if code == "" {
-		return noCode
-	}
-	return code
-}
+// codeParam is a result code as a filter names it, where an empty field means any.
+func codeParam(code string) string { return cmp.Or(code, tasks.NoCode) }
 
 // ages are what a list can be narrowed to: the age, and whether it is the least or the most.
 var ages = []struct {
@@ -39,7 +34,7 @@ var ages = []struct {
 // filter says which cancellations a list shows.
 type filter struct {
 	Status   string
-	Code     string // noCode: those without one
+	Code     string // tasks.NoCode: those without one
 	Merchant string
 	Age      string // name of one of ages
 	Min, Max string // amount in won or cents, as typed
@@ -100,18 +95,24 @@ func (f filter) Narrowed() bool {
 	return f.Code != "" || f.Merchant != "" || f.Age != "" || f.Min != "" || f.Max != ""
 }
 
-// takes tells whether the list shows a cancellation.
-func (f filter) takes(r ledger.Record, since, now time.Time) bool {
-	if f.Status != listOpen && f.Status != listDead && f.Status != string(r.Status) {
-		return false
+// selects answers the filter as it stands now.
+func (f filter) selects(now time.Time) tasks.Filter {
+	s := tasks.Filter{Code: f.Code, MchtID: f.Merchant}
+	if f.Status != listOpen && f.Status != listDead {
+		s.Status = ledger.Status(f.Status)
 	}
-	if f.Code != "" && f.Code != codeParam(r.Code) || f.Merchant != "" && f.Merchant != r.MchtID {
-		return false
+	if i := f.age(); i >= 0 && ages[i].Younger {
+		s.From = now.Add(-ages[i].Age)
+	} else if i >= 0 {
+		s.Before = now.Add(-ages[i].Age)
 	}
-	if i := f.age(); i >= 0 && (now.Sub(since) < ages[i].Age) != ages[i].Younger {
-		return false
+	if f.Min != "" {
+		s.Min = &f.min
 	}
-	return (f.Min == "" || r.Amount >= f.min) && (f.Max == "" || r.Amount <= f.max)
+	if f.Max != "" {
+		s.Max = &f.max
+	}
+	return s
 }
 
 // query answers the filter as the address of a list has it, without the cursor.

@@ -54,10 +54,10 @@ func (d *Dashboard) listed(ctx context.Context, f filter) (listBody, error) {
 	for _, a := range ages {
 		body.Ages = append(body.Ages, a.Name)
 	}
-	now := d.opts.Now()
+	selected := f.selects(d.opts.Now())
 	o := ledger.Listing{Newest: f.Newest, Cursor: f.Cursor, Limit: pageRecords}
-	if i := f.age(); i >= 0 && !ages[i].Younger && f.set() == ledger.DeadLetters {
-		o.Until = now.Add(-ages[i].Age)
+	if f.set() == ledger.DeadLetters {
+		o.Until = selected.Before
 	}
 	for seen := 0; ; {
 		records, next, err := d.ledger.List(ctx, f.set(), o)
@@ -68,7 +68,8 @@ func (d *Dashboard) listed(ctx context.Context, f filter) (listBody, error) {
 			return body, d.cursorFault(ctx, o, err)
 		}
 		for _, r := range records {
-			if i, _ := newItem(r); f.takes(r, i.Since, now) {
+			if selected.Takes(r) {
+				i, _ := newItem(r)
 				body.Items = append(body.Items, i)
 				body.Shown.add(i)
 			}

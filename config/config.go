@@ -61,7 +61,7 @@ type Config struct {
 	// several are configured: then each cancellation must name its own.
 	DefaultMerchant string `env:"-"`
 	// Timeout bounds one request to the gateway, connecting included. Default
-	// 30 s; positive and longer than ConnectTimeout.
+	// 30 s; longer than ConnectTimeout, at most 5 min.
 	Timeout time.Duration `env:"SETTLEBANK_TIMEOUT" envDefault:"30s"`
 	// ConnectTimeout bounds one connection's making, TLS included. Default 5 s;
 	// positive.

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"reflect"
 	"slices"
-	"time"
 
 	"github.com/caarlos0/env/v11"
 )
@@ -88,37 +87,6 @@ func (c *Config) checkChoices(f *faults) {
 	choice("SETTLEBANK_PROTOCOL", c.Protocol, ProtocolFlat, Protocol0A19)
 	choice("SETTLEBANK_INQUIRY", c.Inquiry, Inquiry0A1M, InquiryOff)
 	choice("LOG_FORMAT", c.LogFormat, "", LogText, LogJSON)
-}
-
-func (c *Config) checkNumbers(f *faults) {
-	least := func(setting string, value, least int) {
-		if value < least && !f.has(setting) {
-			f.refuse(setting, "is %d", value)
-		}
-	}
-	positive := func(setting string, value time.Duration) {
-		if value <= 0 && !f.has(setting) {
-			f.refuse(setting, "is %s", value)
-		}
-	}
-	least("REDIS_WAIT_REPLICAS", c.RedisWaitReplicas, 0)
-	least("SETTLEBANK_RATE", c.Rate, 0)
-	least("WORKER_CONCURRENCY", c.Concurrency, 1)
-	least("RETRY_MAX", c.RetryMax, 0)
-	least("EVENTS_KEEP", c.EventsKeep, 1000)
-	positive("SETTLEBANK_TIMEOUT", c.Timeout)
-	positive("SETTLEBANK_CONNECT_TIMEOUT", c.ConnectTimeout)
-	positive("SETTLEBANK_VERIFY_AFTER", c.VerifyAfter)
-	positive("RETRY_INITIAL", c.RetryInitial)
-	positive("RETRY_CAP", c.RetryCap)
-	positive("LEDGER_RETENTION", c.Retention)
-
-	if c.Timeout <= c.ConnectTimeout && !f.has("SETTLEBANK_TIMEOUT") && !f.has("SETTLEBANK_CONNECT_TIMEOUT") {
-		f.refuse("SETTLEBANK_TIMEOUT", "is %s, and SETTLEBANK_CONNECT_TIMEOUT %s", c.Timeout, c.ConnectTimeout)
-	}
-	if c.RetryCap < c.RetryInitial && !f.has("RETRY_CAP") && !f.has("RETRY_INITIAL") {
-		f.refuse("RETRY_CAP", "is %s, and RETRY_INITIAL %s", c.RetryCap, c.RetryInitial)
-	}
 }
 
 // loadLogLevel takes the four names only, though slog would take "info+3" too.

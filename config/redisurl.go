@@ -45,8 +45,14 @@ func (c Config) RedisAddress() string {
 }
 
 func (c *Config) checkRedis(f *faults) {
-	if _, err := parseRedisURL(c.RedisURL.Reveal()); err != nil {
+	o, err := parseRedisURL(c.RedisURL.Reveal())
+	if err != nil {
 		f.refuse("REDIS_URL", "%v", err)
+		return
+	}
+	if c.RedisWaitReplicas > 0 && o.ReadTimeout > 0 && o.ReadTimeout <= replicasTimeout {
+		f.add("REDIS_URL", "has a read_timeout of %s; allowed: more than %s where REDIS_WAIT_REPLICAS is set, for Redis waits so long for them",
+			o.ReadTimeout, replicasTimeout)
 	}
 }
 
@@ -191,6 +197,10 @@ func setParameters(o *redis.UniversalOptions, scheme, query string) error {
 	return nil
 }
 
+// maxRedisTimeout is how long a worker may hang on one command to a Redis that
+// is gone: its leases last hardly longer.
+const maxRedisTimeout = time.Minute
+
 // parameters returns what a scheme knows, each with the function that stores
 // its value and reports whether it could be used.
 func parameters(o *redis.UniversalOptions, scheme string) map[string]func(string) bool {
@@ -198,7 +208,7 @@ func parameters(o *redis.UniversalOptions, scheme string) map[string]func(string
 		return func(v string) bool {
 			d, err := time.ParseDuration(v)
 			*into = d
-			return err == nil && d > 0
+			return err == nil && d > 0 && d <= maxRedisTimeout
 		}
 	}
 	text := func(into *string) func(string) bool {

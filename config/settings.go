@@ -40,7 +40,7 @@ func redisSettings() []Setting {
 			Doc:     "the Redis that holds the queues and the ledger; parameters: dial_timeout, read_timeout, write_timeout, pool_size; sentinel and cluster: tls=true; sentinel: master, sentinel_username, sentinel_password",
 		},
 		{
-			Name: "REDIS_WAIT_REPLICAS", Default: "0", Allowed: "a whole number from 0",
+			Name: "REDIS_WAIT_REPLICAS", Default: "0", Allowed: "a whole number from 0 to 100",
 			Doc: "replicas that must hold an acceptance before it is confirmed and an intent before it is sent; where they are missing, nothing is confirmed or sent; 0 waits for none",
 		},
 	}
@@ -68,13 +68,13 @@ func gatewaySettings() []Setting {
 			Name: "SETTLEBANK_MERCHANTS_FILE", Allowed: "a YAML file: merchants: [{mchtId, hashKey or hashKeyFile, aesKey or aesKeyFile, protocol}]",
 			Doc: "several merchants with their keys, in place of SETTLEBANK_MCHT_ID and its keys",
 		},
-		{Name: "SETTLEBANK_TIMEOUT", Default: "30s", Allowed: allowDuration + ", longer than SETTLEBANK_CONNECT_TIMEOUT", Doc: "for one request, from dialling to the last byte of the answer"},
-		{Name: "SETTLEBANK_CONNECT_TIMEOUT", Default: "5s", Allowed: allowDuration, Doc: "for one connection, TLS included"},
+		{Name: "SETTLEBANK_TIMEOUT", Default: "30s", Allowed: allowDuration + ", longer than SETTLEBANK_CONNECT_TIMEOUT, at most 5m", Doc: "for one request, from dialling to the last byte of the answer"},
+		{Name: "SETTLEBANK_CONNECT_TIMEOUT", Default: "5s", Allowed: allowDuration + ", at most 5m", Doc: "for one connection, TLS included"},
 		{Name: "SETTLEBANK_INQUIRY", Default: "0A1M", Allowed: "0A1M or off", Doc: "the inquiry that verifies an unknown outcome; off sends what cannot be verified to review"},
 		{Name: "SETTLEBANK_INQUIRY_PATH", Default: "/spay/APITrdcheck.do", Allowed: "a path that begins with /, without query", Doc: "its path; SettleBank's 2025 site has /spay/APITrdStatInq.do"},
-		{Name: "SETTLEBANK_VERIFY_AFTER", Default: "60s", Allowed: allowDuration, Doc: "how long after the end of an unknown attempt to inquire"},
+		{Name: "SETTLEBANK_VERIFY_AFTER", Default: "60s", Allowed: allowDuration + ", at most 24h", Doc: "how long after the end of an unknown attempt to inquire"},
 		{
-			Name: "SETTLEBANK_RATE", Default: "0", Allowed: "a whole number from 0",
+			Name: "SETTLEBANK_RATE", Default: "0", Allowed: "a whole number from 0 to 10000",
 			Doc: "requests a second per merchant over all workers, inquiries included, evenly spaced; 0 is no limit",
 		},
 	}
@@ -82,16 +82,16 @@ func gatewaySettings() []Setting {
 
 func workerSettings() []Setting {
 	return []Setting{
-		{Name: "WORKER_CONCURRENCY", Default: "64", Allowed: "a whole number from 1", Doc: "cancellations one worker carries out at a time"},
-		{Name: "RETRY_MAX", Default: "30", Allowed: "a whole number from 0", Doc: "retries after the first attempt; 0 is none"},
-		{Name: "RETRY_INITIAL", Default: "5s", Allowed: allowDuration, Doc: "wait before the first retry; it doubles with each further one, jittered"},
-		{Name: "RETRY_CAP", Default: "1h", Allowed: allowDuration + ", at least RETRY_INITIAL", Doc: "the longest wait between two retries"},
+		{Name: "WORKER_CONCURRENCY", Default: "64", Allowed: "a whole number from 1 to 10000", Doc: "cancellations one worker carries out at a time"},
+		{Name: "RETRY_MAX", Default: "30", Allowed: "a whole number from 0 to 10000", Doc: "retries after the first attempt; 0 is none"},
+		{Name: "RETRY_INITIAL", Default: "5s", Allowed: allowDuration + ", at most 8760h", Doc: "wait before the first retry; it doubles with each further one, jittered"},
+		{Name: "RETRY_CAP", Default: "1h", Allowed: allowDuration + ", at least RETRY_INITIAL, at most 8760h", Doc: "the longest wait between two retries"},
 		{
 			Name:    "MAINTENANCE_WINDOWS",
 			Allowed: "semicolon-separated [METHODS] [DAYS] HH:MM-HH:MM, such as VA,RA Mon-Fri 23:50-00:10; methods of " + methods + ", days Mon to Sun, * for every one",
 			Doc:     "when requests wait, in Korean time, such as VA,RA Mon-Fri 23:50-00:10; * Sun 02:00-04:00; 03:00-03:30. The days are those on which a window begins; a cancellation without method waits for the windows of every method alone",
 		},
-		{Name: "LEDGER_RETENTION", Default: "4320h", Allowed: allowDuration, Doc: "how long ended cancellations, and so their idempotency keys, are kept; open ones and dead letters never expire"},
+		{Name: "LEDGER_RETENTION", Default: "4320h", Allowed: allowDuration + ", at most 1000000h", Doc: "how long ended cancellations, and so their idempotency keys, are kept; open ones and dead letters never expire"},
 	}
 }
 
@@ -117,7 +117,7 @@ func serverSettings() []Setting {
 			Allowed: "base64 of 32 bytes, or several id:base64, comma-separated, ids of 1 to 16 letters, digits, _ or -",
 			Doc:     "encrypts account numbers at rest, required in production for refunds; the first key encrypts, all decrypt",
 		},
-		{Name: "EVENTS_KEEP", Default: "10000", Allowed: "a whole number from 1000", Doc: "about how many events the stream settlecancel:events keeps, the last ones"},
+		{Name: "EVENTS_KEEP", Default: "10000", Allowed: "a whole number from 1000 to 10000000", Doc: "about how many events the stream settlecancel:events keeps, the last ones"},
 		{Name: "WEBHOOK_URL", Allowed: "an https URL (http only to a loopback host), together with WEBHOOK_SECRET", Doc: "where outcome webhooks go"},
 		{
 			Name: "WEBHOOK_SECRET", Secret: true, Allowed: "base64 of 24 to 64 bytes, with or without whsec_ before it, together with WEBHOOK_URL",

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -55,6 +56,41 @@ func (c *Config) loadWindows(text string, f *faults) {
 		}
 		c.MaintenanceWindows = append(c.MaintenanceWindows, w)
 	}
+	if f.has("MAINTENANCE_WINDOWS") {
+		return
+	}
+	for _, method := range append([]string{""}, strings.Fields(methods)...) {
+		if alwaysShut(c.MaintenanceWindows, method) {
+			f.refuse("MAINTENANCE_WINDOWS", "leaves no minute of the week to %s", cmp.Or(method, "any request"))
+			return
+		}
+	}
+}
+
+// alwaysShut reports whether windows leave a method no time at all. What waits
+// for them would wait for ever, and look as if nothing were wrong.
+func alwaysShut(windows []Window, method string) bool {
+	const week = 7 * 24 * 60
+	var shut [week]bool
+	for _, w := range windows {
+		if len(w.Methods) > 0 && !slices.Contains(w.Methods, method) {
+			continue
+		}
+		length := int(w.To-w.From) / int(time.Minute)
+		if length < 0 {
+			length += 24 * 60
+		}
+		for day := range 7 {
+			if len(w.Days) > 0 && !slices.Contains(w.Days, time.Weekday(day)) {
+				continue
+			}
+			begin := day*24*60 + int(w.From/time.Minute)
+			for minute := range length {
+				shut[(begin+minute)%week] = true
+			}
+		}
+	}
+	return !slices.Contains(shut[:], false)
 }
 
 // parseWindow reads [METHODS] [DAYS] HH:MM-HH:MM.

@@ -145,3 +145,33 @@ func FuzzParseWindow(f *testing.F) {
 		}
 	})
 }
+
+// Windows that leave no time at all would let cancellations wait for ever.
+func TestWindowsLeaveTime(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"00:00-23:59":                           "",
+		"00:00-12:00;12:01-00:00":               "",
+		"00:00-12:00;12:00-00:00":               "any request",
+		"* * 23:00-22:59;22:00-23:30":           "any request",
+		"Mon-Sat 00:00-23:59;23:59-00:00":       "",
+		"Mon-Fri 12:00-00:00;00:00-12:00":       "",
+		"VA 00:00-12:00;12:00-00:00":            "VA",
+		"CA,VA 00:00-12:00;RA,VA 12:00-00:00":   "VA",
+		"CA 00:00-12:00;RA 12:00-00:00":         "",
+		"VA Mon-Sun 06:00-05:00;04:00-07:00":    "VA",
+		"VA Sun-Fri 06:00-06:00":                "begins and ends at the same time",
+		"VA Mon-Sat 12:00-11:59;VA 11:00-12:30": "",
+	} {
+		c, err := Load([]string{"MAINTENANCE_WINDOWS=" + text})
+		if want == "" {
+			if err != nil || len(c.MaintenanceWindows) == 0 {
+				t.Errorf("%s: %v", text, err)
+			}
+			continue
+		}
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "faults") {
+			t.Errorf("%s: %v, want one that names %s", text, err, want)
+		}
+	}
+}

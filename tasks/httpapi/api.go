@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math"
 	"net/http"
 	"time"
@@ -115,13 +116,20 @@ func (o Options) check() error {
 	return nil
 }
 
-// Ops tells who of ops is asking, if anybody: whoever carries their credentials, or, where there are none, whoever asks by a
-// loopback name. Failed logins are limited.
-func (a *API) Ops(r *http.Request) (who string, ok bool) {
+// Ops lets ops through to what others serve: whoever carries their credentials, or, where there are none, whoever asks by a
+// loopback name. Failed logins are limited. It answers who it is, or false once it has answered the request itself.
+func (a *API) Ops(w http.ResponseWriter, r *http.Request) (who string, ok bool) {
 	c, p := a.guard.identify(r, a.now())
-	if p != nil {
-		return "", false
+	if p == nil {
+		c, p = a.guard.admit(c, r, ops)
 	}
-	c, p = a.guard.admit(c, r, ops)
-	return c.name, p == nil
+	if p == nil {
+		return c.name, true
+	}
+	maps.Copy(w.Header(), p.header)
+	if p.Status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", basicChallenge) // a person in a browser has no token
+	}
+	http.Error(w, p.Detail, p.Status)
+	return "", false
 }

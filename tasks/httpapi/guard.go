@@ -3,6 +3,7 @@ package httpapi
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"math"
 	"net"
 	"net/http"
 	"net/netip"
@@ -121,6 +122,8 @@ func (g *guard) admit(c caller, r *http.Request, need role) (caller, *problem) {
 	return caller{"", producer}, nil
 }
 
+const basicChallenge = `Basic realm="settlecancel", charset="UTF-8"`
+
 // challenges tell how to log in.
 func (g *guard) challenges(wrong bool) (all []string) {
 	if len(g.tokens) > 0 {
@@ -131,7 +134,7 @@ func (g *guard) challenges(wrong bool) (all []string) {
 		all = append(all, bearer)
 	}
 	if g.ops != nil {
-		all = append(all, `Basic realm="settlecancel", charset="UTF-8"`)
+		all = append(all, basicChallenge)
 	}
 	return all
 }
@@ -155,7 +158,7 @@ func (g *guard) basic(r *http.Request) (string, bool) {
 }
 
 func tooManyLogins(wait time.Duration) *problem {
-	return newProblem(tooMany, "too many failed logins").retryAfter(wait)
+	return newProblem(tooMany, "too many failed logins from this address; even the right ones have to wait %.0f s", math.Ceil(wait.Seconds())).retryAfter(wait)
 }
 
 // address names where a request comes from: of IPv6 the network, since whoever has one address has them all.

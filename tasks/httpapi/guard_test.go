@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -9,6 +8,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"settlecancel/tasks/leaktest"
 )
 
 // everyOperation is one request of each kind; all but batch and list are of cancellations that exist.
@@ -62,7 +63,7 @@ func TestGuard(t *testing.T) {
 		d.reach("known", "queued")
 		for who, w := range test.want {
 			for what, r := range everyOperation() {
-				d.clock.advance(time.Minute) // so that failed logins are not yet too many
+				d.clock.Advance(time.Minute) // so that failed logins are not yet too many
 				status, success := w.producer, map[string]int{"accept": 202, "batch": 200, "show": 200, "list": 200, "retry": 404, "resolve": 404}[what]
 				if forOps[what] {
 					status = w.ops
@@ -164,24 +165,32 @@ func TestOps(t *testing.T) {
 		r    *http.Request
 		who  string
 		ok   bool
+		// what it answers itself; 200 is nothing
+		status int
 	}{
-		{"right", shut, ask("pay.example", "kim", opsPassword, ""), "kim", true},
-		{"wrong", shut, ask("pay.example", "kim", "guess", ""), "", false},
-		{"token", shut, ask("pay.example", "", "", shopToken), "", false},
-		{"none", shut, ask("localhost", "", "", ""), "", false},
-		{"open", open, ask("localhost", "", "", ""), "ops", true},
-		{"open to nobody else", open, ask("pay.example", "", "", ""), "", false},
+		{"right", shut, ask("pay.example", "kim", opsPassword, ""), "kim", true, 200},
+		{"wrong", shut, ask("pay.example", "kim", "guess", ""), "", false, 401},
+		{"token", shut, ask("pay.example", "", "", shopToken), "", false, 403},
+		{"none", shut, ask("localhost", "", "", ""), "", false, 401},
+		{"open", open, ask("localhost", "", "", ""), "ops", true, 200},
+		{"open to nobody else", open, ask("pay.example", "", "", ""), "", false, 421},
 	}
 	for _, test := range tests {
-		if who, ok := test.api.Ops(test.r); who != test.who && test.ok || ok != test.ok {
-			t.Errorf("%s: %q, %v", test.name, who, ok)
+		w := httptest.NewRecorder()
+		who, ok := test.api.Ops(w, test.r)
+		if who != test.who || ok != test.ok || w.Code != test.status {
+			t.Errorf("%s: %q, %v, %d", test.name, who, ok, w.Code)
+		}
+		if challenge := w.Header().Get("WWW-Authenticate"); w.Code == http.StatusUnauthorized && challenge != basicChallenge {
+			t.Errorf("%s: a browser is asked for %q", test.name, challenge)
 		}
 	}
 	for range loginBurst {
-		shut.Ops(ask("pay.example", "kim", "guess", ""))
+		shut.Ops(httptest.NewRecorder(), ask("pay.example", "kim", "guess", ""))
 	}
-	if _, ok := shut.Ops(ask("pay.example", "kim", opsPassword, "")); ok {
-		t.Error("failed logins are not limited")
+	w := httptest.NewRecorder()
+	if _, ok := shut.Ops(w, ask("pay.example", "kim", opsPassword, "")); ok || w.Code != http.StatusTooManyRequests || w.Header().Get("Retry-After") == "" {
+		t.Errorf("failed logins are not limited: %d %v", w.Code, w.Header())
 	}
 }
 
@@ -193,13 +202,9 @@ func TestSecret(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	shown := fmt.Sprintf("%v %+v %#v %s %q %x", o.Tokens, o.Tokens, o.Tokens, o.Tokens, *o.Ops, *o.Ops) + string(body) +
-		fmt.Sprintf("%v %+v %#v", newDesk(t, o).api.guard, newDesk(t, o).api, o.Ops.Password.LogValue())
-	for _, secret := range []string{shopToken, oldToken, otherToken, opsPassword} {
-		if strings.Contains(shown, secret) || strings.Contains(shown, fmt.Sprintf("%x", secret)) {
-			t.Errorf("shows %q: %s", secret, shown)
-		}
-	}
+	api := newDesk(t, o).api
+	shown := string(body) + leaktest.Print(o.Tokens, *o.Ops, api.guard, api, o.Ops.Password.LogValue())
+	leaktest.Hidden(t, "what is printed", shown, shopToken, oldToken, otherToken, opsPassword)
 }
 
 func TestOptions(t *testing.T) {

@@ -34,9 +34,9 @@ type Options struct {
 	Redis  redis.UniversalClient // what asynqmon looks at; the caller closes it
 	Client *tasks.Client         // on the same Redis
 
-	// Who answers the name of the person who asks, for the record, and whether they may. Where it is nil nobody is asked,
-	// the name is "ops", and only requests to a loopback host name are answered.
-	Who func(*http.Request) (name string, ok bool)
+	// Who answers the name of the person who asks, for the record, or false where it has refused the request itself. Where it is
+	// nil nobody is asked, the name is "ops", and only requests to a loopback host name are answered.
+	Who func(http.ResponseWriter, *http.Request) (name string, ok bool)
 
 	ReadOnly bool             // nothing can be changed, only seen
 	Now      func() time.Time // for tests: what ages are reckoned from; default time.Now
@@ -115,6 +115,7 @@ func (d *Dashboard) route(mux *http.ServeMux) {
 	mux.HandleFunc("POST "+office+"decide", d.write(d.decide))
 	mux.HandleFunc("GET "+office+"bulk", d.write(d.askBulk))
 	mux.HandleFunc("POST "+office+"bulk", d.write(d.retryBulk))
+	mux.HandleFunc("POST "+office+"webhooks", d.write(d.tellAllAgain))
 	for name, style := range d.styles {
 		mux.HandleFunc("GET "+office+name, style.serve)
 	}

@@ -138,10 +138,7 @@ func TestForeignPages(t *testing.T) {
 func TestCredentials(t *testing.T) {
 	t.Parallel()
 	asked := newBench(t, func(o *Options) {
-		o.Who = func(r *http.Request) (string, bool) {
-			user, password, ok := r.BasicAuth()
-			return user, ok && password == "secret"
-		}
+		o.Who = askPassword
 	})
 	for _, path := range everyKind {
 		got := asked.see(path)

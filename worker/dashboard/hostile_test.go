@@ -70,7 +70,9 @@ func TestHostileTexts(t *testing.T) {
 
 func TestHostileNotes(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, func(o *Options) { o.Who = func(*http.Request) (string, bool) { return hostile, true } })
+	b := newBench(t, func(o *Options) {
+		o.Who = func(http.ResponseWriter, *http.Request) (string, bool) { return hostile, true }
+	})
 	b.put(sample("x"), ledger.Rejected)
 	b.send(b.visitor(), office+"decide?key=refund-x&as=retry", map[string]string{"note": hostile + strings.Repeat("한", 1000)})
 	acts := b.get("refund-x").Acts

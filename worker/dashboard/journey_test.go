@@ -2,7 +2,6 @@ package dashboard
 
 import (
 	"fmt"
-	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -58,10 +57,7 @@ func TestBrowserAsynqmon(t *testing.T) {
 func TestBrowserRetry(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, func(o *Options) {
-		o.Who = func(r *http.Request) (string, bool) {
-			user, password, ok := r.BasicAuth()
-			return user, ok && password == "secret"
-		}
+		o.Who = askPassword
 	})
 	for i := range 3 {
 		b.put(sample(fmt.Sprint(i)), ledger.Rejected)

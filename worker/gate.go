@@ -18,8 +18,7 @@ type gate struct {
 	closed func(gateway.CancelRequest, time.Time) (time.Time, string)
 	now    func() time.Time
 	client *tasks.Client
-	paused atomic.Pointer[map[string]tasks.Pause]
-	pacers *pacers
+	*pacers
 }
 
 // pausePoll is how often a worker looks for pauses; with it, a pause takes effect within two seconds.
@@ -27,12 +26,8 @@ const pausePoll = time.Second
 
 // wait answers why and how long a cancellation has to wait, or nil.
 func (g *gate) wait(x tasks.Cancellation) error {
-	if all := g.paused.Load(); all != nil {
-		for _, id := range []string{x.MchtID, tasks.Everything} {
-			if p, ok := (*all)[id]; ok {
-				return &postponed{after: 2 * pausePoll, reason: brief("paused by " + p.Who + ": " + p.Note)}
-			}
-		}
+	if err := g.pause(x.MchtID); err != nil {
+		return err
 	}
 	if g.closed != nil {
 		now := g.now()
@@ -51,21 +46,29 @@ func (g *gate) watch(ctx context.Context) {
 	ticker := time.NewTicker(pausePoll)
 	defer ticker.Stop()
 	for {
-		if paused, err := g.client.Paused(ctx); err == nil {
-			g.paused.Store(&paused)
-		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
 		}
+		_ = g.look(ctx)
 	}
 }
 
-// pacers space the requests of each merchant evenly over all workers.
+// look reads what is paused.
+func (g *gate) look(ctx context.Context) error {
+	paused, err := g.client.Paused(ctx)
+	if err == nil {
+		g.paused.Store(&paused)
+	}
+	return err
+}
+
+// pacers space the requests of each merchant evenly over all workers, and let none go while the merchant is paused.
 type pacers struct {
 	limiter *redis_rate.Limiter
 	rate    int // requests a second; 0 is no limit
+	paused  atomic.Pointer[map[string]tasks.Pause]
 
 	mu sync.Mutex
 	by map[string]*pacer
@@ -75,6 +78,20 @@ type pacers struct {
 type pacer struct {
 	turn    sync.Mutex
 	waiting atomic.Int64
+}
+
+// pause answers who has paused a merchant, or nil.
+func (p *pacers) pause(mchtID string) error {
+	all := p.paused.Load()
+	if all == nil {
+		return nil
+	}
+	for _, id := range []string{mchtID, tasks.Everything} {
+		if by, ok := (*all)[id]; ok {
+			return &postponed{after: 2 * pausePoll, reason: brief("paused by " + by.Who + ": " + by.Note)}
+		}
+	}
+	return nil
 }
 
 func (p *pacers) of(mchtID string) *pacer {
@@ -102,10 +119,11 @@ func (p *pacers) crowd(mchtID string) time.Duration {
 	return queue
 }
 
-// take waits for the merchant's next slot.
+// take waits for the merchant's next slot. A pause that begins meanwhile ends the waiting of all in the queue, which with many
+// workers may be seconds long.
 func (p *pacers) take(ctx context.Context, mchtID string) error {
 	if p.rate <= 0 {
-		return nil
+		return p.pause(mchtID)
 	}
 	me := p.of(mchtID)
 	me.waiting.Add(1)
@@ -113,6 +131,9 @@ func (p *pacers) take(ctx context.Context, mchtID string) error {
 	me.turn.Lock()
 	defer me.turn.Unlock()
 	for {
+		if err := p.pause(mchtID); err != nil {
+			return err
+		}
 		r, err := p.limiter.Allow(ctx, "settlecancel:"+mchtID, redis_rate.Limit{Rate: p.rate, Burst: 1, Period: time.Second})
 		if err != nil || r.Allowed > 0 {
 			return err

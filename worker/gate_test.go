@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/go-redis/redis_rate/v10"
 
 	"settlecancel/gateway"
+	"settlecancel/gateway/simulator"
 	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
 )
@@ -101,6 +103,53 @@ func TestPauseHoldsEveryWorker(t *testing.T) {
 	}
 }
 
+// A pause that begins when a task has passed the gate still stops its request, or its inquiry.
+func TestPauseAtTheLastMoment(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		rate int
+	}{{"before the request", 0}, {"before the request", 1000}, {"before the inquiry", 0}, {"before the inquiry", 1000}} {
+		t.Run(fmt.Sprintf("%s, rate %d", c.name, c.rate), func(t *testing.T) {
+			t.Parallel()
+			inquiries := strings.Count(c.name, "inquiry")
+			var b *bench
+			last := false // of the moments at which a pause may begin
+			b = newBench(t, setup{options: Options{Rate: c.rate, Closed: func(gateway.CancelRequest, time.Time) (time.Time, string) {
+				if last {
+					b.worker.gate.paused.Store(&map[string]tasks.Pause{b.mchtID: {Who: "kim"}})
+				}
+				return time.Time{}, ""
+			}}})
+			x := b.pay(1000, 500)
+			b.accept(x)
+			if inquiries > 0 {
+				b.script(simulator.PathCancel, x, simulator.Fault{Kind: simulator.KindDrop, Apply: simulator.ApplyYes})
+				if err := b.run(b.worker, x); err == nil {
+					t.Fatal("nothing is left to verify")
+				}
+				b.clock.Advance(time.Hour)
+			}
+			before := b.record(x).Status
+			last = true
+			var p *postponed
+			if err := b.run(b.worker, x); !errors.As(err, &p) || !strings.Contains(p.reason, "stopped "+c.name+": paused by kim") {
+				t.Errorf("paused: %v", err)
+			}
+			b.check(x, before, inquiries, 0, inquiries)
+			last = false
+			b.worker.gate.paused.Store(nil)
+			if err := b.run(b.worker, x); err != nil {
+				t.Errorf("resumed: %v; the pause kept the transaction", err)
+			}
+			b.check(x, ledger.Cancelled, 1, inquiries, 1)
+			if r := b.record(x); r.Spent != 0 {
+				t.Errorf("the pause cost %d", r.Spent)
+			}
+		})
+	}
+}
+
 // look makes a worker's gate look once at what is paused.
 func look(t *testing.T, w *Worker) {
 	t.Helper()
@@ -118,7 +167,7 @@ func TestRateOverTwoWorkers(t *testing.T) {
 	start := time.Now()
 	var all sync.WaitGroup
 	for range 2 {
-		p := &pacers{rate: rate, limiter: redis_rate.NewLimiter(shared.Client(t))}
+		p := &pacers{rate: rate, limiter: redis_rate.NewLimiter(shared.Server(t).Client(t))}
 		for range slots / 2 {
 			all.Go(func() {
 				if err := p.take(context.Background(), "rate-test"); err != nil {

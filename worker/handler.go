@@ -133,7 +133,7 @@ func (w *Worker) request(ctx context.Context, t tasks.Task, g ledger.Grant) (led
 	}
 	if late != nil {
 		w.release(ctx, g, brief(late.Error()), 0)
-		return ledger.Record{}, healthUntold, &postponed{reason: brief("stopped before the request: " + late.Error())}
+		return ledger.Record{}, healthUntold, &postponed{after: time.Second, reason: brief("stopped before the request: " + late.Error())}
 	}
 	start := time.Now()
 	// The request outlives the task's context: what is on the wire must be seen to its end.
@@ -188,7 +188,8 @@ func (w *Worker) inquire(ctx context.Context, x tasks.Cancellation, g ledger.Gra
 		return r, healthUntold, err
 	}
 	if err := w.gate.pacers.take(ctx, x.MchtID); err != nil {
-		return ledger.Record{}, healthUntold, &postponed{after: w.ledger.Lease(), reason: brief("stopped before the inquiry: " + err.Error())}
+		w.release(ctx, g, brief(err.Error()), 0)
+		return ledger.Record{}, healthUntold, &postponed{after: time.Second, reason: brief("stopped before the inquiry: " + err.Error())}
 	}
 	start := time.Now()
 	q := w.gateway.Inquire(context.WithoutCancel(ctx), gateway.InquiryRequest{
@@ -227,9 +228,12 @@ func (w *Worker) finish(ctx context.Context, x tasks.Cancellation, g ledger.Gran
 	return r, nil
 }
 
-// release gives a grant back on which nothing was sent. The next step is due after a while.
+// release gives a grant back on which nothing was asked of the gateway. The next step is due after a while.
 func (w *Worker) release(ctx context.Context, g ledger.Grant, why string, after time.Duration) {
 	n := ledger.Next{Status: ledger.Queued, After: after, Code: g.Record.Code, Message: g.Record.Message, Verification: g.Record.Verification}
+	if g.Step == ledger.StepInquire {
+		n.Status = ledger.Unknown // as before: an earlier request may have been applied
+	}
 	if err := w.store(ctx, g, ledger.Attempt{Class: ledger.Unsent, Message: why}, n); err != nil {
 		w.log.WarnContext(ctx, "unused intent not taken back; it ends with its lease", "key", g.Record.Key, "error", err)
 	}

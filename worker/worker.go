@@ -166,8 +166,11 @@ func canInquire(switchedOn bool) func(ledger.Record) bool {
 	}
 }
 
-// Start begins to take tasks.
+// Start begins to take tasks, once it knows what is paused.
 func (w *Worker) Start() error {
+	if err := w.gate.look(context.Background()); err != nil {
+		return fmt.Errorf("worker: start: %w", err)
+	}
 	for i, s := range w.servers {
 		if err := s.Start(asynq.HandlerFunc(w.route)); err != nil {
 			for _, started := range w.servers[:i] {
@@ -186,13 +189,13 @@ func (w *Worker) Start() error {
 
 // Shutdown stops taking tasks, lets requests on the wire end and writes their outcomes. It takes at most the ledger's lease.
 func (w *Worker) Shutdown() {
-	w.stop()
-	w.besides.Wait()
 	var all sync.WaitGroup
 	for _, s := range w.servers {
 		all.Go(s.Shutdown)
 	}
 	all.Wait()
+	w.stop() // only now: what still waits for its turn must see a pause, and the last outcomes are told
+	w.besides.Wait()
 }
 
 // Run is Start, then Shutdown once ctx ends.

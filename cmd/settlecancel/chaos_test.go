@@ -60,11 +60,16 @@ func setting(name string, fallback int) int {
 }
 
 type chaos struct {
-	*plant
+	orders
 	rand                   *rand.Rand
 	count, kills, restarts int
-	cancellations          []tasks.Cancellation
-	doomed                 map[string]bool // by key: the gateway refuses it for good
+}
+
+// orders are what was enqueued, to be compared with what became of it.
+type orders struct {
+	*plant
+	cancellations []tasks.Cancellation
+	doomed        map[string]bool // by key: the gateway refuses it for good
 }
 
 // prepare registers payments and thinks cancellations of them up: whole ones, and parts of different amounts, so that each
@@ -132,27 +137,35 @@ func (c *chaos) wreck(workers []*process) {
 			c.Fatal(err)
 		}
 		for n, w := range workers { // a worker that did not find Redis at its start has given up
-			select {
-			case err := <-w.done:
-				w.done <- err
+			if !w.running() {
 				workers[n] = c.start("worker")
-			default:
 			}
 		}
 	}
 }
 
-// compare looks at each cancellation: what the ledger says of it, and how often the gateway carried it out.
+// compare looks at what came of the chaos.
 func (c *chaos) compare(took time.Duration, seed int) {
 	c.Helper()
+	found, s := c.audit(), c.sim.Stats()
+	c.Logf("seed %d, in %v, %d workers killed, Redis killed %d times; the gateway saw %d requests and %d inquiries, faults %v; %s",
+		seed, took.Round(time.Second), c.kills, c.restarts, s.Cancels, s.Inquiries, s.Faults, found)
+	if s.MaxConcurrent > 2 { // a killed worker's request may still be in the gateway
+		c.Errorf("%d requests of one payment at once: %v", s.MaxConcurrent, s.Overlaps)
+	}
+}
+
+// audit looks at each cancellation: what the ledger says of it, and how often the gateway carried it out.
+func (o *orders) audit() (found string) {
+	o.Helper()
 	effects := map[string]int{}
-	for _, e := range c.sim.Effects() {
+	for _, e := range o.sim.Effects() {
 		effects[fmt.Sprint(e.OrgTrdNo, " ", e.Amount)]++
 	}
 	statuses := map[ledger.Status]int{}
 	var lost, twice, wrong []string
-	for _, x := range c.cancellations {
-		r, err := c.client.Ledger().Get(context.Background(), x.IdempotencyKey)
+	for _, x := range o.cancellations {
+		r, err := o.client.Ledger().Get(context.Background(), x.IdempotencyKey)
 		n := effects[fmt.Sprint(x.OrgTrdNo, " ", x.CanAmt)]
 		story := fmt.Sprintf("%s: %s, applied %d times: %+v", x.IdempotencyKey, r.Status, n, r.Attempts)
 		statuses[r.Status]++
@@ -161,30 +174,25 @@ func (c *chaos) compare(took time.Duration, seed int) {
 			lost = append(lost, story)
 		case n > 1:
 			twice = append(twice, story)
-		case !c.right(x, r.Status, n):
+		case !o.right(x, r.Status, n):
 			wrong = append(wrong, story)
 		}
 	}
-	s := c.sim.Stats()
-	c.Logf("seed %d: %d cancellations in %v, %d workers killed, Redis killed %d times; the gateway saw %d requests and %d inquiries, faults %v; %v; %d lost, %d twice, %d wrong",
-		seed, len(c.cancellations), took.Round(time.Second), c.kills, c.restarts, s.Cancels, s.Inquiries, s.Faults, statuses, len(lost), len(twice), len(wrong))
-	if s.MaxConcurrent > 2 { // a killed worker's request may still be in the gateway
-		c.Errorf("%d requests of one payment at once: %v", s.MaxConcurrent, s.Overlaps)
-	}
 	for kind, stories := range map[string][]string{"lost": lost, "twice": twice, "wrong": wrong} {
 		if len(stories) > 0 {
-			c.Errorf("%d %s, among them\n%s", len(stories), kind, strings.Join(stories[:min(len(stories), 5)], "\n"))
+			o.Errorf("%d %s, among them\n%s", len(stories), kind, strings.Join(stories[:min(len(stories), 5)], "\n"))
 		}
 	}
+	return fmt.Sprintf("%d cancellations: %v; %d lost, %d twice, %d wrong", len(o.cancellations), statuses, len(lost), len(twice), len(wrong))
 }
 
 // right tells whether a status is the truth about a cancellation that was applied n times, and what it should have come to.
-func (c *chaos) right(x tasks.Cancellation, s ledger.Status, n int) bool {
+func (o *orders) right(x tasks.Cancellation, s ledger.Status, n int) bool {
 	switch s {
 	case ledger.Cancelled, ledger.AlreadyCancelled:
-		return n == 1 && !c.doomed[x.IdempotencyKey]
+		return n == 1 && !o.doomed[x.IdempotencyKey]
 	case ledger.Rejected:
-		return n == 0 && c.doomed[x.IdempotencyKey]
+		return n == 0 && o.doomed[x.IdempotencyKey]
 	case ledger.Review:
 		return x.OrgTrdAmt == 0 // it could not be inquired after
 	default:

@@ -44,6 +44,9 @@ type EventData struct {
 
 // NewEvent answers the event of an entry of the ledger's outbox. The only error is one of a damaged record.
 func NewEvent(e ledger.Event) (Event, error) {
+	if e.Damage != nil {
+		return Event{}, e.Damage
+	}
 	r := e.Record
 	c, err := FromRecord(r)
 	if err != nil {

@@ -81,6 +81,11 @@ func TestEventDamaged(t *testing.T) {
 	if _, err := NewEvent(entry); !errors.Is(err, ledger.ErrDamaged) || !strings.Contains(err.Error(), "refund-1") {
 		t.Error(err)
 	}
+	entry = outboxEvent(t)
+	entry.Damage = fmt.Errorf("%w: entry 1-1", ledger.ErrDamaged)
+	if e, err := NewEvent(entry); !errors.Is(err, ledger.ErrDamaged) || e != (Event{}) {
+		t.Errorf("%+v, %v", e, err)
+	}
 }
 
 // Events reads any number of pages, each event once.

@@ -57,7 +57,8 @@ func webhookFailed(err error) bool {
 }
 
 // tell delivers the event that a task carries. An error makes asynq try again, and in the end archive the task, where it can be
-// seen; then the next event of the cancellation goes. What was given up can be told again with `settlecancel events replay`.
+// seen; then the next event of the cancellation goes. What was given up a person runs again in the dashboard, for one more try, or
+// tells again with `settlecancel events replay`.
 func (w *Worker) tell(ctx context.Context, t *asynq.Task) error {
 	var e tasks.Event
 	if err := json.Unmarshal(t.Payload(), &e); err != nil || e.ID == "" || w.opts.Webhook == nil {
@@ -67,21 +68,22 @@ func (w *Worker) tell(ctx context.Context, t *asynq.Task) error {
 		return err
 	}
 	err := w.opts.Webhook.deliver(ctx, e.ID, t.Payload(), w.opts.Now())
+	retried, _ := asynq.GetRetryCount(ctx)
 	if r := (*refused)(nil); errors.As(err, &r) && r.status == http.StatusGone {
 		err = fmt.Errorf("%w: it wants no more: %w", err, asynq.SkipRetry)
+	} else if err != nil && retried >= tasks.WebhookRetries {
+		err = fmt.Errorf("%w: it was tried %d times: %w", err, retried+1, asynq.SkipRetry)
 	}
-	w.logDelivery(ctx, e, err)
+	w.logDelivery(ctx, e, retried, err)
 	return err
 }
 
-func (w *Worker) logDelivery(ctx context.Context, e tasks.Event, err error) {
-	retried, _ := asynq.GetRetryCount(ctx)
+func (w *Worker) logDelivery(ctx context.Context, e tasks.Event, retried int, err error) {
 	log := w.log.With("key", e.Data.IdempotencyKey, "event", e.ID, "status", e.Data.Status, "attempt", retried+1)
-	most, known := asynq.GetMaxRetry(ctx)
 	switch {
 	case err == nil:
 		log.DebugContext(ctx, "webhook delivered")
-	case errors.Is(err, asynq.SkipRetry) || (known && retried >= most):
+	case errors.Is(err, asynq.SkipRetry):
 		log.ErrorContext(ctx, "webhook given up; its task is archived", "error", err)
 	default:
 		log.Log(ctx, slog.LevelWarn, "webhook not delivered; it is tried again", "error", err)

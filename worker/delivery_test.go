@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/hibiken/asynq"
@@ -135,5 +136,69 @@ func TestWebhooksEndToEnd(t *testing.T) {
 	defer in.mu.Unlock()
 	if n := in.tries[down.IdempotencyKey]; n != 6 {
 		t.Errorf("%d requests, want 6: four that arrived and two that were refused", n)
+	}
+}
+
+// spend makes a webhook's task look as if it had been tried so often: of a field that a protobuf message holds twice, the last counts.
+func (b *bench) spend(id string, tries byte) {
+	b.t.Helper()
+	key := "asynq:{webhooks}:t:" + id
+	msg, err := b.rdb.HGet(context.Background(), key, "msg").Bytes()
+	if err == nil {
+		err = b.rdb.HSet(context.Background(), key, "msg", append(msg, 6<<3, tries)).Err()
+	}
+	if err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// A receiver that refuses for more than a day is given up. What was given up and is run again by hand gets one try, in its order: to
+// wait for its turn costs it nothing.
+func TestWebhookGivenUpAndRunAgain(t *testing.T) {
+	t.Parallel()
+	var well atomic.Bool
+	first, hold := make(chan struct{}, 1), make(chan struct{})
+	release := sync.OnceFunc(func() { close(hold) })
+	defer release()
+	in := &inbox{fail: map[string]int{}, gone: map[string]bool{}, tries: map[string]int{}, got: map[string][]tasks.Event{}}
+	s := realTime(setup{redis: ownRedis(t)})
+	s.options.Webhook = receiver(t, func(w http.ResponseWriter, r *http.Request) {
+		if !well.Load() {
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		select {
+		case first <- struct{}{}:
+			<-hold
+		default:
+		}
+		in.ServeHTTP(w, r)
+	})
+	b := newBench(t, s)
+	x := b.twice()
+	b.relay(b.worker)
+	ids := []string{x.IdempotencyKey + "@1", x.IdempotencyKey + "@2"}
+	for _, id := range ids {
+		b.spend(id, tasks.WebhookRetries)
+	}
+	b.started(b.worker)
+	state := func(n int) asynq.TaskState { return b.webhooks(x)[n].State }
+	b.until("both are given up", func() bool {
+		return state(0) == asynq.TaskStateArchived && state(1) == asynq.TaskStateArchived
+	})
+	if info := b.webhooks(x)[0]; !strings.Contains(info.LastErr, "502") || !strings.Contains(info.LastErr, "tried 41 times") {
+		t.Errorf("the archive shows %q", info.LastErr)
+	}
+	well.Store(true)
+	for _, id := range ids {
+		if err := b.worker.inspector.RunTask(tasks.QueueWebhooks, id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.until("the second waits for the first", func() bool { return state(1) == asynq.TaskStateRetry })
+	release()
+	b.until("both are delivered", func() bool { return len(in.have(x)) == 2 })
+	if got := story(in.have(x)); got != "1 rejected, 2 cancelled" {
+		t.Errorf("received %s", got)
 	}
 }

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -22,10 +23,7 @@ const (
 
 // relay takes what the ledger's outbox holds to those who want to know. Every worker relays, one at a time among them, so that
 // the events of one cancellation are told in their order.
-type relay struct {
-	*Worker
-	damage string // what could not be read in the last round, and has been logged
-}
+type relay struct{ *Worker }
 
 func (r *relay) run(ctx context.Context) {
 	me := rand.Text()
@@ -62,19 +60,20 @@ func (r *relay) leave(me string) {
 }
 
 // once tells what is in the outbox and answers how many events that were. Each is in the queue of webhooks, which takes it once,
-// then in the stream, and only then crossed out: whoever dies in between leaves it to be told again.
+// then in the stream, and only then crossed out: whoever dies in between leaves it to be told again. What cannot be told is set
+// aside, so that it does not take the place of what can.
 func (r *relay) once(ctx context.Context) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, relayLife*4/5) // then another worker's turn may have come
 	defer cancel()
 	outbox, err := r.ledger.Outbox(ctx, relayPage)
-	if err != nil && !errors.Is(err, ledger.ErrDamaged) {
+	if err != nil {
 		return 0, err
 	}
 	entries, events, damaged := eventsOf(outbox)
-	r.complain(ctx, errors.Join(err, damaged))
+	kept := r.setAside(ctx, damaged)
 	n, unqueued := r.queueWebhooks(ctx, events)
 	if n == 0 {
-		return 0, unqueued
+		return 0, errors.Join(kept, unqueued)
 	}
 	if err := r.opts.Client.AppendEvents(ctx, events[:n], r.opts.EventsKeep); err != nil {
 		return 0, err
@@ -82,15 +81,16 @@ func (r *relay) once(ctx context.Context) (int, error) {
 	if err := r.ledger.CrossOut(ctx, entries[:n]); err != nil {
 		return 0, err
 	}
-	return n, unqueued
+	return n, errors.Join(kept, unqueued)
 }
 
-// eventsOf answers the entries that can be told, with their events, and what is wrong with the others.
-func eventsOf(outbox []ledger.Event) (entries []ledger.Event, events []tasks.Event, damaged error) {
+// eventsOf answers the entries that can be told, with their events, and those that cannot.
+func eventsOf(outbox []ledger.Event) (entries []ledger.Event, events []tasks.Event, damaged []ledger.Event) {
 	for _, entry := range outbox {
 		e, err := tasks.NewEvent(entry)
 		if err != nil {
-			damaged = errors.Join(damaged, err)
+			entry.Damage = err
+			damaged = append(damaged, entry)
 			continue
 		}
 		entries, events = append(entries, entry), append(events, e)
@@ -108,14 +108,14 @@ func (r *relay) queueWebhooks(ctx context.Context, events []tasks.Event) (int, e
 	return r.opts.Client.EnqueueWebhooks(ctx, events, "")
 }
 
-// complain logs what is damaged, once. It stays in the outbox: a person may read in it what no program can.
-func (r *relay) complain(ctx context.Context, err error) {
-	damage := ""
-	if err != nil {
-		damage = err.Error()
+// setAside takes what is damaged out of the outbox, and logs each of it once. A person may read in it what no program can.
+func (r *relay) setAside(ctx context.Context, damaged []ledger.Event) (failed error) {
+	for _, e := range damaged {
+		if err := r.ledger.SetAside(ctx, e); err != nil {
+			failed = cmp.Or(failed, err) // which may be of one shard alone
+			continue
+		}
+		r.log.ErrorContext(ctx, "event damaged: it cannot be told, and is kept beside the outbox", "event", e.ID, "error", e.Damage)
 	}
-	if damage != "" && damage != r.damage {
-		r.log.ErrorContext(ctx, "events damaged; they cannot be told and stay in the outbox", "error", err)
-	}
-	r.damage = damage
+	return failed
 }

@@ -2,8 +2,10 @@ package worker
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 
@@ -13,6 +15,7 @@ import (
 
 	"settlecancel/gateway/simulator"
 	"settlecancel/tasks"
+	"settlecancel/tasks/leaktest"
 	"settlecancel/tasks/ledger"
 )
 
@@ -135,7 +138,7 @@ func TestRelayAfterDeath(t *testing.T) {
 func (b *bench) webhooks(x tasks.Cancellation) (found []*asynq.TaskInfo) {
 	b.t.Helper()
 	inspector := asynq.NewInspectorFromRedisClient(b.rdb)
-	for _, suffix := range []string{"#1", "#2", "#1~replay-1", "#2~replay-1"} {
+	for _, suffix := range []string{"@1", "@2", "@1~replay-1", "@2~replay-1"} {
 		info, err := inspector.GetTaskInfo(tasks.QueueWebhooks, x.IdempotencyKey+suffix)
 		if err == nil {
 			found = append(found, info)
@@ -146,23 +149,85 @@ func (b *bench) webhooks(x tasks.Cancellation) (found []*asynq.TaskInfo) {
 	return found
 }
 
-// A damaged event stays, and does not keep the others from being told.
+// logged keeps what a JSON handler writes.
+type logged struct{ leaktest.Log }
+
+// lines answers each line, read.
+func (l *logged) lines(t *testing.T) (lines []map[string]any) {
+	t.Helper()
+	for text := range strings.Lines(l.String()) {
+		var line map[string]any
+		if err := json.Unmarshal([]byte(text), &line); err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// Damaged events at the head of each shard, more than a round reads, keep no other from being told. Each is logged once and kept.
 func TestRelayDamaged(t *testing.T) {
+	t.Parallel()
+	var log logged
+	b := newBench(t, setup{redis: ownRedis(t), options: Options{Logger: slog.New(slog.NewJSONHandler(&log, nil))}})
+	const each = 2*relayPage + 1
+	_, err := b.rdb.Pipelined(context.Background(), func(p redis.Pipeliner) error {
+		for i := range 16 * each {
+			bad := []string{"m", "bad"}
+			if i%2 == 1 { // reads like an event, whose parameters cannot be read
+				bad = []string{"m", "key shop:trd", "n", "1", "c", `{"s":"rejected","p":{"o":7}}`}
+			}
+			p.XAdd(context.Background(), &redis.XAddArgs{Stream: fmt.Sprintf("settlecancel:{%d}:out", i/each), Values: bad})
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := b.pay(1000, 500)
+	b.accept(x)
+	b.drive(x)
+	rounds := 0
+	for told := 0; told == 0 && rounds < 10; rounds++ {
+		told = b.relay(b.worker)
+	}
+	if rounds != 3 || story(b.told(x)) != "1 cancelled" {
+		t.Errorf("after %d rounds: %q is told", rounds, story(b.told(x)))
+	}
+	b.relay(b.worker)
+	left, err := b.client.Ledger().Backlog(context.Background())
+	if err != nil || left != (ledger.Backlog{Damaged: 16 * each}) {
+		t.Errorf("%+v, %v", left, err)
+	}
+	ids, lines := map[string]bool{}, 0
+	for _, line := range log.lines(t) {
+		if line["level"] == "ERROR" {
+			ids[fmt.Sprint(line["event"])] = true
+			lines++
+		}
+	}
+	if len(ids) != 16*each || lines != 16*each {
+		t.Errorf("%d lines of %d events, want %d", lines, len(ids), 16*each)
+	}
+}
+
+// Where the damaged ones of a shard cannot be set aside, the other shards are told all the same.
+func TestRelayCannotSetAside(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, setup{redis: ownRedis(t)})
 	x := b.pay(1000, 500)
 	b.accept(x)
 	b.drive(x)
 	for shard := range 16 {
-		if err := b.rdb.XAdd(context.Background(), &redis.XAddArgs{Stream: fmt.Sprintf("settlecancel:{%d}:out", shard), ID: "1-1", Values: []string{"m", "bad"}}).Err(); err != nil && !strings.Contains(err.Error(), "smaller") {
-			t.Fatal(err)
-		}
+		b.rdb.Set(context.Background(), fmt.Sprintf("settlecancel:{%d}:out-damaged", shard), "in the way", 0)
+		b.rdb.XAdd(context.Background(), &redis.XAddArgs{Stream: fmt.Sprintf("settlecancel:{%d}:out", shard), Values: []string{"m", "bad"}})
 	}
-	if n := b.relay(b.worker); n != 1 || story(b.told(x)) != "1 cancelled" {
-		t.Errorf("told %d: %s", n, story(b.told(x)))
+	n, err := (&relay{Worker: b.worker}).once(context.Background())
+	if n != 1 || err == nil || !strings.Contains(err.Error(), "WRONGTYPE") || story(b.told(x)) != "1 cancelled" {
+		t.Errorf("told %d: %s, %v", n, story(b.told(x)), err)
 	}
-	if _, err := b.client.Ledger().Outbox(context.Background(), 10); !errors.Is(err, ledger.ErrDamaged) {
-		t.Errorf("the damaged ones are gone: %v", err)
+	if b.outbox() != 16 {
+		t.Errorf("%d damaged ones are left, want 16", b.outbox())
 	}
 }
 

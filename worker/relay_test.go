@@ -108,7 +108,7 @@ func TestRelayTellsWhatItCan(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, setup{redis: ownRedis(t), options: Options{Webhook: mustWebhook(t, "http://127.0.0.1:1/")}})
 	x := b.twice()
-	f := &breakage{fits: func(cmd redis.Cmder) bool { return strings.Contains(fmt.Sprint(cmd.Args()...), x.IdempotencyKey+"#2") }}
+	f := &breakage{fits: func(cmd redis.Cmder) bool { return strings.Contains(fmt.Sprint(cmd.Args()...), x.IdempotencyKey+"@2") }}
 	f.armed.Store(true)
 	b.rdb.AddHook(f)
 	n, err := (&relay{Worker: b.worker}).once(context.Background())

@@ -68,7 +68,7 @@ func examination(cfg config.Config, rdb redis.UniversalClient) doctor.Options {
 			Production: cfg.Env == config.EnvProduction, BaseURL: cfg.BaseURL, Merchants: merchantsOf(cfg),
 			Inquiry: cfg.Inquiry != config.InquiryOff, VerifyAfter: cfg.VerifyAfter, GatewayTimeout: cfg.Timeout, Rate: cfg.Rate,
 			RetryMax: cfg.RetryMax, RetryInitial: cfg.RetryInitial, RetryCap: cfg.RetryCap, Retention: cfg.Retention,
-			PayloadKey: len(cfg.PayloadKeys) > 0, ServerFault: cfg.CheckServer(),
+			Webhook: cfg.WebhookURL.IsSet(), PayloadKey: len(cfg.PayloadKeys) > 0, ServerFault: cfg.CheckServer(),
 		},
 	}
 }

@@ -222,7 +222,7 @@ func TestEventsReplayToWebhook(t *testing.T) {
 		if err := json.Unmarshal(info.Payload, &e); err != nil {
 			t.Fatal(err)
 		}
-		if e != want[i+1] || info.Type != tasks.TypeWebhook || !strings.HasPrefix(info.ID, fmt.Sprintf("%s#1~replay-", e.Data.IdempotencyKey)) ||
+		if e != want[i+1] || info.Type != tasks.TypeWebhook || !strings.HasPrefix(info.ID, fmt.Sprintf("%s@1~replay-", e.Data.IdempotencyKey)) ||
 			info.MaxRetry < 40 || strings.Contains(string(info.Payload), secretHook) {
 			t.Errorf("queued %s %s %s", info.ID, info.Type, info.Payload)
 		}

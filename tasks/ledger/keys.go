@@ -47,6 +47,9 @@ func deadKey(shard int) string { return shardKey(shard, "dead") }
 // outboxKey holds what has to be told, until it has been.
 func outboxKey(shard int) string { return shardKey(shard, "out") }
 
+// damagedKey holds what stood in the outbox and cannot be read, for people.
+func damagedKey(shard int) string { return shardKey(shard, "out-damaged") }
+
 // indexKey leads from an idempotency key to its transaction.
 func indexKey(key string) string { return prefix + "k:" + key }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -16,13 +17,14 @@ type Event struct {
 	ID     string // unique, and the same whenever the event is told again
 	Seq    int    // counts the events of one cancellation, from 1
 	Record Record // as it was then, without its attempts and acts
+	Damage error  // why it cannot be read, an ErrDamaged; then ID alone is set besides
 
 	shard int
 	entry string
 }
 
 // Outbox answers events that have not been crossed out, at most limit of each shard. Those of one cancellation come in
-// their order.
+// their order. Those that cannot be read are among them: who cannot tell them must set them aside, or they take the others' places.
 func (l *Ledger) Outbox(ctx context.Context, limit int64) ([]Event, error) {
 	var pages [shards]*redis.XMessageSliceCmd
 	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
@@ -35,21 +37,16 @@ func (l *Ledger) Outbox(ctx context.Context, limit int64) ([]Event, error) {
 		return nil, fmt.Errorf("ledger: read the outbox: %w", err)
 	}
 	var events []Event
-	var damaged []error
 	for shard, page := range pages {
 		for _, m := range page.Val() {
-			e, err := newEvent(shard, m)
-			if err != nil {
-				damaged = append(damaged, err)
-				continue
-			}
-			events = append(events, e)
+			events = append(events, newEvent(shard, m))
 		}
 	}
-	return events, errors.Join(damaged...)
+	return events, nil
 }
 
-func newEvent(shard int, m redis.XMessage) (Event, error) {
+func newEvent(shard int, m redis.XMessage) Event {
+	e := Event{ID: strconv.Itoa(shard) + "-" + strings.ReplaceAll(m.ID, "-", "."), shard: shard, entry: m.ID}
 	text := func(field string) string { s, _ := m.Values[field].(string); return s }
 	p, ok := placeOfMember(text("m"))
 	seq, err := strconv.Atoi(text("n"))
@@ -58,10 +55,16 @@ func newEvent(shard int, m redis.XMessage) (Event, error) {
 		err = json.Unmarshal([]byte(text("c")), &s)
 	}
 	if err != nil || !ok {
-		return Event{}, fmt.Errorf("%w: event %s of shard %d", ErrDamaged, m.ID, shard)
+		e.Damage = fmt.Errorf("%w: entry %s of %s", ErrDamaged, m.ID, outboxKey(shard))
+		return e
 	}
 	r, err := s.record(p, 0, 0)
-	return Event{ID: strconv.Itoa(shard) + "-" + strings.ReplaceAll(m.ID, "-", "."), Seq: seq, Record: r, shard: shard, entry: m.ID}, err
+	if err != nil {
+		e.Damage = err
+		return e
+	}
+	e.Seq, e.Record = seq, r
+	return e
 }
 
 // CrossOut removes events that have been told from the outbox.
@@ -76,4 +79,53 @@ func (l *Ledger) CrossOut(ctx context.Context, events []Event) error {
 		}
 	}
 	return nil
+}
+
+// keptDamaged is how many events that cannot be read are kept of each shard, the last ones.
+const keptDamaged = 1000
+
+// SetAside moves an event that cannot be told out of the way of the others, to where a person can look at it. Of each shard the
+// last 1000 are kept.
+func (l *Ledger) SetAside(ctx context.Context, e Event) error {
+	err := setAsideScript.Run(ctx, l.rdb, []string{outboxKey(e.shard), damagedKey(e.shard)}, keptDamaged, e.entry).Err()
+	if err != nil {
+		return fmt.Errorf("ledger: set event %s aside: %w", e.ID, err)
+	}
+	return nil
+}
+
+// Backlog is what has not been told.
+type Backlog struct {
+	Waiting int64     // events in the outbox
+	Oldest  time.Time // since when the oldest of them has waited, by the clock of Redis; zero where none waits
+	Damaged int64     // events that were set aside
+}
+
+// Backlog answers how much has not been told. It reads one event of each shard and takes one round trip.
+func (l *Ledger) Backlog(ctx context.Context) (Backlog, error) {
+	var waiting, damaged [shards]*redis.IntCmd
+	var first [shards]*redis.XMessageSliceCmd
+	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i := range shards {
+			waiting[i], damaged[i] = p.XLen(ctx, outboxKey(i)), p.XLen(ctx, damagedKey(i))
+			first[i] = p.XRangeN(ctx, outboxKey(i), "-", "+", 1)
+		}
+		return nil
+	})
+	if err != nil {
+		return Backlog{}, fmt.Errorf("ledger: measure the outbox: %w", err)
+	}
+	var b Backlog
+	for i := range shards {
+		b.Waiting += waiting[i].Val()
+		b.Damaged += damaged[i].Val()
+		for _, m := range first[i].Val() {
+			text, _, _ := strings.Cut(m.ID, "-")
+			ms, _ := strconv.ParseInt(text, 10, 64) // Redis made it
+			if since := time.UnixMilli(ms); b.Oldest.IsZero() || since.Before(b.Oldest) {
+				b.Oldest = since
+			}
+		}
+	}
+	return b, nil
 }

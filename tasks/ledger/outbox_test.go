@@ -1,8 +1,13 @@
 package ledger
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // Every final status and every dead letter is told once, in order, in the step that brought it about; nothing else is.
@@ -86,5 +91,107 @@ func TestSealed(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// litter puts entries into the outbox of a shard that cannot be read.
+func (e *env) litter(shard, n int) {
+	e.Helper()
+	_, err := e.rdb.Pipelined(e.ctx, func(p redis.Pipeliner) error {
+		for i := range n {
+			p.XAdd(e.ctx, &redis.XAddArgs{Stream: outboxKey(shard), Values: []string{"m", fmt.Sprint("bad \xff\"", i), "n", "x"}})
+		}
+		return nil
+	})
+	e.must(err)
+}
+
+// What cannot be read is set aside, whole and once; the others come up.
+func TestSetAside(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	x := partial("refund-1", "pay-1")
+	shard := locate(x.Key, x.MchtID, x.OrgTrdNo).shard
+	e.litter(shard, 2)
+	e.reach(x, Rejected)
+	page, err := e.Outbox(e.ctx, 2)
+	e.must(err)
+	if len(page) != 2 {
+		t.Fatalf("%d events, want 2", len(page))
+	}
+	for _, ev := range page {
+		if !errors.Is(ev.Damage, ErrDamaged) || !strings.Contains(ev.Damage.Error(), outboxKey(shard)) || ev.ID == "" || ev.Seq != 0 {
+			t.Errorf("damaged: %+v", ev)
+		}
+		e.must(e.SetAside(e.ctx, ev))
+		e.must(e.SetAside(e.ctx, ev)) // a reply got lost
+	}
+	page, err = e.Outbox(e.ctx, 2)
+	e.must(err)
+	if len(page) != 1 || page[0].Damage != nil || page[0].Record.Key != x.Key {
+		t.Errorf("behind them: %+v", page)
+	}
+	kept, err := e.rdb.XRange(e.ctx, damagedKey(shard), "-", "+").Result()
+	e.must(err)
+	if len(kept) != 2 || kept[1].Values["fields"] != `["m","bad `+"\xff"+`\"1","n","x"]` {
+		t.Errorf("kept: %+v", kept)
+	}
+	e.told()
+	if left := e.rdb.Exists(e.ctx, outboxKey(shard)).Val(); left != 0 {
+		t.Error("an empty outbox stays")
+	}
+}
+
+// An outbox that held nothing but damage is gone with it, and what is kept of it is bounded.
+func TestSetAsideMany(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	e.litter(3, keptDamaged+5)
+	page, err := e.Outbox(e.ctx, keptDamaged+5)
+	e.must(err)
+	for _, ev := range page {
+		e.must(e.SetAside(e.ctx, ev))
+	}
+	if got := e.keys(); len(got) != 1 || got[0] != damagedKey(3) {
+		t.Errorf("keys %q", got)
+	}
+	b, err := e.Backlog(e.ctx)
+	e.must(err)
+	first := e.rdb.XRangeN(e.ctx, damagedKey(3), "-", "+", 1).Val()[0]
+	if b != (Backlog{Damaged: keptDamaged}) || !strings.Contains(fmt.Sprint(first.Values["fields"]), `5","n"`) {
+		t.Errorf("backlog %+v, the first kept is %+v", b, first)
+	}
+}
+
+func TestBacklog(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	backlog := func() Backlog {
+		t.Helper()
+		b, err := e.Backlog(e.ctx)
+		e.must(err)
+		return b
+	}
+	if b := backlog(); b != (Backlog{}) {
+		t.Errorf("of nothing: %+v", b)
+	}
+	now, err := e.rdb.Time(e.ctx).Result()
+	e.must(err)
+	for i := range 20 { // over several shards
+		e.reach(partial(fmt.Sprint("refund-", i), fmt.Sprint("pay-", i)), Rejected)
+	}
+	b := backlog()
+	if age := b.Oldest.Sub(now); b.Waiting != 20 || b.Damaged != 0 || age < -time.Millisecond || age > time.Minute {
+		t.Errorf("of 20: %+v, the oldest %v after the first", b, age)
+	}
+	old := &redis.XAddArgs{Stream: outboxKey(15), ID: "1700000000123-4", Values: []string{"m", "x"}}
+	e.must(e.rdb.Del(e.ctx, outboxKey(15)).Err())
+	e.must(e.rdb.XAdd(e.ctx, old).Err())
+	if b := backlog(); b.Oldest.UnixMilli() != 1700000000123 {
+		t.Errorf("the oldest waits since %v", b.Oldest)
+	}
+	e.told()
+	if b := backlog(); b != (Backlog{}) {
+		t.Errorf("after all are told: %+v", b)
 	}
 }

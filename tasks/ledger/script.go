@@ -26,6 +26,8 @@ var (
 	resolveLua string
 	//go:embed crossout.lua
 	crossOutLua string
+	//go:embed setaside.lua
+	setAsideLua string
 )
 
 var (
@@ -36,6 +38,7 @@ var (
 	resolveScript = redis.NewScript(txnLua + resolveLua)
 
 	crossOutScript = redis.NewScript(crossOutLua)
+	setAsideScript = redis.NewScript(setAsideLua)
 )
 
 // call is one run of a script on one transaction.

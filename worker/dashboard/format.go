@@ -14,11 +14,15 @@ import (
 // What asynqmon shows where there is nothing that can be shown safely.
 const (
 	notCancellation = "[not a cancellation]"
+	notEvent        = "[not an event]"
 	notResult       = "[not a result]"
 )
 
 // formatPayload shows a task's payload in asynqmon, with account numbers masked.
 func formatPayload(taskType string, payload []byte) string {
+	if taskType == tasks.TypeWebhook {
+		return formatEvent(payload)
+	}
 	x, ok := readPayload(payload)
 	if taskType != tasks.TypeCancel || !ok {
 		return notCancellation

@@ -112,13 +112,15 @@ func (m *monitor) look(w http.ResponseWriter, r *http.Request) {
 
 // act does one of the few things that may be done.
 func (m *monitor) act(w http.ResponseWriter, r *http.Request, path string) {
-	if found := pausing.FindStringSubmatch(path); found != nil && ours(found[1]) {
+	if found := pausing.FindStringSubmatch(path); found != nil && (ours(found[1]) || found[1] == tasks.QueueWebhooks) {
 		m.log.InfoContext(r.Context(), "queue "+found[2]+"d by hand", "queue", found[1], "who", who(r))
 		m.api.ServeHTTP(w, r)
 		return
 	}
 	found := running.FindStringSubmatch(path)
 	switch {
+	case found != nil && found[1] == tasks.QueueWebhooks:
+		m.tellAgain(w, r, found[3])
 	case found == nil || !ours(found[1]):
 		m.forbid(w)
 	case found[2] == "archived":

@@ -19,7 +19,7 @@ type overviewBody struct {
 	tally
 	OpenTiles, DeadTiles []tile
 	Walk                 int
-	Restful              bool // nothing waits, nothing lies
+	Restful              bool // nothing waits, nothing lies, nothing was given up
 }
 
 func (d *Dashboard) overview(w http.ResponseWriter, r *http.Request) {
@@ -30,7 +30,7 @@ func (d *Dashboard) overview(w http.ResponseWriter, r *http.Request) {
 	}
 	p := d.page(w, r, "overview.title")
 	p.Section = "overview"
-	body := overviewBody{tally: t, Walk: d.walk, Restful: t.Open == 0 && t.Dead == 0}
+	body := overviewBody{tally: t, Walk: d.walk, Restful: t.Open == 0 && t.Dead == 0 && t.Hooks.GivenUp == 0}
 	for _, s := range []ledger.Status{ledger.Queued, ledger.Sending, ledger.Unknown} {
 		body.OpenTiles = append(body.OpenTiles, tile{Status: s, URL: listURL(string(s), ""), sum: t.By[s]})
 	}

@@ -1,8 +1,6 @@
 package dashboard
 
 import (
-	"context"
-	"fmt"
 	"html"
 	"io"
 	"log/slog"
@@ -11,7 +9,6 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -25,35 +22,12 @@ import (
 	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
 	"settlecancel/tasks/ledger/redistest"
+	"settlecancel/tasks/tasktest"
 )
 
-// shared is one Redis for most tests of the package, each with a database of its own in it.
-var (
-	shared    *redistest.Server
-	databases atomic.Int64
-)
+var shared redistest.Shared // for tests that do not stop it
 
-func TestMain(m *testing.M) { os.Exit(testMain(m)) }
-
-func testMain(m *testing.M) int {
-	redis.SetLogger(silence{}) // tests kill Redis servers
-	dir, err := os.MkdirTemp("", "dashboard")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	if shared, err = redistest.Run(dir, redistest.Options{Args: []string{"--databases", "10000"}}); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer shared.Kill()
-	return m.Run()
-}
-
-type silence struct{}
-
-func (silence) Printf(context.Context, string, ...any) {}
+func TestMain(m *testing.M) { shared.Run(m) }
 
 // bench is a dashboard on a Redis.
 type bench struct {
@@ -68,13 +42,13 @@ type bench struct {
 
 func newBench(t testing.TB, change ...func(*Options)) *bench {
 	t.Helper()
-	return benchOn(t, freshDatabase(t), nil, change...)
+	return benchOn(t, shared.Client(t), nil, change...)
 }
 
 // newClockBench is a bench whose ledger lives by the test's clock.
 func newClockBench(t testing.TB, now func() time.Time) *bench {
 	t.Helper()
-	return benchOn(t, freshDatabase(t), now, func(o *Options) { o.Now = now })
+	return benchOn(t, shared.Client(t), now, func(o *Options) { o.Now = now })
 }
 
 // steps is a clock that goes on by a second whenever somebody looks at it, so that no two things happen at once.
@@ -82,12 +56,6 @@ func steps() func() time.Time {
 	start := time.Date(2026, 3, 2, 10, 0, 0, 0, kst)
 	var looks atomic.Int64
 	return func() time.Time { return start.Add(time.Duration(looks.Add(1)) * time.Second) }
-}
-
-func freshDatabase(t testing.TB) *redis.Client {
-	rdb := redis.NewClient(&redis.Options{Addr: shared.Addr(), DB: int(databases.Add(1))})
-	t.Cleanup(func() { _ = rdb.Close() })
-	return rdb
 }
 
 // newMortalBench is a bench whose Redis can be killed.
@@ -131,23 +99,9 @@ func (b *bench) enqueue(x tasks.Cancellation) tasks.Cancellation {
 	return x
 }
 
-// attempt drives one attempt of x to what follows it.
 func (b *bench) attempt(x tasks.Cancellation, a ledger.Attempt, n ledger.Next) {
 	b.Helper()
-	e, err := x.Entry()
-	if err != nil {
-		b.Fatal(err)
-	}
-	g, err := b.ledger.Begin(b.Context(), e)
-	if err != nil || g.Step != ledger.StepSend && g.Step != ledger.StepInquire {
-		b.Fatalf("begin %s: step %d, %v", x.IdempotencyKey, g.Step, err)
-	}
-	if n.Status == ledger.Sending {
-		return
-	}
-	if err := b.ledger.Finish(b.Context(), g, a, n); err != nil {
-		b.Fatal(err)
-	}
+	tasktest.Attempt(b, b.ledger, x, a, n)
 }
 
 // put brings a new cancellation to a status, as a worker would.
@@ -189,11 +143,7 @@ func (b *bench) archive(x tasks.Cancellation) {
 
 func (b *bench) get(key string) ledger.Record {
 	b.Helper()
-	r, err := b.ledger.Get(b.Context(), key)
-	if err != nil {
-		b.Fatal(err)
-	}
-	return r
+	return tasktest.Record(b, b.ledger, key)
 }
 
 // answer is what came back to a request.
@@ -268,3 +218,13 @@ func hidden(page string) url.Values {
 }
 
 func keysOf(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
+
+// askPassword lets those in whose password is "secret".
+func askPassword(w http.ResponseWriter, r *http.Request) (string, bool) {
+	user, password, ok := r.BasicAuth()
+	if ok = ok && password == "secret"; !ok {
+		w.Header().Set("WWW-Authenticate", `Basic realm="test"`)
+		http.Error(w, "who are you?", http.StatusUnauthorized)
+	}
+	return user, ok
+}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -44,7 +45,8 @@ type tally struct {
 	By               map[ledger.Status]sum
 	OpenCut, DeadCut bool     // there are more than were looked at
 	Paused           []string // queues that nothing is taken from
-	Damaged          bool     // there are some that cannot be read
+	Hooks            hooks
+	Damaged          bool // there are some that cannot be read
 	Doubtful         []item
 	Newest           []item
 	Codes            []codeSum // the most frequent first
@@ -124,7 +126,7 @@ func (d *Dashboard) countAll(ctx context.Context) (t tally, err error) {
 		return t, err
 	}
 	t.sort(codes)
-	t.Paused = d.paused()
+	d.queues(&t)
 	newest, _, err := d.ledger.List(ctx, ledger.DeadLetters, ledger.Listing{Newest: true, Limit: newestShown})
 	if errors.Is(err, ledger.ErrDamaged) {
 		err = nil // counted above
@@ -136,15 +138,21 @@ func (d *Dashboard) countAll(ctx context.Context) (t tally, err error) {
 	return t, err
 }
 
-// paused answers which queues somebody has paused. It is a hint: where asynq cannot tell, the rest is shown all the same.
-func (d *Dashboard) paused() (names []string) {
-	for name := range tasks.Queues() {
-		if q, err := d.inspector.GetQueueInfo(name); err == nil && q.Paused {
-			names = append(names, name)
+// queues tells which queues somebody has paused, and what the receiver of webhooks has not been told. Both are hints: where asynq
+// cannot tell, the rest is shown all the same.
+func (d *Dashboard) queues(t *tally) {
+	for _, name := range append(slices.Sorted(maps.Keys(tasks.Queues())), tasks.QueueWebhooks) {
+		q, err := d.inspector.GetQueueInfo(name)
+		if err != nil {
+			continue
+		}
+		if q.Paused {
+			t.Paused = append(t.Paused, name)
+		}
+		if name == tasks.QueueWebhooks {
+			t.Hooks = d.hooks(q)
 		}
 	}
-	slices.Sort(names)
-	return names
 }
 
 // sort puts first what needs a person first: of the doubtful those for review, then the oldest.

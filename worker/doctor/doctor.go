@@ -8,7 +8,7 @@
 //
 //	survey of Redis ──► redis, redis-writes, redis-persistence, redis-memory, redis-replicas, redis-cluster, clock
 //	                    gateway (TLS, its clock), merchants (an inquiry after nothing), keys (golden vectors)
-//	                    workers, open, pauses, queues, dead-letters, retention, settings
+//	                    workers, open, events, pauses, queues, webhooks, dead-letters, retention, settings
 package doctor
 
 import (
@@ -58,7 +58,7 @@ type Options struct {
 	Settings Settings
 
 	// Starting is for a worker that is about to start: neither the gateway, nor the server's credentials, nor whether workers
-	// are at work is looked at, and the whole takes less than 5 s.
+	// are at work and what waits for them is looked at, and the whole takes less than 5 s.
 	Starting bool
 	// TLS is how the gateway is reached; nil: the system's roots.
 	TLS *tls.Config
@@ -132,11 +132,12 @@ func (x *examiner) checks() []check {
 	checks = append(checks, check{"keys", x.Timeout, x.keys})
 	if x.survey.answers() {
 		if !x.Starting {
-			checks = append(checks, check{"workers", x.Timeout, x.workers}, check{"open", x.Timeout, x.overdue})
+			checks = append(checks, check{"workers", x.Timeout, x.workers}, check{"open", x.Timeout, x.overdue}, check{"events", x.Timeout, x.events})
 		}
 		checks = append(checks,
 			check{"pauses", x.Timeout, x.pauses},
 			check{"queues", x.Timeout, x.queues},
+			check{"webhooks", x.Timeout, x.webhooks},
 			check{"dead-letters", x.Timeout, x.deadLetters},
 			check{"retention", x.Timeout, x.retention})
 	}

@@ -8,7 +8,10 @@ import (
 )
 
 const (
-	mendDisk     = "appendonly yes and appendfsync always, as in config/redis.conf"
+	mendDisk = "appendonly yes and appendfsync always, as in config/redis.conf"
+	// mendUnlogged says more: Redis that finds no append-only file at its start, where it is to have one, reads no snapshot either.
+	mendUnlogged = "while it runs, CONFIG SET appendonly yes and CONFIG SET appendfsync always, and then the same in its file, as in config/redis.conf; " +
+		"do not restart it to switch them on: it would begin empty"
 	mendLastDisk = "free disk space for Redis, and mend what its log says"
 )
 
@@ -79,13 +82,13 @@ func (x *examiner) unlogged(n node, bad tell) {
 	save, told := n.config["save"]
 	switch {
 	case told && save == "":
-		bad(mendDisk, "%s: writes nothing to disk: a restart forgets every cancellation, and what was sent is sent again", n.addr)
+		bad(mendUnlogged, "%s: writes nothing to disk: a restart forgets every cancellation, and what was sent is sent again", n.addr)
 	case told:
 		last := "there is none yet"
 		if at := n.number("rdb_last_save_time"); at > 0 {
 			last = fmt.Sprintf("the last is %s old, with %d changes since", age(x.Now().Sub(time.Unix(at, 0))), n.number("rdb_changes_since_last_save"))
 		}
-		bad(mendDisk, "%s: writes snapshots alone, no append-only file: a restart forgets what happened since the last one (%s)", n.addr, last)
+		bad(mendUnlogged, "%s: writes snapshots alone, no append-only file: a restart forgets what happened since the last one (%s)", n.addr, last)
 	default:
 		bad(mendDisk+"; or the like of whoever runs this Redis", "%s: writes no append-only file: a restart forgets what happened since the last snapshot, if there is one", n.addr)
 	}
@@ -113,7 +116,7 @@ func (x *examiner) replicas(_ context.Context, s *sheet) {
 		case want == 0 && have > 0:
 			s.note("REDIS_WAIT_REPLICAS=1 before one of them is ever promoted", "%s: %s, and none is waited for: a promoted one lacks the latest acceptances and intents", n.addr, plural(have, "replica"))
 		case want == 0:
-			s.ok("%s: no replica, and none is demanded: its disk alone keeps the cancellations", n.addr)
+			s.ok("%s: no replica, and none is demanded: there is no second copy of the cancellations", n.addr)
 		case told && least == 0:
 			s.note("min-replicas-to-write 1, as in config/redis.conf: a master that is cut off then takes no writes that its successor will not have",
 				"%s: %s in step, %d demanded; it takes writes without any (min-replicas-to-write 0)", n.addr, plural(have, "replica"), want)

@@ -41,7 +41,9 @@ func (x *examiner) workers(ctx context.Context, s *sheet) {
 		if server.Status != "active" {
 			continue
 		}
-		concurrency += server.Concurrency
+		if _, tells := server.Queues[tasks.QueueWebhooks]; !tells {
+			concurrency += server.Concurrency
+		}
 		processes[fmt.Sprintf("%s:%d", server.Host, server.PID)] = true
 		for queue := range server.Queues {
 			served[queue] = true
@@ -60,6 +62,9 @@ func (x *examiner) workers(ctx context.Context, s *sheet) {
 		if !served[queue] {
 			s.danger("let a worker of this version run", "no worker takes tasks from queue %s", queue)
 		}
+	}
+	if x.Settings.Webhook && !served[tasks.QueueWebhooks] {
+		s.danger("set WEBHOOK_URL and WEBHOOK_SECRET for the workers too, and restart them", "no worker delivers webhooks")
 	}
 	x.sweeper(ctx, s, oldest)
 }
@@ -94,7 +99,7 @@ func (x *examiner) sweeper(ctx context.Context, s *sheet, started time.Time) {
 	}
 }
 
-// queues tells of each queue whether it is served, how much waits in it, and how full its archive is.
+// queues tells of each queue of cancellations whether it is served, how much waits in it, and how full its archive is.
 func (x *examiner) queues(_ context.Context, s *sheet) {
 	inspector := asynq.NewInspectorFromRedisClient(x.Redis)
 	exist, err := inspector.Queues()
@@ -137,7 +142,7 @@ func queueState(s *sheet, q *asynq.QueueInfo) {
 	}
 }
 
-// queueNames answers our queues, the most served first.
+// queueNames answers the queues of cancellations, the most served first.
 func queueNames() []string {
 	weights := tasks.Queues()
 	return slices.SortedFunc(maps.Keys(weights), func(a, b string) int { return weights[b] - weights[a] })

@@ -13,6 +13,7 @@ import (
 	"settlecancel/gateway"
 	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
+	"settlecancel/tasks/tasktest"
 )
 
 func TestQueues(t *testing.T) {
@@ -118,12 +119,7 @@ func TestDeadLetters(t *testing.T) {
 	p.o.Now = func() time.Time { return now }
 	die := func(key string, when time.Time) {
 		c := p.accept(key, when)
-		e, err := c.Entry()
-		p.must(err)
-		l := p.at(when).Ledger()
-		g, err := l.Begin(context.Background(), e)
-		p.must(err)
-		p.must(l.Finish(context.Background(), g, ledger.Attempt{Class: "rejected", Code: "ST46", HTTPStatus: 200}, ledger.Next{Status: ledger.Rejected, Code: "ST46"}))
+		tasktest.Attempt(p, p.at(when).Ledger(), c, ledger.Attempt{Class: "rejected", Code: "ST46", HTTPStatus: 200}, ledger.Next{Status: ledger.Rejected, Code: "ST46"})
 	}
 	die("refund-new", now.Add(-3*time.Hour))
 	p.examine().want("dead-letters", Note, "1 dead letter waiting for a person; the oldest, refund-new, has been rejected for 3h0m", "settlecancel deadletter ls")

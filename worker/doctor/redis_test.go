@@ -14,6 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"settlecancel/tasks"
+	"settlecancel/tasks/clocktest"
 	"settlecancel/tasks/ledger/redistest"
 )
 
@@ -37,7 +38,7 @@ func TestWell(t *testing.T) {
 		}
 	}
 	want := []string{"redis", "redis-writes", "redis-persistence", "redis-memory", "redis-replicas", "clock", "gateway", "clock",
-		"merchants", "keys", "workers", "open", "pauses", "queues", "dead-letters", "retention", "settings"}
+		"merchants", "keys", "workers", "open", "events", "pauses", "queues", "webhooks", "dead-letters", "retention", "settings"}
 	if diff := cmp.Diff(want, order); diff != "" {
 		t.Error(diff)
 	}
@@ -75,8 +76,8 @@ func TestRedisSettings(t *testing.T) {
 		"NoteEverysec":    {map[string]string{"appendfsync": "everysec"}, 1, "redis-persistence", Note, "1 replica has a copy", "appendfsync always"},
 		"ErrNoSync":       {map[string]string{"appendfsync": "no"}, 1, "redis-persistence", Danger, "half a minute", "appendfsync always"},
 		"ErrNoSyncThen":   {map[string]string{"no-appendfsync-on-rewrite": "yes"}, 0, "redis-persistence", Danger, "while the append-only file is rewritten", "no-appendfsync-on-rewrite no"},
-		"ErrNothing":      {map[string]string{"appendonly": "no", "save": ""}, 0, "redis-persistence", Danger, "writes nothing to disk", "appendonly yes"},
-		"ErrSnapshots":    {map[string]string{"appendonly": "no", "save": "3600 1"}, 2, "redis-persistence", Danger, "snapshots alone", "appendonly yes"},
+		"ErrNothing":      {map[string]string{"appendonly": "no", "save": ""}, 0, "redis-persistence", Danger, "writes nothing to disk", "while it runs, CONFIG SET appendonly yes"},
+		"ErrSnapshots":    {map[string]string{"appendonly": "no", "save": "3600 1"}, 2, "redis-persistence", Danger, "snapshots alone", "do not restart it to switch them on"},
 		"ErrMinReplicas":  {map[string]string{"min-replicas-to-write": "1"}, 0, "redis-replicas", Danger, "refuses writes", "min-replicas-to-write"},
 		"ErrMinRefuses":   {map[string]string{"min-replicas-to-write": "1"}, 0, "redis-writes", Danger, "NOREPLICAS", "replicas back"},
 		"ErrWaitReplicas": {nil, 2, "redis-replicas", Danger, "0 replicas in step, REDIS_WAIT_REPLICAS demands 2", "bring the replicas back"},
@@ -101,7 +102,7 @@ func TestFailedSnapshot(t *testing.T) {
 	p.set("save", "3600 1")
 	p.must(os.RemoveAll(p.rdb.ConfigGet(context.Background(), "dir").Val()["dir"]))
 	p.must(p.rdb.BgSave(context.Background()).Err())
-	waitFor(t, "the snapshot has failed", func() bool {
+	clocktest.WaitFor(t, "the snapshot has failed", func() bool {
 		return fields(p.rdb.Info(context.Background(), "persistence").Val())["rdb_last_bgsave_status"] == "err"
 	})
 	found := p.examine()
@@ -178,7 +179,7 @@ func TestReplicas(t *testing.T) {
 	p := newPatient(t, "--repl-diskless-sync-delay", "0")
 	replica := redistest.Start(t, redistest.Options{Args: []string{"--replicaof", "127.0.0.1", fmt.Sprint(p.redis.Port)}})
 	online := func(n int) {
-		waitFor(t, fmt.Sprintf("%d replicas", n), func() bool {
+		clocktest.WaitFor(t, fmt.Sprintf("%d replicas", n), func() bool {
 			return node{info: fields(p.rdb.Info(context.Background(), "replication").Val())}.inStep() == n
 		})
 	}
@@ -203,39 +204,13 @@ func TestReplicas(t *testing.T) {
 	p.examine().want("redis-replicas", Danger, "0 replicas in step, min-replicas-to-write demands 1", "bring the replicas back")
 }
 
-// bigPort answers a port whose cluster bus, 10000 above, is free too.
-func bigPort(t *testing.T) int {
-	t.Helper()
-	for range 100 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		port := l.Addr().(*net.TCPAddr).Port
-		_ = l.Close()
-		if port > 50000 {
-			port -= 20000
-		}
-		if bus, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+10000)); err == nil {
-			_ = bus.Close()
-			return port
-		}
-	}
-	t.Fatal("no two free ports 10000 apart")
-	return 0
-}
-
 func TestCluster(t *testing.T) {
 	t.Parallel()
-	server, err := redistest.Run(t.TempDir(), redistest.Options{Port: bigPort(t), Args: append([]string{"--cluster-enabled", "yes"}, safe...)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Kill)
+	server := redistest.StartNode(t, safe...)
 	p := patientOn(t, server)
 	p.must(p.rdb.ClusterAddSlotsRange(context.Background(), 0, 16383).Err())
 	state := func(want string) {
-		waitFor(t, "the cluster's state is "+want, func() bool {
+		clocktest.WaitFor(t, "the cluster's state is "+want, func() bool {
 			return fields(p.rdb.ClusterInfo(context.Background()).Val())["cluster_state"] == want
 		})
 	}

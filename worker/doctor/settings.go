@@ -27,6 +27,7 @@ type Settings struct {
 	RetryInitial, RetryCap time.Duration
 	Retention              time.Duration // LEDGER_RETENTION
 
+	Webhook     bool  // WEBHOOK_URL is set
 	PayloadKey  bool  // account numbers can be encrypted
 	ServerFault error // why the HTTP server would not start, nil where it would
 }
@@ -38,7 +39,9 @@ const (
 	// vendorTimeout is the read time-out of SettleBank's own SDKs.
 	vendorTimeout = 25 * time.Second
 	// shortVerify is below what SettleBank may take until an inquiry shows the new state.
-	shortVerify = 10 * time.Second
+	shortVerify, rashVerify = 30 * time.Second, 10 * time.Second
+	// shortRetention hardly outlasts a weekend.
+	shortRetention = 72 * time.Hour
 )
 
 // settings tells what is allowed and yet seldom meant.
@@ -92,8 +95,13 @@ func (o Settings) production(s *sheet) {
 	if o.Rate == 0 {
 		s.note("set SETTLEBANK_RATE to what SettleBank allows each merchant", "SETTLEBANK_RATE is not set: SettleBank refuses requests that come too fast, and each costs a retry")
 	}
-	if o.VerifyAfter < shortVerify {
+	if o.VerifyAfter < rashVerify {
+		s.danger("SETTLEBANK_VERIFY_AFTER=60s", "unknown outcomes are inquired after within %v: SettleBank may still show an old state then, and what it applied is sent again", o.VerifyAfter)
+	} else if o.VerifyAfter < shortVerify {
 		s.note("SETTLEBANK_VERIFY_AFTER=60s", "unknown outcomes are inquired after within %v: SettleBank may show an old state for longer", o.VerifyAfter)
+	}
+	if o.Retention < shortRetention {
+		s.danger("LEDGER_RETENTION=4320h", "idempotency keys are forgotten after %s: an order system that asks again later has its cancellation carried out again", age(o.Retention))
 	}
 	if o.GatewayTimeout < vendorTimeout {
 		s.note("SETTLEBANK_TIMEOUT=30s", "requests are given up after %v, and SettleBank's own programs wait for %v: more outcomes than need be are unknown", o.GatewayTimeout, vendorTimeout)

@@ -18,7 +18,7 @@ func TestSettings(t *testing.T) {
 	t.Parallel()
 	well := Settings{
 		Production: true, BaseURL: "https://gw.settlebank.co.kr", Inquiry: true, VerifyAfter: time.Minute, GatewayTimeout: 30 * time.Second,
-		Rate: 10, RetryMax: 30, RetryInitial: 5 * time.Second, RetryCap: time.Hour, PayloadKey: true,
+		Rate: 10, RetryMax: 30, RetryInitial: 5 * time.Second, RetryCap: time.Hour, Retention: 4320 * time.Hour, PayloadKey: true,
 	}
 	examine := func(o Options) findings {
 		x, s := &examiner{Options: o}, &sheet{check: "settings"}
@@ -42,7 +42,9 @@ func TestSettings(t *testing.T) {
 		"NoteNoRetry":   {func(o *Settings) { o.RetryMax = 0 }, Note, "within 0s", "RETRY_MAX"},
 		"NotePayload":   {func(o *Settings) { o.PayloadKey = false }, Note, "refused", "PAYLOAD_KEY"},
 		"NoteRate":      {func(o *Settings) { o.Rate = 0 }, Note, "too fast", "SETTLEBANK_RATE"},
-		"NoteVerify":    {func(o *Settings) { o.VerifyAfter = time.Second }, Note, "old state", "60s"},
+		"ErrVerify":     {func(o *Settings) { o.VerifyAfter = 9 * time.Second }, Danger, "sent again", "60s"},
+		"ErrKept":       {func(o *Settings) { o.Retention = 71 * time.Hour }, Danger, "carried out again", "4320h"},
+		"NoteVerify":    {func(o *Settings) { o.VerifyAfter = 15 * time.Second }, Note, "old state", "60s"},
 		"NoteTimeout":   {func(o *Settings) { o.GatewayTimeout = 3 * time.Second }, Note, "given up after 3s", "30s"},
 		"ErrServer":     {func(o *Settings) { o.ServerFault = errors.New("API_TOKENS must be set") }, Danger, "API_TOKENS must be set", "credentials"},
 	} {

@@ -30,6 +30,8 @@ func TestAlerts(t *testing.T) {
 		"ErrMoney": {func(t *testing.T, b *bench) { b.moneyWaits(t) }, []string{"ArchiveNearLimit", "BudgetExhausted", "DeadLetterOld",
 			"DeadLettersGrowing", "OpenLate", "OpenOverdue", "PausedLong", "QueuePaused", "RecordDamaged", "ReviewWaiting", "StateIncomplete",
 			"SweeperMissing", "UnknownOld"}},
+		"ErrTelling": {func(_ *testing.T, b *bench) { b.nobodyIsTold() },
+			[]string{"EventsDamaged", "EventsUntold", "WebhooksLate", "WebhooksUndelivered"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

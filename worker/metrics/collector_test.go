@@ -13,6 +13,8 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"settlecancel/tasks"
+	"settlecancel/tasks/clocktest"
+	"settlecancel/tasks/leaktest"
 	"settlecancel/tasks/ledger"
 	"settlecancel/tasks/ledger/redistest"
 )
@@ -37,7 +39,7 @@ func TestNew(t *testing.T) {
 func TestRedisAway(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.Options{Args: []string{"--appendonly", "yes", "--appendfsync", "always"}})
-	var log safeBuffer
+	var log leaktest.Log
 	rdb := redis.NewClient(&redis.Options{Addr: server.Addr(), MaxRetries: -1, DialerRetries: 1})
 	defer rdb.Close()
 	b := benchOn(t, rdb, func(o *Options) { o.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
@@ -58,37 +60,13 @@ func TestRedisAway(t *testing.T) {
 	if err := server.Restart(); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.After(time.Minute); b.one("settlecancel_redis_up") != 1; { // the client takes its time to find out
-		select {
-		case <-deadline:
-			t.Fatal("Redis is back, and counts as away")
-		case <-time.After(10 * time.Millisecond):
-		}
-	}
+	clocktest.WaitFor(t, "Redis counts as up again", func() bool { return b.one("settlecancel_redis_up") == 1 }) // the client takes its time
 	if got := len(ours(b.scrape())); b.one("settlecancel_open_cancellations") != 1 || got != whole {
 		t.Errorf("after Redis is back: %d series, want %d", got, whole)
 	}
 	if told := log.String(); strings.Count(told, "cannot be read") != 1 || strings.Count(told, "read again") != 1 {
 		t.Errorf("the outage is told of more than once, or less:\n%s", told)
 	}
-}
-
-// safeBuffer collects what several goroutines write.
-type safeBuffer struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (b *safeBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *safeBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
 }
 
 // TestRedisHangs: a Redis that takes connections and answers nothing holds no scrape up.
@@ -102,7 +80,7 @@ func TestRedisHangs(t *testing.T) {
 	rdb := redis.NewClient(&redis.Options{Addr: l.Addr().String(), ReadTimeout: time.Hour})
 	client := tasks.NewClient(rdb, tasks.ClientOptions{})
 	s := newSurvey(Options{Client: client, Redis: rdb, Logger: slog.New(slog.DiscardHandler)}, newLabels(nil))
-	c := &collector{look: s.look, wait: 10 * time.Millisecond}
+	c := &collector{look: s.shared, wait: 10 * time.Millisecond}
 	for range 3 {
 		if st := c.state(); st.up {
 			t.Error("a Redis that hangs counts as up")
@@ -122,30 +100,30 @@ func TestOneLook(t *testing.T) {
 	t.Parallel()
 	var looks atomic.Int64
 	begun, end := make(chan struct{}, 1), make(chan struct{})
-	c := &collector{life: time.Hour, wait: time.Hour, look: func(context.Context) state {
+	c := &collector{life: time.Hour, wait: time.Hour, look: func(context.Context) findings {
 		begun <- struct{}{}
 		<-end
-		return state{up: true, pauses: int(looks.Add(1))}
+		return findings{up: true, old: time.Duration(looks.Add(1))}
 	}}
 	var all sync.WaitGroup
 	for range 8 {
 		all.Go(func() {
-			if st := c.state(); st.pauses != 1 {
-				t.Errorf("the %d. look is answered, want the first", st.pauses)
+			if f := c.state(); f.old != 1 {
+				t.Errorf("the %d. look is answered, want the first", f.old)
 			}
 		})
 	}
 	<-begun
 	close(end)
 	all.Wait()
-	if st := c.state(); st.pauses != 1 || looks.Load() != 1 {
+	if f := c.state(); f.old != 1 || looks.Load() != 1 {
 		t.Errorf("%d looks, want one", looks.Load())
 	}
 	c.mu.Lock()
 	c.until = time.Time{}
 	c.mu.Unlock()
-	if st := c.state(); st.pauses != 2 {
-		t.Errorf("an old look is answered: %d", st.pauses)
+	if f := c.state(); f.old != 2 {
+		t.Errorf("an old look is answered: %d", f.old)
 	}
 }
 

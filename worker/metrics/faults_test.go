@@ -100,10 +100,42 @@ func (b *bench) moneyWaits(t *testing.T) {
 	if err := b.rdb.ZAdd(t.Context(), "asynq:{default}:archived", archived...).Err(); err != nil {
 		t.Fatal(err)
 	}
+	b.relays()
 	b.survey.most = 14 // of the dead letters, and of the open ones those that are due first
 	for i := range 14 {
 		b.attempt(b.enqueue(sample(fmt.Sprint("later-", i))), ledger.Attempt{Class: "transient"}, ledger.Next{Status: ledger.Queued, After: time.Hour})
 	}
 	b.sweeps(false)
 	b.advance(4 * 24 * time.Hour)
+}
+
+// relays tells all events, as a worker does.
+func (b *bench) relays() {
+	b.Helper()
+	events, err := b.client.Ledger().Outbox(b.Context(), 1000)
+	if err == nil {
+		err = b.client.Ledger().CrossOut(b.Context(), events)
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+}
+
+// nobodyIsTold leaves an event in the outbox, one that cannot be read, a webhook that is late, and one that was given up.
+func (b *bench) nobodyIsTold() {
+	b.Helper()
+	b.put(sample("read"), ledger.Cancelled)
+	events, err := b.client.Ledger().Outbox(b.Context(), 1)
+	if err != nil || len(events) != 1 {
+		b.Fatalf("%+v, %v", events, err)
+	}
+	if err := b.client.Ledger().SetAside(b.Context(), events[0]); err != nil {
+		b.Fatal(err)
+	}
+	b.put(sample("untold"), ledger.Cancelled)
+	b.hook("late", time.Minute)
+	if err := b.inspector.ArchiveTask(tasks.QueueWebhooks, b.hook("given-up", time.Minute)); err != nil {
+		b.Fatal(err)
+	}
+	b.advance(2 * time.Hour)
 }

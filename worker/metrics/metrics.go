@@ -2,8 +2,8 @@
 //
 // There are two kinds of series. Those that this process counts, as the worker's Observer and as a hook of its Redis client: attempts,
 // answers, settled cancellations, postponements, breakers, Redis errors; add them up over all workers. And those that every worker
-// reads from the one Redis they share, at a scrape: what is open, in doubt or dead, how much money that is, how old it is, and the queues;
-// take their maximum over all workers, never their sum.
+// reads from the one Redis they share, at a scrape: what is open, in doubt or dead, how much money that is, how old it is, the queues, and
+// who has not been told; take their maximum over all workers, never their sum. The workers share a look of some seconds ago.
 //
 // Every label has few values. Merchants are told apart where Options names them, result codes where the gateway's table lists them,
 // and free texts are sorted into classes; whatever else there may be is "other". No key, order or payment number is a label.
@@ -30,7 +30,7 @@ import (
 // Options of Metrics. Client and Redis are required; the zero value of every other field means its default.
 type Options struct {
 	Client    *tasks.Client         // its ledger is read at a scrape
-	Redis     redis.UniversalClient // read at a scrape: queues, sweeper, clock
+	Redis     redis.UniversalClient // read at a scrape: queues, sweeper, clock; findings are left in it for other workers
 	Merchants []string              // ids that become labels; any other one is "other"
 	Version   string                // of this build; default "dev"
 	// Closed is the worker's: what it keeps waiting is not overdue. Default: never.

@@ -52,7 +52,7 @@ const sharedMerchants = 1000
 
 func newBreakers(l labels) *breakers {
 	return &breakers{labels: l, held: map[string]float64{}, spare: sharedMerchants, desc: prometheus.NewDesc("settlecancel_breaker_state",
-		"Whether this worker holds the merchant's traffic: 0 closed (it flows), 1 half-open (one probe), 2 open (held).", []string{"merchant"}, nil)}
+		"Whether this worker holds the merchant's traffic: 0 closed (it flows), 1 half-open (the next request is a probe), 2 open (held).", []string{"merchant"}, nil)}
 }
 
 func (b *breakers) set(mchtID, state string) {

@@ -48,6 +48,8 @@ type state struct {
 	paused     map[string]time.Duration // for how long, by label
 	pauses     int
 	sweeper    bool
+	webhook    time.Time // of the oldest event that is still to be delivered, zero for none
+	events     ledger.Backlog
 
 	due     []due           // what is due and not kept waiting on purpose
 	holders map[string]bool // payments that a cancellation holds which is under way or in doubt

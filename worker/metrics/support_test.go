@@ -2,13 +2,11 @@ package metrics
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -22,35 +20,12 @@ import (
 	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
 	"settlecancel/tasks/ledger/redistest"
+	"settlecancel/tasks/tasktest"
 )
 
-// shared is one Redis for most tests of the package, each with a database of its own in it.
-var (
-	shared    *redistest.Server
-	databases atomic.Int64
-)
+var shared redistest.Shared // for tests that do not stop it
 
-func TestMain(m *testing.M) { os.Exit(testMain(m)) }
-
-func testMain(m *testing.M) int {
-	redis.SetLogger(silence{}) // tests kill Redis servers
-	dir, err := os.MkdirTemp("", "metrics")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	if shared, err = redistest.Run(dir, redistest.Options{Args: []string{"--databases", "10000"}}); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer shared.Kill()
-	return m.Run()
-}
-
-type silence struct{}
-
-func (silence) Printf(context.Context, string, ...any) {}
+func TestMain(m *testing.M) { shared.Run(m) }
 
 const shop = "nxca_jt_bi"
 
@@ -68,9 +43,7 @@ type bench struct {
 
 func newBench(t testing.TB, change ...func(*Options)) *bench {
 	t.Helper()
-	rdb := redis.NewClient(&redis.Options{Addr: shared.Addr(), DB: int(databases.Add(1))})
-	t.Cleanup(func() { _ = rdb.Close() })
-	return benchOn(t, rdb, change...)
+	return benchOn(t, shared.Client(t), change...)
 }
 
 func benchOn(t testing.TB, rdb *redis.Client, change ...func(*Options)) *bench {
@@ -84,7 +57,8 @@ func benchOn(t testing.TB, rdb *redis.Client, change ...func(*Options)) *bench {
 		c(&o)
 	}
 	b.survey = newSurvey(o, newLabels(o.Merchants))
-	b.metrics = build(o, &collector{look: b.survey.look, wait: time.Minute}) // which keeps nothing for the next scrape
+	look := func(ctx context.Context) findings { return b.survey.look(ctx).findings() }
+	b.metrics = build(o, &collector{look: look, wait: time.Minute}) // which keeps nothing for the next scrape, or for other workers
 	b.web = httptest.NewServer(b.metrics.Handler())
 	t.Cleanup(b.web.Close)
 	return b
@@ -110,20 +84,7 @@ func (b *bench) enqueue(x tasks.Cancellation) tasks.Cancellation {
 // attempt drives one attempt of x to what follows it, as a worker would.
 func (b *bench) attempt(x tasks.Cancellation, a ledger.Attempt, n ledger.Next) {
 	b.Helper()
-	e, err := x.Entry()
-	if err != nil {
-		b.Fatal(err)
-	}
-	g, err := b.client.Ledger().Begin(b.Context(), e)
-	if err != nil || g.Step != ledger.StepSend && g.Step != ledger.StepInquire {
-		b.Fatalf("begin %s: step %d, %v", x.IdempotencyKey, g.Step, err)
-	}
-	if n.Status == ledger.Sending {
-		return
-	}
-	if err := b.client.Ledger().Finish(b.Context(), g, a, n); err != nil {
-		b.Fatal(err)
-	}
+	tasktest.Attempt(b, b.client.Ledger(), x, a, n)
 }
 
 // put brings a new cancellation to a status.

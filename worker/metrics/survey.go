@@ -41,12 +41,13 @@ type survey struct {
 	now       func() time.Time
 	most      int
 	timeout   time.Duration
+	sharedKey string
 	away      atomic.Bool // Redis did not answer the last time, which is told once
 }
 
 func newSurvey(o Options, l labels) *survey {
 	return &survey{client: o.Client, redis: o.Redis, inspector: asynq.NewInspectorFromRedisClient(o.Redis), closed: o.Closed,
-		labels: l, log: o.Logger, now: o.Now, most: walkMost, timeout: lookTimeout}
+		labels: l, log: o.Logger, now: o.Now, most: walkMost, timeout: lookTimeout, sharedKey: sharedKeyOf(o)}
 }
 
 // look answers what there is now. Where Redis does not answer it says so, and nothing else; where a part could not be looked at, the
@@ -81,6 +82,9 @@ func (s *survey) fill(ctx context.Context, st *state) (err error) {
 		return err
 	}
 	if st.open, st.dead, err = s.client.Ledger().Counts(ctx); err != nil {
+		return err
+	}
+	if st.events, err = s.client.Ledger().Backlog(ctx); err != nil {
 		return err
 	}
 	waits, err := s.held(ctx, now, st)
@@ -172,6 +176,13 @@ func (s *survey) queues(st *state) error {
 		q.paused = info.Paused
 		q.tasks = map[string]int{"pending": info.Pending, "active": info.Active, "scheduled": info.Scheduled,
 			"retry": info.Retry, "archived": info.Archived, "completed": info.Completed}
+		if name != tasks.QueueWebhooks {
+			continue
+		}
+		if st.webhook, err = s.client.OldestWebhook(info); err != nil {
+			st.complete = false
+			s.log.Error("metrics: webhooks cannot be read", "error", err)
+		}
 	}
 	return nil
 }

@@ -17,7 +17,8 @@ func TestStateEmpty(t *testing.T) {
 	b := newBench(t)
 	for name, want := range map[string]float64{
 		"settlecancel_redis_up": 1, "settlecancel_state_complete": 1, "settlecancel_damaged_records": 0, "settlecancel_open_cancellations": 0,
-		"settlecancel_dead_letters": 0, "settlecancel_paused_merchants": 0, "settlecancel_sweeper_present": 0,
+		"settlecancel_dead_letters": 0, "settlecancel_paused_merchants": 0, "settlecancel_sweeper_present": 0, "settlecancel_webhooks_oldest_seconds": 0,
+		"settlecancel_events_untold": 0, "settlecancel_events_untold_oldest_seconds": 0, "settlecancel_events_damaged": 0,
 	} {
 		if got := b.one(name); got != want {
 			t.Errorf("%s is %v, want %v", name, got, want)
@@ -226,6 +227,65 @@ func TestStateQueues(t *testing.T) {
 	}
 	if _, told := b.values("settlecancel_queue_tasks", "queue", "state")["default pending"]; told {
 		t.Error("a queue that cannot be read is told of")
+	}
+}
+
+// TestStateEvents: what no worker has told, and since when; what could not be read.
+func TestStateEvents(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.put(sample("q"), ledger.Queued)
+	b.put(sample("r"), ledger.Rejected)
+	b.advance(time.Hour)
+	b.put(sample("c"), ledger.Cancelled)
+	if n, age := b.one("settlecancel_events_untold"), b.one("settlecancel_events_untold_oldest_seconds"); n != 2 || age < 3590 || age > 3660 {
+		t.Errorf("%v untold, the oldest for %v s, want 2, for an hour", n, age)
+	}
+	page, err := b.client.Ledger().Outbox(t.Context(), 10)
+	if err != nil || len(page) != 2 {
+		t.Fatalf("%+v, %v", page, err)
+	}
+	if err := b.client.Ledger().CrossOut(t.Context(), page[:1]); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.client.Ledger().SetAside(t.Context(), page[1]); err != nil {
+		t.Fatal(err)
+	}
+	if n, age := b.one("settlecancel_events_untold"), b.one("settlecancel_events_untold_oldest_seconds"); n != 0 || age != 0 {
+		t.Errorf("%v untold for %v s, want none", n, age)
+	}
+	if n := b.one("settlecancel_events_damaged"); n != 1 {
+		t.Errorf("%v damaged, want 1", n)
+	}
+}
+
+// hook queues the webhook of an event of that age, as the relay does.
+func (b *bench) hook(name string, age time.Duration) string {
+	b.Helper()
+	e := tasks.Event{ID: "evt_" + name, Seq: 1, Timestamp: b.now().Add(-age), Data: tasks.EventData{IdempotencyKey: "refund-" + name}}
+	if _, err := b.client.EnqueueWebhooks(b.Context(), []tasks.Event{e}, ""); err != nil {
+		b.Fatal(err)
+	}
+	return e.WebhookTaskID("")
+}
+
+func TestStateWebhooks(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.hook("young", 2*time.Minute)
+	old := b.hook("old", time.Hour)
+	if age := b.one("settlecancel_webhooks_oldest_seconds"); age < 3600 || age > 3601 {
+		t.Errorf("the oldest webhook is %v s old, want 3600", age)
+	}
+	if err := b.inspector.ArchiveTask(tasks.QueueWebhooks, old); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]float64{"webhooks pending": 1, "webhooks archived": 1}
+	if diff := cmp.Diff(want, moved(b.values("settlecancel_queue_tasks", "queue", "state"))); diff != "" {
+		t.Errorf("tasks (-want +got):\n%s", diff)
+	}
+	if age := b.one("settlecancel_webhooks_oldest_seconds"); age < 120 || age > 121 {
+		t.Errorf("with the older one given up, the oldest webhook is %v s old, want 120", age)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"settlecancel/gateway"
 	"settlecancel/gateway/simulator"
 	"settlecancel/tasks"
+	"settlecancel/tasks/clocktest"
 	"settlecancel/tasks/ledger"
 	"settlecancel/worker"
 )
@@ -85,16 +86,7 @@ func (p *plant) pay(name string, faults ...simulator.Fault) tasks.Cancellation {
 // until looks again and again at what asynq's own clock brings about. Only a hang fails it.
 func (p *plant) until(what string, ok func() bool) {
 	p.Helper()
-	deadline := time.After(2 * time.Minute)
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-deadline:
-			p.Fatalf("never: %s", what)
-		case <-tick.C:
-		}
-	}
+	clocktest.WaitFor(p, what, ok)
 }
 
 func (p *plant) settled() float64 {

@@ -36,7 +36,8 @@ func (b *breakers) of(mchtID string) *gobreaker.CircuitBreaker[struct{}] {
 	if cb, ok := b.by[mchtID]; ok {
 		return cb
 	}
-	cb := gobreaker.NewCircuitBreaker[struct{}](gobreaker.Settings{
+	var cb *gobreaker.CircuitBreaker[struct{}]
+	cb = gobreaker.NewCircuitBreaker[struct{}](gobreaker.Settings{
 		Name:        mchtID,
 		Timeout:     b.pause,
 		ReadyToTrip: func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= tripAfter },
@@ -45,6 +46,8 @@ func (b *breakers) of(mchtID string) *gobreaker.CircuitBreaker[struct{}] {
 			level := slog.LevelInfo
 			if to == gobreaker.StateOpen {
 				level = slog.LevelError
+				// A breaker looks at the clock only when it is asked. Without traffic it would be shown as open for ever.
+				time.AfterFunc(b.pause+time.Millisecond, func() { cb.State() })
 			}
 			b.log.Log(context.Background(), level, "merchant's traffic: "+from.String()+" → "+to.String(), "mcht_id", name)
 			b.tell(name, to.String())

@@ -94,7 +94,7 @@ func TestCollationSilence(t *testing.T) {
 				p.send(fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", len(body)))
 				for line := range strings.Lines(body) {
 					p.send(line)
-					time.Sleep(6 * time.Second) // the bubble's time
+					pass(6 * time.Second)
 				}
 			}}
 			c := testClientOver(t, Options{CollationURL: "http://lists.test", Timeout: 7 * time.Second}, n.dial)
@@ -104,7 +104,7 @@ func TestCollationSilence(t *testing.T) {
 					t.Fatal(err)
 				}
 				records++
-				time.Sleep(20 * time.Second)
+				pass(20 * time.Second)
 			}
 			if records != 3 {
 				t.Errorf("%d records", records)

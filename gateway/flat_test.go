@@ -109,11 +109,7 @@ func TestFlatRefusals(t *testing.T) {
 			r := testCancel
 			tt.edit(&r)
 			out := c.Cancel(context.Background(), r)
-			for _, want := range tt.want {
-				if !strings.Contains(out.Message, want) {
-					t.Errorf("message %q lacks %q", out.Message, want)
-				}
-			}
+			says(t, out.Message, tt.want...)
 			out.Message = ""
 			if diff := cmp.Diff(Outcome{Class: tt.class, Code: "local"}, out); diff != "" {
 				t.Errorf("outcome (-want +got):\n%s", diff)

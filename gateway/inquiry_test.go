@@ -207,11 +207,7 @@ func TestInquiryRefusals(t *testing.T) {
 			r := testInquiry
 			tt.edit(&r)
 			got := c.Inquire(context.Background(), r)
-			for _, want := range tt.want {
-				if !strings.Contains(got.Message, want) {
-					t.Errorf("message %q lacks %q", got.Message, want)
-				}
-			}
+			says(t, got.Message, tt.want...)
 			got.Message = ""
 			if diff := cmp.Diff(Inquiry{Outcome: Outcome{Class: tt.class, Code: "local"}}, got); diff != "" {
 				t.Errorf("inquiry (-want +got):\n%s", diff)

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -115,6 +116,11 @@ var (
 func edited(r CancelRequest, edit func(*CancelRequest)) CancelRequest {
 	edit(&r)
 	return r
+}
+
+// accountOf lists what of a request's account nobody may read.
+func accountOf(r CancelRequest) []string {
+	return slices.DeleteFunc([]string{r.RefundAcntNo, r.RefundDpstrNm, r.VAcntNo}, func(s string) bool { return s == "" })
 }
 
 // standardRequest builds r, to be sent at testTime.

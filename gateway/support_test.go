@@ -11,9 +11,9 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	_ "embed"
 )
@@ -187,22 +187,14 @@ func refusingURL(t testing.TB) string {
 	return "http://" + l.Addr().String()
 }
 
-// steppingClock is a clock that tests move.
-type steppingClock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *steppingClock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *steppingClock) step(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
+// says checks that all parts stand in a text.
+func says(t testing.TB, text string, parts ...string) {
+	t.Helper()
+	for _, part := range parts {
+		if !strings.Contains(text, part) {
+			t.Errorf("%q lacks %q", text, part)
+		}
+	}
 }
 
 // silent swallows what test servers have to say of broken connections.

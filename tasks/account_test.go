@@ -10,7 +10,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"settlecancel/tasks"
+	"settlecancel/tasks/leaktest"
 	"settlecancel/tasks/ledger"
+	"settlecancel/tasks/tasktest"
 )
 
 // What nobody may read.
@@ -22,15 +24,7 @@ const (
 // sealing answers a client whose sealer has these keys.
 func (d *desk) sealing(ids ...string) *tasks.Client {
 	d.Helper()
-	var keys []tasks.SealKey
-	for _, id := range ids {
-		keys = append(keys, tasks.SealKey{ID: id, Secret: fmt.Appendf(nil, "%-32s", id)})
-	}
-	s, err := tasks.NewSealer(keys...)
-	if err != nil {
-		d.Fatal(err)
-	}
-	return tasks.NewClient(d.rdb, tasks.ClientOptions{Sealer: s})
+	return tasks.NewClient(d.rdb, tasks.ClientOptions{Sealer: tasktest.Sealer(d, ids...)})
 }
 
 // toAccount is a refund to the account that nobody may read.
@@ -38,16 +32,6 @@ func toAccount(key string) tasks.Cancellation {
 	x := partial(key).Cancellation
 	x.Operation, x.Method, x.RefundBankCd, x.RefundAcntNo, x.RefundDpstrNm = tasks.OperationRefund, "VA", "004", secretAccount, secretHolder
 	return x
-}
-
-// hidden checks that Redis holds nothing of the account, nor ever did.
-func (d *desk) hidden() {
-	d.Helper()
-	for _, secret := range []string{secretAccount, secretHolder} {
-		if places := d.server.Find(d, secret); places != nil {
-			d.Errorf("%s stands in %q", secret, places)
-		}
-	}
 }
 
 func TestAccountSealed(t *testing.T) {
@@ -58,7 +42,7 @@ func TestAccountSealed(t *testing.T) {
 	if err != nil || receipt.Replayed {
 		t.Fatal(receipt, err)
 	}
-	d.hidden()
+	d.server.Hidden(t, secretAccount, secretHolder)
 	if places := d.server.Find(t, x.OrgMchtTrdNo); len(places) < 3 {
 		t.Fatalf("the search is blind: the order number stands in %q alone", places)
 	}
@@ -84,11 +68,7 @@ func TestAccountSealed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, secret := range []string{secretAccount, secretHolder, task.Sealed, record.Sealed} {
-		if strings.Contains(string(shown), secret) {
-			t.Errorf("the report shows %s: %s", secret, shown)
-		}
-	}
+	leaktest.Hidden(t, "the report", string(shown), secretAccount, secretHolder, task.Sealed, record.Sealed)
 	entry, err := task.Entry()
 	if err != nil {
 		t.Fatal(err)
@@ -112,7 +92,7 @@ func TestAccountSealed(t *testing.T) {
 	if _, err := client.Enqueue(t.Context(), x, tasks.EnqueueOptions{}); !errors.Is(err, tasks.ErrConflict) {
 		t.Errorf("another account once it has ended: %v, want a conflict", err)
 	}
-	d.hidden()
+	d.server.Hidden(t, secretAccount, secretHolder)
 }
 
 // A repeat is one with the same account, under whatever key it is sealed.

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"settlecancel/tasks/leaktest"
 )
 
 // parseNow is a moment at which Korea is a day ahead of UTC: 2026-02-01 there.
@@ -161,11 +163,7 @@ func TestCancellationMasked(t *testing.T) {
 		"%q":      fmt.Sprintf("%q", c),
 	}
 	for how, out := range printed {
-		for _, secret := range []string{c.RefundAcntNo, c.VAcntNo, c.RefundDpstrNm} {
-			if strings.Contains(out, secret) {
-				t.Errorf("%s shows %q: %s", how, secret, out)
-			}
-		}
+		leaktest.Hidden(t, how, out, c.RefundAcntNo, c.VAcntNo, c.RefundDpstrNm)
 		if !strings.Contains(out, c.IdempotencyKey) {
 			t.Errorf("%s does not name the cancellation: %s", how, out)
 		}

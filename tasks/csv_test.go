@@ -8,7 +8,6 @@ import (
 	"io"
 	"strings"
 	"testing"
-	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -73,16 +72,7 @@ func TestReadCSV(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			readers := map[string]io.Reader{
-				"at once":          strings.NewReader(tt.in),
-				"byte by byte":     iotest.OneByteReader(strings.NewReader(tt.in)),
-				"end with content": iotest.DataErrReader(strings.NewReader(tt.in)),
-			}
-			for how, r := range readers {
-				if diff := cmp.Diff(tt.want, outcomes(t, ReadCSV(r, parseOptions()))); diff != "" {
-					t.Errorf("%s: lines (-want +got):\n%s", how, diff)
-				}
-			}
+			wantLines(t, ReadCSV, tt.in, tt.want)
 		})
 	}
 }

@@ -14,8 +14,8 @@ import (
 
 // An order system enqueues after its own commit, and repeats until the cancellation is accepted.
 func ExampleClient_Enqueue() {
-	server := startRedis()
-	defer server.Kill()
+	server, stop := startRedis()
+	defer stop()
 	ctx, rdb := context.Background(), redis.NewClient(&redis.Options{Addr: server.Addr()})
 	defer rdb.Close()
 
@@ -52,10 +52,13 @@ func ExampleParse() {
 	// canAmt
 }
 
-func startRedis() *redistest.Server {
-	server, err := redistest.Run(os.TempDir(), redistest.Options{})
+func startRedis() (server *redistest.Server, stop func()) {
+	dir, err := os.MkdirTemp("", "redistest")
+	if err == nil {
+		server, err = redistest.Run(dir, redistest.Options{})
+	}
 	if err != nil {
 		panic(err)
 	}
-	return server
+	return server, func() { server.Kill(); _ = os.RemoveAll(dir) }
 }

@@ -37,6 +37,20 @@ func outcomes(t testing.TB, lines iter.Seq[Line]) []string {
 	return out
 }
 
+// wantLines reads in, however its bytes arrive.
+func wantLines(t *testing.T, read func(io.Reader, ParseOptions) iter.Seq[Line], in string, want []string) {
+	t.Helper()
+	for how, r := range map[string]io.Reader{
+		"at once":          strings.NewReader(in),
+		"byte by byte":     iotest.OneByteReader(strings.NewReader(in)),
+		"end with content": iotest.DataErrReader(strings.NewReader(in)),
+	} {
+		if diff := cmp.Diff(want, outcomes(t, read(r, parseOptions()))); diff != "" {
+			t.Errorf("%s: lines (-want +got):\n%s", how, diff)
+		}
+	}
+}
+
 // ndjson returns a line with the key given.
 func ndjson(key string) string {
 	return document("idempotencyKey", fmt.Sprintf("%q", key)) + "\n"
@@ -70,16 +84,7 @@ func TestReadNDJSON(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			readers := map[string]io.Reader{
-				"at once":          strings.NewReader(tt.in),
-				"byte by byte":     iotest.OneByteReader(strings.NewReader(tt.in)),
-				"end with content": iotest.DataErrReader(strings.NewReader(tt.in)),
-			}
-			for how, r := range readers {
-				if diff := cmp.Diff(tt.want, outcomes(t, ReadNDJSON(r, parseOptions()))); diff != "" {
-					t.Errorf("%s: lines (-want +got):\n%s", how, diff)
-				}
-			}
+			wantLines(t, ReadNDJSON, tt.in, tt.want)
 		})
 	}
 }

@@ -1,7 +1,6 @@
 package worker
 
 import (
-	"bytes"
 	"crypto/aes"
 	"encoding/base64"
 	"encoding/json"
@@ -18,8 +17,10 @@ import (
 	"settlecancel/gateway"
 	"settlecancel/gateway/simulator"
 	"settlecancel/tasks"
+	"settlecancel/tasks/leaktest"
 	"settlecancel/tasks/ledger"
 	"settlecancel/tasks/ledger/redistest"
+	"settlecancel/tasks/tasktest"
 )
 
 // What nobody but the gateway may read.
@@ -32,20 +33,7 @@ const (
 // vault is a bench for cancellations with account numbers: a Redis that keeps all that was ever written, and a log that is read.
 type vault struct {
 	*bench
-	log bytes.Buffer
-}
-
-func sealer(t *testing.T, ids ...string) *tasks.Sealer {
-	t.Helper()
-	var keys []tasks.SealKey
-	for _, id := range ids {
-		keys = append(keys, tasks.SealKey{ID: id, Secret: fmt.Appendf(nil, "%-32s", id)})
-	}
-	s, err := tasks.NewSealer(keys...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
+	log leaktest.Log
 }
 
 func newVault(t *testing.T) *vault {
@@ -63,7 +51,7 @@ func newVault(t *testing.T) *vault {
 		options: Options{Logger: slog.New(slog.NewTextHandler(&v.log, &slog.HandlerOptions{Level: slog.LevelDebug}))}}
 	v.bench = newBench(t, s)
 	v.sim, v.url = sim, server.URL
-	v.use(sealer(t, "a"))
+	v.use(tasktest.Sealer(t, "a"))
 	t.Cleanup(func() { v.wantHidden(v.log.String()) })
 	return v
 }
@@ -115,7 +103,7 @@ func (v *vault) work(x tasks.Cancellation) (held string, last error) {
 		if strings.HasPrefix(p.reason, "held: ") {
 			return p.reason, last
 		}
-		v.clock.advance(max(p.after, time.Millisecond))
+		v.clock.Advance(max(p.after, time.Millisecond))
 	}
 	v.t.Fatalf("%s never ends: %v", x.IdempotencyKey, last)
 	return held, last
@@ -124,14 +112,8 @@ func (v *vault) work(x tasks.Cancellation) (held string, last error) {
 // wantHidden checks that nothing of an account stands in Redis, nor ever did, nor in the texts.
 func (v *vault) wantHidden(texts ...string) {
 	v.t.Helper()
-	for _, secret := range []string{secretAccount, secretVirtual, secretHolder} {
-		if places := v.redis.Find(v.t, secret); places != nil {
-			v.t.Errorf("%s stands in %q", secret, places)
-		}
-		if strings.Contains(strings.Join(texts, "\n"), secret) {
-			v.t.Errorf("%s stands in %q", secret, texts)
-		}
-	}
+	v.redis.Hidden(v.t, secretAccount, secretVirtual, secretHolder)
+	leaktest.Hidden(v.t, "a text", strings.Join(texts, "\n"), secretAccount, secretVirtual, secretHolder)
 }
 
 // received answers a field of the only request for x that moves money or numbers, decrypted as SettleBank would.
@@ -232,7 +214,7 @@ func TestAccountWithoutKey(t *testing.T) {
 	v := newVault(t)
 	x := v.refund(1000, 400)
 	v.accept(x)
-	for attempt, s := range []*tasks.Sealer{sealer(t, "b"), nil} {
+	for attempt, s := range []*tasks.Sealer{tasktest.Sealer(t, "b"), nil} {
 		v.use(s)
 		held, _ := v.work(x)
 		if !strings.Contains(held, "PAYLOAD_KEY") {
@@ -245,12 +227,12 @@ func TestAccountWithoutKey(t *testing.T) {
 		if n := strings.Count(v.log.String(), "account numbers cannot be read"); n != attempt+1 {
 			t.Errorf("said %d times in %d attempts", n, attempt+1)
 		}
-		v.clock.advance(time.Minute)
+		v.clock.Advance(time.Minute)
 	}
 	if c := len(v.sim.Received()); c != 0 {
 		t.Errorf("%d requests were sent", c)
 	}
-	v.use(sealer(t, "b", "a"))
+	v.use(tasktest.Sealer(t, "b", "a"))
 	if _, err := v.work(x); err != nil {
 		t.Fatal(err)
 	}
@@ -309,7 +291,7 @@ func TestAccountSweep(t *testing.T) {
 	if err := asynq.NewInspectorFromRedisClient(v.rdb).DeleteTask(tasks.QueueDefault, x.IdempotencyKey); err != nil {
 		t.Fatal(err)
 	}
-	v.clock.advance(time.Minute)
+	v.clock.Advance(time.Minute)
 	if _, err := v.worker.sweepOnce(t.Context(), ""); err != nil {
 		t.Fatal(err)
 	}

@@ -1,11 +1,8 @@
 package worker
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"io"
-	"log/slog"
 	"net"
 	"strings"
 	"sync"
@@ -19,6 +16,7 @@ import (
 	"settlecancel/gateway"
 	"settlecancel/gateway/simulator"
 	"settlecancel/tasks"
+	"settlecancel/tasks/clocktest"
 	"settlecancel/tasks/ledger"
 )
 
@@ -35,16 +33,7 @@ func (b *bench) started(w *Worker) *Worker {
 // until looks again and again at what asynq's own clock brings about. Only a hang fails it.
 func (b *bench) until(what string, ok func() bool) {
 	b.t.Helper()
-	deadline := time.After(2 * time.Minute)
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-deadline:
-			b.t.Fatalf("never: %s", what)
-		case <-tick.C:
-		}
-	}
+	clocktest.WaitFor(b.t, what, ok)
 }
 
 func (b *bench) task(x tasks.Cancellation) *asynq.TaskInfo {
@@ -113,101 +102,6 @@ func TestPlainAsynqTask(t *testing.T) {
 	}
 	if err := b.worker.route(context.Background(), asynq.NewTask("other:type", nil)); !errors.Is(err, asynq.SkipRetry) {
 		t.Errorf("a task of another type: %v", err)
-	}
-}
-
-// Rule 8: every open cancellation whose task asynq no longer has is queued again.
-func TestRule08SweeperHeals(t *testing.T) {
-	t.Parallel()
-	for name, harm := range map[string]func(*bench, *asynq.Inspector, tasks.Cancellation) error{
-		"deleted": func(_ *bench, i *asynq.Inspector, x tasks.Cancellation) error {
-			return i.DeleteTask(tasks.QueueDefault, x.IdempotencyKey)
-		},
-		"archived behind our back": func(_ *bench, i *asynq.Inspector, x tasks.Cancellation) error {
-			return i.ArchiveTask(tasks.QueueDefault, x.IdempotencyKey)
-		},
-		"lost with the whole queue": func(b *bench, _ *asynq.Inspector, _ tasks.Cancellation) error {
-			keys, err := b.rdb.Keys(context.Background(), "asynq:*").Result()
-			if err != nil {
-				return err
-			}
-			return b.rdb.Del(context.Background(), keys...).Err()
-		},
-		"damaged": func(b *bench, _ *asynq.Inspector, x tasks.Cancellation) error {
-			key := "asynq:{default}:t:" + x.IdempotencyKey
-			return errors.Join(b.rdb.HSet(context.Background(), key, "msg", "\xff\xff").Err(),
-				b.rdb.LRem(context.Background(), "asynq:{default}:pending", 0, x.IdempotencyKey).Err())
-		},
-		"a ghost in no list": func(b *bench, _ *asynq.Inspector, x tasks.Cancellation) error {
-			key := "asynq:{default}:t:" + x.IdempotencyKey
-			return errors.Join(b.rdb.HSet(context.Background(), key, "state", "archived").Err(),
-				b.rdb.LRem(context.Background(), "asynq:{default}:pending", 0, x.IdempotencyKey).Err())
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b := newBench(t, setup{redis: ownRedis(t)})
-			x, y := b.pay(1000, 500), b.pay(1000, 500)
-			b.accept(x, y)
-			inspector := asynq.NewInspectorFromRedisClient(b.rdb)
-			if err := harm(b, inspector, x); err != nil {
-				t.Fatal(err)
-			}
-			b.sweep()
-			if pending, err := inspector.ListPendingTasks(tasks.QueueDefault); err == nil && len(pending) > 1 {
-				t.Errorf("swept before it was overdue: %d tasks", len(pending))
-			}
-			b.clock.advance(time.Hour)
-			b.sweep()
-			b.sweep() // finds nothing more to do
-			pending, err := inspector.ListPendingTasks(tasks.QueueDefault)
-			if err != nil || len(pending) != 2 {
-				t.Fatalf("%d tasks are pending, %v; want one of each cancellation", len(pending), err)
-			}
-			for _, p := range pending {
-				if err := b.worker.route(context.Background(), asynq.NewTask(p.Type, p.Payload)); err != nil {
-					t.Errorf("%s: %v", p.ID, err)
-				}
-			}
-			b.check(x, ledger.Cancelled, 1, 0, 1)
-			b.check(y, ledger.Cancelled, 1, 0, 1)
-		})
-	}
-}
-
-func (b *bench) sweep() {
-	b.t.Helper()
-	for cursor, first := "", true; first || cursor != ""; first = false {
-		var err error
-		if cursor, err = b.worker.sweepOnce(context.Background(), cursor); err != nil {
-			b.t.Fatal(err)
-		}
-	}
-}
-
-func TestSweepersTakeTurns(t *testing.T) {
-	t.Parallel()
-	b := newBench(t, setup{redis: ownRedis(t)})
-	other := b.newWorker(setup{})
-	ctx, life := context.Background(), 3*b.worker.opts.SweepEvery
-	for range 2 {
-		if mine, err := b.worker.takeTurn(ctx, sweeperKey, "a", life); err != nil || !mine {
-			t.Errorf("the first: %v, %v", mine, err)
-		}
-	}
-	if mine, err := other.takeTurn(ctx, sweeperKey, "b", life); err != nil || mine {
-		t.Errorf("two sweep at once: %v, %v", mine, err)
-	}
-	if ttl := b.rdb.PTTL(ctx, sweeperKey).Val(); ttl <= 0 || ttl > life {
-		t.Errorf("the turn lasts %v", ttl)
-	}
-	for _, who := range []string{"b", "a"} { // the turn of another cannot be ended
-		if err := b.worker.leaveTurn(ctx, sweeperKey, who); err != nil {
-			t.Error(err)
-		}
-		if mine, err := other.takeTurn(ctx, sweeperKey, "b", life); err != nil || mine != (who == "a") {
-			t.Errorf("after %s left: %v, %v", who, mine, err)
-		}
 	}
 }
 
@@ -318,89 +212,5 @@ func TestFreshContext(t *testing.T) {
 	defer cancel()
 	if err := rdb.Get(late, "fresh").Err(); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a deadline must hold: %v", err)
-	}
-}
-
-// All answers blame the merchant's keys: no dead letters, no budget spent, requests drop to probes; healed, it flows again. The
-// other merchants never notice.
-func TestMisconfiguredMerchantIsHeld(t *testing.T) {
-	t.Parallel()
-	var log bytes.Buffer
-	b := newBench(t, setup{key: "wrong", options: Options{HoldFor: time.Hour, Logger: slog.New(slog.NewTextHandler(&log, nil))}})
-	var xs []tasks.Cancellation
-	for range 30 {
-		xs = append(xs, b.pay(1000, 500))
-	}
-	b.accept(xs...)
-	for range 3 {
-		for _, x := range xs {
-			var p *postponed
-			if err := b.run(b.worker, x); !errors.As(err, &p) || p.after < 30*time.Minute {
-				t.Fatalf("%s: %v", x.IdempotencyKey, err)
-			}
-		}
-	}
-	sent := 0
-	for _, x := range xs {
-		cancels, _ := b.requests(x)
-		sent += cancels
-		if r := b.record(x); r.Status != ledger.Queued || r.Spent != 0 {
-			t.Errorf("%s is %s and has spent %d", x.IdempotencyKey, r.Status, r.Spent)
-		}
-	}
-	if sent != tripAfter {
-		t.Errorf("%d requests were sent before the merchant was held, want %d", sent, tripAfter)
-	}
-	if !strings.Contains(log.String(), "level=ERROR") || !strings.Contains(log.String(), "mcht_id=nxca_jt_bi") {
-		t.Errorf("the log is not loud: %s", log.String())
-	}
-	other := b.pay(1000, 500)
-	other.MchtID, other.OrgTrdNo, other.OrgMchtTrdNo = "nxca_jt_il", other.OrgTrdNo+"_il", other.OrgMchtTrdNo+"_il"
-	if err := b.sim.Register(simulator.Original{MchtID: other.MchtID, OrgTrdNo: other.OrgTrdNo, OrgMchtTrdNo: other.OrgMchtTrdNo,
-		OrgTrdDt: other.OrgTrdDt, Amount: 1000}); err != nil {
-		t.Fatal(err)
-	}
-	b.accept(other)
-	b.drive(other)
-	b.check(other, ledger.Cancelled, 1, 0, 1)
-
-	b.worker = b.newWorker(setup{}) // restarted with the right key
-	b.clock.advance(2 * time.Hour)
-	for _, x := range xs {
-		b.drive(x)
-		if n, _ := b.effects(x); b.record(x).Status != ledger.Cancelled || n != 1 {
-			t.Errorf("%s is %s, applied %d times", x.IdempotencyKey, b.record(x).Status, n)
-		}
-	}
-}
-
-func TestBreakerProbes(t *testing.T) {
-	t.Parallel()
-	now := newBreakers(time.Nanosecond, slog.New(slog.NewTextHandler(io.Discard, nil)), unobserved{}.Breaker)
-	visits := 0
-	visit := func(h health) func() health { return func() health { visits++; return h } }
-	for range tripAfter {
-		if held := now.pass("m", visit(failing)); held != nil {
-			t.Fatal(held)
-		}
-	}
-	for range 5 { // the pause is over at once: each visit is a probe, and says nothing
-		if held := now.pass("m", visit(healthUntold)); held != nil {
-			t.Fatalf("a probe that learned nothing must not block the next one: %v", held)
-		}
-	}
-	if held := now.pass("m", visit(healthy)); held != nil || now.of("m").State().String() != "closed" {
-		t.Errorf("healed: %v, %s", held, now.of("m").State())
-	}
-	hour := newBreakers(time.Hour, slog.New(slog.NewTextHandler(io.Discard, nil)), unobserved{}.Breaker)
-	for range tripAfter {
-		_ = hour.pass("m", visit(failing))
-	}
-	visits = 0
-	if held := hour.pass("m", visit(healthy)); held == nil || visits != 0 {
-		t.Error("a held merchant's request went through")
-	}
-	if held := hour.pass("other", visit(healthy)); held != nil || visits != 1 {
-		t.Error("another merchant is held too")
 	}
 }

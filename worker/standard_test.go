@@ -9,6 +9,7 @@ import (
 	"settlecancel/gateway"
 	"settlecancel/gateway/simulator"
 	"settlecancel/tasks/ledger"
+	"settlecancel/tasks/tasktest"
 )
 
 // Five parts of a payment take the rounds 001 to 005, though a worker dies between.
@@ -20,7 +21,7 @@ func TestStandardRounds(t *testing.T) {
 		part := sibling(x, fmt.Sprint("-", n), int64(100+n))
 		b.accept(part)
 		if n == 2 { // its worker sends, and dies
-			g, err := b.worker.begin(t.Context(), mustEntry(t, part))
+			g, err := b.worker.begin(t.Context(), tasktest.Entry(t, part))
 			if err != nil {
 				t.Fatal(err)
 			}

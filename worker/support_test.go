@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/http/httptest"
 	"os"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -19,46 +18,16 @@ import (
 	"settlecancel/gateway"
 	"settlecancel/gateway/simulator"
 	"settlecancel/tasks"
+	"settlecancel/tasks/clocktest"
 	"settlecancel/tasks/ledger"
 	"settlecancel/tasks/ledger/redistest"
+	"settlecancel/tasks/tasktest"
 )
 
-// shared is the Redis of this package's tests. Each test has payments of its own in it, those that restart or flush a Redis
-// start their own.
-var shared *redistest.Server
+// shared serves tests that neither restart nor flush a Redis; each has payments of its own in it.
+var shared redistest.Shared
 
-func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "worker-test")
-	if err == nil {
-		shared, err = redistest.Run(dir, redistest.Options{})
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	code := m.Run()
-	shared.Kill()
-	_ = os.RemoveAll(dir)
-	os.Exit(code)
-}
-
-// clock is the ledger's time. Nothing in these tests waits for the real one.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
+func TestMain(m *testing.M) { shared.Run(m) }
 
 // bench is a worker with everything around it: a real Redis, a simulated SettleBank behind real HTTP, and a clock of its own.
 type bench struct {
@@ -67,7 +36,7 @@ type bench struct {
 	rdb    *redis.Client
 	sim    *simulator.Simulator
 	url    string
-	clock  *clock
+	clock  *clocktest.Clock // the ledger's: nothing in these tests waits for the real one
 	client *tasks.Client
 	worker *Worker
 	mchtID string
@@ -88,9 +57,9 @@ var payments atomic.Int64
 func newBench(t *testing.T, s setup) *bench {
 	t.Helper()
 	if s.redis == nil {
-		s.redis = shared
+		s.redis = shared.Server(t)
 	}
-	b := &bench{t: t, redis: s.redis, rdb: s.redis.Client(t), clock: &clock{now: time.Now()}, mchtID: "nxca_jt_bi"}
+	b := &bench{t: t, redis: s.redis, rdb: s.redis.Client(t), clock: clocktest.New(time.Now()), mchtID: "nxca_jt_bi"}
 	var err error
 	if b.sim, err = simulator.New(simulator.Options{}); err != nil {
 		t.Fatal(err)
@@ -208,7 +177,7 @@ func (b *bench) drive(x tasks.Cancellation) ledger.Record {
 				return r
 			}
 		}
-		b.clock.advance(max(p.after, time.Millisecond))
+		b.clock.Advance(max(p.after, time.Millisecond))
 	}
 	b.t.Fatalf("%s never ends: %+v", x.IdempotencyKey, b.record(x))
 	return ledger.Record{}
@@ -216,11 +185,7 @@ func (b *bench) drive(x tasks.Cancellation) ledger.Record {
 
 func (b *bench) record(x tasks.Cancellation) ledger.Record {
 	b.t.Helper()
-	r, err := b.client.Ledger().Get(context.Background(), x.IdempotencyKey)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	return r
+	return tasktest.Record(b.t, b.client.Ledger(), x.IdempotencyKey)
 }
 
 // requests counts what reached the gateway of a payment: requests to cancel, and inquiries.
@@ -268,13 +233,4 @@ func (b *bench) check(x tasks.Cancellation, status ledger.Status, cancels, inqui
 func ownRedis(t *testing.T) *redistest.Server {
 	t.Helper()
 	return redistest.Start(t, redistest.Options{Args: []string{"--appendonly", "yes", "--appendfsync", "always"}})
-}
-
-func mustEntry(t *testing.T, x tasks.Cancellation) ledger.Entry {
-	t.Helper()
-	e, err := x.Entry()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return e
 }

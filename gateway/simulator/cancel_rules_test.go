@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"settlecancel/tasks/clocktest"
 )
 
 // TestPhone: cancelled in the payment's calendar month alone, refunded after it where that is open.
@@ -50,11 +52,10 @@ func TestPhone(t *testing.T) {
 	}
 	t.Run("OK cancelled, then refunded", func(t *testing.T) {
 		t.Parallel()
-		clock := &clock{make(chan time.Time, 1)}
-		clock.at <- inMonth()
-		b := paidBy(t, Options{Now: clock.now}, "MP", nil)
+		clock := clocktest.New(inMonth())
+		b := paidBy(t, Options{Now: clock.Now}, "MP", nil)
 		got := []string{b.code(cancelPath, standard("C1", "001", "400", fields{"method": "MP"}, nil))}
-		clock.move(time.Minute)
+		clock.Advance(time.Minute)
 		got = append(got, b.code(cancelPath, standard("C2", "002", "400", fields{"method": "MP"}, nil)),
 			b.code(refundPath, refund("MP", "C1", "R1", "002", "600", nil)),
 			b.code(refundPath, refund("MP", "C1", "R2", "003", "1", nil)))
@@ -98,11 +99,10 @@ func TestVirtualAccount(t *testing.T) {
 	}
 	t.Run("OK after maintenance with the same id", func(t *testing.T) {
 		t.Parallel()
-		clock := &clock{make(chan time.Time, 1)}
-		clock.at <- at(2024, 1, 1, 0, 34)()
-		b := paidBy(t, Options{Now: clock.now}, "VA", nil)
+		clock := clocktest.New(at(2024, 1, 1, 0, 34)())
+		b := paidBy(t, Options{Now: clock.Now}, "VA", nil)
 		got := []string{b.code(refundPath, refund("VA", "C0", "R1", "001", "400", nil))}
-		clock.move(time.Minute)
+		clock.Advance(time.Minute)
 		got = append(got, b.code(refundPath, refund("VA", "C0", "R1", "001", "400", nil)))
 		if diff := cmp.Diff([]string{"ST11", "0000"}, got); diff != "" {
 			t.Errorf("result codes (-want +got):\n%s", diff)

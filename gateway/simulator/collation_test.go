@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"settlecancel/tasks/clocktest"
 )
 
 const collationPath = "/api/pg/" + testMerchant + "/transInfo.do"
@@ -140,9 +142,8 @@ func TestCollationHTTP(t *testing.T) {
 // TestCollation lists payments and cancellations of several days, merchants and methods, however they came.
 func TestCollation(t *testing.T) {
 	t.Parallel()
-	clock := &clock{make(chan time.Time, 1)}
-	clock.at <- time.Date(2023, 12, 15, 14, 59, 59, 0, time.UTC) // the last second of the day in Korea
-	b := start(t, Options{Now: clock.now})
+	clock := clocktest.New(time.Date(2023, 12, 15, 14, 59, 59, 0, time.UTC)) // the last second of the day in Korea
+	b := start(t, Options{Now: clock.Now})
 	for _, o := range []Original{
 		{MchtID: testMerchant, OrgTrdNo: testTrdNo, OrgMchtTrdNo: testOrder, OrgTrdDt: testDate, OrgTrdTm: "143022", Amount: 1000},
 		{MchtID: testMerchant, OrgTrdNo: "T2", OrgMchtTrdNo: "O|2\n", OrgTrdDt: "20231214", Amount: 700},
@@ -159,7 +160,7 @@ func TestCollation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	clock.move(time.Second)
+	clock.Advance(time.Second)
 	b.code(cancelPath, standard("C4", "002", "100", nil, nil))
 	last := b.Effects()[3].CanTrdNo
 

@@ -3,24 +3,11 @@ package simulator
 import (
 	"testing"
 	"time"
+
+	"settlecancel/tasks/clocktest"
 )
 
-// clock is a clock that stands still until it is moved.
-type clock struct{ at chan time.Time }
-
-func newClock() *clock {
-	c := &clock{make(chan time.Time, 1)}
-	c.at <- time.Date(2023, 12, 16, 9, 0, 0, 0, kst)
-	return c
-}
-
-func (c *clock) now() time.Time {
-	at := <-c.at
-	c.at <- at
-	return at
-}
-
-func (c *clock) move(d time.Duration) { c.at <- (<-c.at).Add(d) }
+func newClock() *clocktest.Clock { return clocktest.New(time.Date(2023, 12, 16, 9, 0, 0, 0, kst)) }
 
 func TestStale(t *testing.T) {
 	t.Parallel()
@@ -31,7 +18,7 @@ func TestStale(t *testing.T) {
 	t.Run("OK cancellation is seen later", func(t *testing.T) {
 		t.Parallel()
 		clock := newClock()
-		b := registered(t, Options{Now: clock.now}, 1000)
+		b := registered(t, Options{Now: clock.Now}, 1000)
 		b.script(Rule{Path: PathCancel, Times: 1, Fault: stale})
 		if got := b.cancel("400").ResultCode; got != "0000" {
 			t.Fatalf("result code %s, want 0000", got)
@@ -40,7 +27,7 @@ func TestStale(t *testing.T) {
 		if got := shown(b, "Q1"); got != "100" {
 			t.Errorf("at once: %s shown, want 100 of the second alone", got)
 		}
-		clock.move(time.Second)
+		clock.Advance(time.Second)
 		if got := shown(b, "Q2"); got != "500" {
 			t.Errorf("a second later: %s shown, want 500", got)
 		}
@@ -48,13 +35,13 @@ func TestStale(t *testing.T) {
 	t.Run("OK inquiry sees what was", func(t *testing.T) {
 		t.Parallel()
 		clock := newClock()
-		b := registered(t, Options{Now: clock.now}, 1000)
+		b := registered(t, Options{Now: clock.Now}, 1000)
 		b.script(Rule{Path: PathInquiry, Times: 2, Fault: stale})
 		b.cancel("400")
 		if got := shown(b, "Q1"); got != "0" {
 			t.Errorf("stale inquiry at once: %s shown, want 0", got)
 		}
-		clock.move(time.Second)
+		clock.Advance(time.Second)
 		if got := shown(b, "Q2"); got != "400" {
 			t.Errorf("stale inquiry a second later: %s shown, want 400", got)
 		}

@@ -29,11 +29,11 @@ func TestFailedLogins(t *testing.T) {
 	d.want(token, http.StatusNotFound)
 	d.want(get(location("k")), http.StatusUnauthorized) // says nothing that could be wrong
 
-	d.clock.advance(loginEvery)
+	d.clock.Advance(loginEvery)
 	d.want(right, http.StatusOK)
 	d.want(guess, http.StatusUnauthorized)
 	d.want(right, http.StatusTooManyRequests)
-	d.clock.advance(time.Hour)
+	d.clock.Advance(time.Hour)
 	for range loginBurst {
 		d.want(right, http.StatusOK)
 		d.want(guess, http.StatusUnauthorized)
@@ -96,7 +96,7 @@ func TestRate(t *testing.T) {
 	for range 10 {
 		d.want(request{method: "GET", path: location("k"), ops: true}, http.StatusNotFound)
 	}
-	d.clock.advance(400 * time.Millisecond)
+	d.clock.Advance(400 * time.Millisecond)
 	r.token = shopToken
 	d.want(r, http.StatusNotFound)
 	d.want(r, http.StatusTooManyRequests)

@@ -140,7 +140,7 @@ func TestOutage(t *testing.T) {
 	server := redistest.Start(t, redistest.Options{Args: []string{"--appendonly", "yes", "--appendfsync", "always"}})
 	rdb := redis.NewClient(&redis.Options{Addr: server.Addr(), MaxRetries: -1, DialTimeout: time.Second})
 	t.Cleanup(func() { _ = rdb.Close() })
-	d := newDeskOn(t, server, rdb, Options{})
+	d := newDeskOn(t, rdb, Options{})
 	before := d.report(post(cancellation("before")), http.StatusAccepted)
 	server.Kill()
 	batch := func(keys ...string) request {

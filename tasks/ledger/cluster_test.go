@@ -2,90 +2,17 @@ package ledger
 
 import (
 	"fmt"
-	"net"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
+	"settlecancel/tasks/clocktest"
 	"settlecancel/tasks/ledger/redistest"
 )
-
-const slots = 16384
-
-// clusterNode starts a node that belongs to no cluster yet. Its bus listens 10000 above its port.
-func clusterNode(t *testing.T) *redistest.Server {
-	t.Helper()
-	for range 100 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		port := l.Addr().(*net.TCPAddr).Port
-		_ = l.Close()
-		if port > 50000 {
-			port -= 20000 // below the ports that the system hands out
-		}
-		bus, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port+10000)))
-		if err != nil {
-			continue
-		}
-		_ = bus.Close()
-		s, err := redistest.Run(t.TempDir(), redistest.Options{Port: port, Args: []string{"--cluster-enabled", "yes",
-			"--repl-diskless-sync-delay", "0"}})
-		if err == nil {
-			t.Cleanup(s.Kill)
-			return s
-		}
-	}
-	t.Fatal("no two free ports 10000 apart")
-	return nil
-}
-
-// cluster makes one of the nodes: each of the first `masters` holds its share of the slots, the others are replicas of the
-// first.
-func cluster(t *testing.T, masters, replicas int) (*redis.ClusterClient, []*redistest.Server) {
-	t.Helper()
-	nodes := make([]*redistest.Server, masters+replicas)
-	clients := make([]*redis.Client, len(nodes))
-	addrs := make([]string, len(nodes))
-	for i := range nodes {
-		nodes[i] = clusterNode(t)
-		clients[i], addrs[i] = nodes[i].Client(t), nodes[i].Addr()
-		must(t, clients[i].Do(t.Context(), "CLUSTER", "SET-CONFIG-EPOCH", i+1).Err())
-		must(t, clients[i].ClusterMeet(t.Context(), "127.0.0.1", strconv.Itoa(nodes[0].Port)).Err())
-	}
-	for i, c := range clients[:masters] {
-		must(t, c.ClusterAddSlotsRange(t.Context(), i*slots/masters, (i+1)*slots/masters-1).Err())
-	}
-	first := clients[0].ClusterMyID(t.Context()).Val()
-	for _, c := range clients[masters:] {
-		waitFor(t, "the replica knows its master", func() bool { return c.ClusterReplicate(t.Context(), first).Err() == nil })
-	}
-	for _, c := range clients {
-		waitFor(t, "the cluster is up", func() bool {
-			info := c.ClusterInfo(t.Context()).Val()
-			return strings.Contains(info, "cluster_state:ok") && strings.Contains(info, fmt.Sprintf("cluster_known_nodes:%d", len(nodes)))
-		})
-	}
-	rdb := redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs})
-	t.Cleanup(func() { _ = rdb.Close() })
-	return rdb, nodes
-}
-
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
 
 // On a Redis Cluster each script stays within one slot, whichever nodes the transactions lie on.
 func TestCluster(t *testing.T) {
 	t.Parallel()
-	rdb, nodes := cluster(t, 3, 0)
+	rdb, nodes := redistest.StartCluster(t, 3, 0)
 	e := envOn(t, rdb, Options{})
 	const n = 60
 	entries := make([]Entry, n)
@@ -138,9 +65,9 @@ func TestCluster(t *testing.T) {
 // The transaction and the index entry lie on nodes of their own, and each must be held by replicas.
 func TestClusterWaitReplicas(t *testing.T) {
 	t.Parallel()
-	rdb, nodes := cluster(t, 1, 1)
+	rdb, nodes := redistest.StartCluster(t, 1, 1)
 	e := envOn(t, rdb, Options{WaitReplicas: 1, WaitTimeout: 5 * time.Second})
-	waitFor(t, "the replica is in step", func() bool { return nodes[0].Client(t).Do(t.Context(), "WAIT", 1, 1000).Val() == int64(1) })
+	clocktest.WaitFor(t, "the replica is in step", func() bool { return nodes[0].Client(t).Do(t.Context(), "WAIT", 1, 1000).Val() == int64(1) })
 	x, y := partial("refund-1", "pay-1"), partial("refund-2", "pay-2")
 	e.accept(x)
 	if e.expires(indexKey(x.Key)) {

@@ -5,71 +5,22 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
 
+	"settlecancel/tasks/clocktest"
 	"settlecancel/tasks/ledger/redistest"
 )
 
-// One server serves all tests that neither stop it nor flush it. Each test has a database of its own in it.
-var (
-	sharedServer = sync.OnceValues(func() (*redistest.Server, error) {
-		dir, err := os.MkdirTemp("", "ledger")
-		if err != nil {
-			return nil, err
-		}
-		sharedDir = dir
-		return redistest.Run(dir, redistest.Options{Args: []string{"--databases", strconv.Itoa(databases)}})
-	})
-	sharedDir string
-	taken     atomic.Int64
-)
+// shared serves all tests that neither stop it nor flush it.
+var shared redistest.Shared
 
-const databases = 500 // more than tests run at a time
-
-func TestMain(m *testing.M) {
-	redis.SetLogger(quiet{})
-	code := m.Run()
-	if sharedDir != "" {
-		if s, err := sharedServer(); err == nil {
-			s.Kill()
-		}
-		_ = os.RemoveAll(sharedDir)
-	}
-	os.Exit(code)
-}
-
-// quiet keeps go-redis from telling of the outages that the tests make.
-type quiet struct{}
-
-func (quiet) Printf(context.Context, string, ...any) {}
-
-// clock is the time of a test.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) Advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
+func TestMain(m *testing.M) { shared.Run(m) }
 
 // start is when every test begins.
 var start = time.UnixMilli(1_702_600_000_000)
@@ -85,26 +36,17 @@ type env struct {
 	*Ledger
 	testing.TB
 	ctx   context.Context
-	clock *clock
+	clock *clocktest.Clock
 }
 
 func newEnv(t testing.TB) *env {
 	t.Helper()
-	s, err := sharedServer()
-	if err != nil {
-		t.Fatal(err)
-	}
-	rdb := redis.NewClient(&redis.Options{Addr: s.Addr(), DB: int(taken.Add(1) % databases)})
-	t.Cleanup(func() { _ = rdb.Close() })
-	if err := rdb.FlushDB(t.Context()).Err(); err != nil {
-		t.Fatal(err)
-	}
-	return envOn(t, rdb, Options{})
+	return envOn(t, shared.Client(t), Options{})
 }
 
 // envOn is a ledger on rdb. Of the options, those that a test does not care about are set.
 func envOn(t testing.TB, rdb redis.UniversalClient, o Options) *env {
-	c := &clock{now: start}
+	c := clocktest.New(start)
 	o.Lease, o.VerifyAfter, o.Retention, o.Now = lease, verifyAfter, retention, c.Now
 	return &env{Ledger: New(rdb, o), TB: t, ctx: t.Context(), clock: c}
 }

@@ -9,6 +9,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"pgregory.net/rapid"
+
+	"settlecancel/tasks/clocktest"
 )
 
 // TestModel lets producers, workers that crash, hang and answer late, a gateway that lags and loses answers, and people at the
@@ -34,7 +36,7 @@ func TestModel(t *testing.T) {
 type machine struct {
 	ledger  *Ledger
 	rdb     redis.UniversalClient
-	clock   *clock
+	clock   *clocktest.Clock
 	entries []Entry
 	ref     *reference
 	bank    *bank
@@ -56,7 +58,7 @@ func newMachine(t *rapid.T, e *env) *machine {
 	if err := e.rdb.FlushDB(e.ctx).Err(); err != nil {
 		t.Fatal(err)
 	}
-	c := &clock{now: start}
+	c := clocktest.New(start)
 	m := &machine{clock: c, ref: newReference(), bank: newBank(c.Now), rdb: e.rdb, ledger: New(e.rdb, Options{
 		Lease: lease, VerifyAfter: verifyAfter, Retention: retention, Now: c.Now})}
 	for i := range 4 {

@@ -82,7 +82,7 @@ var sameAnswer = cmp.Options{sameJSON, cmp.FilterPath(func(p cmp.Path) bool { re
 // on answers an environment on a database of its own of s.
 func on(t testing.TB, s *redistest.Server, o redis.Options) *env {
 	t.Helper()
-	o.Addr, o.DB = s.Addr(), int(taken.Add(1)%databases)
+	o.Addr, o.DB = s.Addr(), s.Database(t)
 	rdb := redis.NewClient(&o)
 	t.Cleanup(func() { _ = rdb.Close() })
 	return envOn(t, rdb, Options{})
@@ -90,7 +90,7 @@ func on(t testing.TB, s *redistest.Server, o redis.Options) *env {
 
 func ownServer(t testing.TB, args ...string) *redistest.Server {
 	t.Helper()
-	return redistest.Start(t, redistest.Options{Args: append([]string{"--databases", fmt.Sprint(databases)}, args...)})
+	return redistest.Start(t, redistest.Options{Args: args})
 }
 
 // teach tells a server all scripts, so that each step takes the round trips that it takes in the long run.
@@ -132,7 +132,7 @@ func TestLostReply(t *testing.T) {
 				want := s.run(plain)
 
 				s = stepsOfAll()[i] // with grants of its own
-				e := envOn(t, p.client(t, redis.Options{DB: int(taken.Add(1) % databases)}), Options{})
+				e := envOn(t, p.client(t, redis.Options{DB: server.Database(t)}), Options{})
 				s.given(e)
 				p.loseReply(n + 1)
 				before := scriptRuns(t, plain.rdb)
@@ -159,7 +159,7 @@ func TestLostReplyRepeatedByCaller(t *testing.T) {
 	p := newProxy(t, server)
 	x := partial("refund-1", "pay-1")
 	setUp := func(t *testing.T, s Status) *env {
-		e := envOn(t, p.client(t, redis.Options{DB: int(taken.Add(1) % databases), MaxRetries: -1}), Options{})
+		e := envOn(t, p.client(t, redis.Options{DB: server.Database(t), MaxRetries: -1}), Options{})
 		if s != "" {
 			e.reach(x, s)
 		}

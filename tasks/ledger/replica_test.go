@@ -7,6 +7,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"settlecancel/tasks/clocktest"
 	"settlecancel/tasks/ledger/redistest"
 )
 
@@ -14,35 +15,16 @@ import (
 func replicated(t *testing.T) (e *env, replica *redistest.Server) {
 	t.Helper()
 	master := ownServer(t, "--repl-diskless-sync-delay", "0")
-	replica = redistest.Start(t, redistest.Options{Args: []string{
-		"--databases", fmt.Sprint(databases), "--replicaof", "127.0.0.1", fmt.Sprint(master.Port)}})
+	replica = ownServer(t, "--replicaof", "127.0.0.1", fmt.Sprint(master.Port))
 	e = on(t, master, redis.Options{})
 	e.opts.WaitReplicas, e.opts.WaitTimeout = 1, 5*time.Second
-	waitFor(t, "the replica is linked", func() bool {
+	clocktest.WaitFor(t, "the replica is linked", func() bool {
 		info := e.rdb.InfoMap(e.ctx, "replication")
 		return info.Err() == nil && info.Item("Replication", "connected_slaves") == "1"
 	})
 	// Linked is not yet in step.
-	waitFor(t, "the replica is in step", func() bool { return e.rdb.Do(e.ctx, "WAIT", 1, 1000).Val() == int64(1) })
+	clocktest.WaitFor(t, "the replica is in step", func() bool { return e.rdb.Do(e.ctx, "WAIT", 1, 1000).Val() == int64(1) })
 	return e, replica
-}
-
-// waitFor watches a foreign process.
-func waitFor(t testing.TB, what string, is func() bool) {
-	t.Helper()
-	deadline := time.NewTimer(30 * time.Second)
-	defer deadline.Stop()
-	for tick := time.NewTicker(10 * time.Millisecond); ; {
-		select {
-		case <-deadline.C:
-			t.Fatalf("not within 30s: %s", what)
-		case <-tick.C:
-			if is() {
-				tick.Stop()
-				return
-			}
-		}
-	}
 }
 
 func TestWaitReplicas(t *testing.T) {
@@ -102,7 +84,7 @@ func TestWaitReplicas(t *testing.T) {
 	// Back: the same calls are confirmed.
 	e.must(replica.Restart())
 	e.opts.WaitTimeout = 5 * time.Second
-	waitFor(t, "the replica is in step", func() bool { return e.rdb.Do(e.ctx, "WAIT", 1, 1000).Val() == int64(1) })
+	clocktest.WaitFor(t, "the replica is in step", func() bool { return e.rdb.Do(e.ctx, "WAIT", 1, 1000).Val() == int64(1) })
 	if _, known, err := e.Accept(e.ctx, z); !known || err != nil {
 		t.Errorf("repeated: known %v, %v", known, err)
 	}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"settlecancel/tasks/clocktest"
 )
 
 // keysOf lists the two keys of each cancellation, and the sets that hold one of them.
@@ -113,7 +115,7 @@ func TestRetentionEnds(t *testing.T) {
 	x := partial("refund-1", "pay-1")
 	e.reach(x, Cancelled)
 	e.told()
-	waitFor(t, "what has ended is gone", func() bool { return len(e.keys()) == 0 })
+	clocktest.WaitFor(t, "what has ended is gone", func() bool { return len(e.keys()) == 0 })
 	e.opts.Retention = retention
 	_, err := e.Get(e.ctx, x.Key)
 	wantErr(t, err, ErrNotFound)

@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
+
+	"settlecancel/tasks/ledger/redistest"
 )
 
 // scan walks everything page by page, and answers the keys in order, and how many pages there were.
@@ -105,7 +107,7 @@ func TestScanMeanwhile(t *testing.T) {
 
 func TestScanCluster(t *testing.T) {
 	t.Parallel()
-	rdb, _ := cluster(t, 3, 0)
+	rdb, _ := redistest.StartCluster(t, 3, 0)
 	e := envOn(t, rdb, Options{})
 	want := e.fill(120, 60)
 	slices.Sort(want)

@@ -11,6 +11,7 @@ import (
 
 	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
+	"settlecancel/tasks/tasktest"
 )
 
 func ends(s ledger.Status) ledger.Next { return ledger.Next{Status: s, Code: "XX99"} }
@@ -147,14 +148,7 @@ func TestComesAgain(t *testing.T) {
 		x := refund("r1", "P1")
 		b.send(x, ledger.Next{Status: ledger.Unknown, After: time.Minute})
 		b.now = noon.Add(time.Minute)
-		entry, err := x.Entry()
-		if err != nil {
-			t.Fatal(err)
-		}
-		g, err := b.ledger.Begin(t.Context(), entry)
-		if err != nil || g.Step != ledger.StepInquire {
-			t.Fatalf("step %v, %v", g.Step, err)
-		}
+		g := tasktest.Begin(t, b.ledger, x) // an inquiry
 		b.want("FAIL", form())
 		if err := b.ledger.Finish(t.Context(), g, ledger.Attempt{Class: "ok"}, done("")); err != nil {
 			t.Fatal(err)

@@ -3,18 +3,13 @@ package noti
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
-	"os"
-	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,57 +17,27 @@ import (
 
 	"settlecancel/gateway"
 	"settlecancel/tasks"
+	"settlecancel/tasks/leaktest"
 	"settlecancel/tasks/ledger"
 	"settlecancel/tasks/ledger/redistest"
+	"settlecancel/tasks/tasktest"
 )
 
 var (
-	shared *redistest.Server // each test has a database of its own in it
-	taken  atomic.Int64
-	kst    = time.FixedZone("KST", 9*3600)
-	noon   = time.Date(2024, 1, 2, 12, 0, 0, 0, kst)
+	kst  = time.FixedZone("KST", 9*3600)
+	noon = time.Date(2024, 1, 2, 12, 0, 0, 0, kst)
 )
 
 const (
-	databases = 100 // more than tests run at a time
-	shop      = "nxca_jt_bi"
-	hashKey   = "ST1009281328226982205"
-	aesKey    = "pgSettle30y739r82jtd709yOfZ2yK5K"
-	patience  = 30 * time.Second
+	shop     = "nxca_jt_bi"
+	hashKey  = "ST1009281328226982205"
+	aesKey   = "pgSettle30y739r82jtd709yOfZ2yK5K"
+	patience = 30 * time.Second
 )
 
-func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "noti-test")
-	if err == nil {
-		shared, err = redistest.Run(dir, redistest.Options{Args: []string{"--databases", strconv.Itoa(databases)}})
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	code := m.Run()
-	shared.Kill()
-	_ = os.RemoveAll(dir)
-	os.Exit(code)
-}
+var shared redistest.Shared
 
-// journal is a log that tests read.
-type journal struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(p)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.String()
-}
+func TestMain(m *testing.M) { shared.Run(m) }
 
 // bench is a Handler on a ledger in a real Redis, both of which are at noon.
 type bench struct {
@@ -81,18 +46,13 @@ type bench struct {
 	ledger  *ledger.Ledger
 	gw      *gateway.Client
 	handler *Handler
-	log     *journal
+	log     *leaktest.Log
 	now     time.Time
 }
 
 func newBench(t testing.TB) *bench {
 	t.Helper()
-	b := &bench{TB: t, now: noon, log: &journal{}}
-	b.rdb = redis.NewClient(&redis.Options{Addr: shared.Addr(), DB: int(taken.Add(1) % databases)})
-	t.Cleanup(func() { _ = b.rdb.Close() })
-	if err := b.rdb.FlushDB(t.Context()).Err(); err != nil {
-		t.Fatal(err)
-	}
+	b := &bench{TB: t, now: noon, log: &leaktest.Log{}, rdb: shared.Client(t)}
 	b.ledger = ledger.New(b.rdb, ledger.Options{Now: func() time.Time { return b.now }})
 	var err error
 	if b.gw, err = gateway.New(gateway.Options{BaseURL: "http://gateway.test",
@@ -122,18 +82,8 @@ func refund(key, payment string, edits ...func(*tasks.Cancellation)) tasks.Cance
 // begin accepts a cancellation and sends it at noon.
 func (b *bench) begin(x tasks.Cancellation) ledger.Grant {
 	b.Helper()
-	entry, err := x.Entry()
-	if err != nil {
-		b.Fatal(err)
-	}
-	if _, _, err := b.ledger.Accept(b.Context(), entry); err != nil {
-		b.Fatal(err)
-	}
-	g, err := b.ledger.Begin(b.Context(), entry)
-	if err != nil || g.Step != ledger.StepSend {
-		b.Fatalf("begin %s: step %v, %v", x.IdempotencyKey, g.Step, err)
-	}
-	return g
+	tasktest.Accept(b, b.ledger, x)
+	return tasktest.Begin(b, b.ledger, x)
 }
 
 func (b *bench) send(x tasks.Cancellation, n ledger.Next) {
@@ -145,11 +95,7 @@ func (b *bench) send(x tasks.Cancellation, n ledger.Next) {
 
 func (b *bench) record(key string) ledger.Record {
 	b.Helper()
-	r, err := b.ledger.Get(b.Context(), key)
-	if err != nil {
-		b.Fatal(err)
-	}
-	return r
+	return tasktest.Record(b, b.ledger, key)
 }
 
 // form is a notification of C1, of 500 of P1 a second after noon, signed after the edits.

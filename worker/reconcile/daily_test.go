@@ -14,7 +14,7 @@ import (
 // days runs RunDaily from a time on, on a clock that waiting moves, for so many waits. It answers the waits.
 func (b *bench) days(from time.Time, waits int) []string {
 	b.Helper()
-	b.clock.set(from)
+	b.clock.Set(from)
 	ctx, cancel := context.WithCancel(b.Context())
 	defer cancel()
 	var waited []string
@@ -24,7 +24,7 @@ func (b *bench) days(from time.Time, waits int) []string {
 			return context.Cause(ctx)
 		}
 		waited = append(waited, d.String())
-		b.clock.set(b.clock.Now().Add(d))
+		b.clock.Advance(d)
 		return ctx.Err()
 	}
 	if err := b.rec.RunDaily(ctx); err != nil {
@@ -91,7 +91,7 @@ func TestRunDailyNextDay(t *testing.T) {
 func TestRunDailyOne(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, atSix)
-	b.clock.set(on("3 06:00:00"))
+	b.clock.Set(on("3 06:00:00"))
 	var all sync.WaitGroup
 	for range 8 {
 		all.Go(func() {
@@ -111,7 +111,7 @@ func TestRunDailyFails(t *testing.T) {
 	t.Parallel()
 	key := dailyKey(day)
 	b := newBench(t, atSix)
-	b.clock.set(on("3 06:00:00"))
+	b.clock.Set(on("3 06:00:00"))
 	b.lists.text[shop+" CA "+day] = "ST92|hash|0|\n"
 	for try := 1; try <= dailyTries; try++ {
 		if err := b.rec.daily(t.Context(), day); err != nil {
@@ -144,7 +144,7 @@ func TestRunDailyShutDown(t *testing.T) {
 	b := newBench(t, atSix, func(o *Options) {
 		o.Wait = func(ctx context.Context, _ time.Duration) error { cancel(); return context.Cause(ctx) }
 	})
-	b.clock.set(on("3 06:00:00"))
+	b.clock.Set(on("3 06:00:00"))
 	b.lists.text[shop+" CA "+day] = "ST10|system|0|\n"
 	if err := b.rec.daily(ctx, day); err == nil {
 		t.Error("no error")
@@ -181,7 +181,7 @@ func TestLogBounded(t *testing.T) {
 		lines = append(lines, listed(fmt.Sprint("C", i), fmt.Sprint("P", i), 500, on("2 12:00:00")))
 	}
 	b.lists.put(day, lines...)
-	b.clock.set(on("3 06:00:00"))
+	b.clock.Set(on("3 06:00:00"))
 	if err := b.rec.daily(t.Context(), day); err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"settlecancel/gateway"
 	"settlecancel/gateway/simulator"
 	"settlecancel/tasks"
+	"settlecancel/tasks/clocktest"
 	"settlecancel/tasks/ledger"
 	"settlecancel/worker"
 )
@@ -88,17 +89,7 @@ func (s *system) cancel(key, payment string, amount int64, ends ledger.Status) {
 	if _, err := s.client.Enqueue(s.Context(), x, tasks.EnqueueOptions{}); err != nil {
 		s.Fatal(err)
 	}
-	deadline := time.After(patience)
-	for {
-		if r := s.record(key); r.Status == ends {
-			return
-		}
-		select {
-		case <-deadline:
-			s.Fatalf("%s is %s, want %s", key, s.record(key).Status, ends)
-		case <-time.After(5 * time.Millisecond): // the worker tells nobody when it is done
-		}
-	}
+	clocktest.WaitFor(s, key+" is "+string(ends), func() bool { return s.record(key).Status == ends })
 }
 
 // compare runs the comparison; its rows are sorted.

@@ -51,7 +51,7 @@ func TestRaces(t *testing.T) {
 			b.send(refund("r1", "P1"), on("2 12:00:00"), ends(ledger.Review))
 			b.lists.put(day, listed("C1", "P1", 500, on("2 12:00:00")))
 			b.rec.opts.Ledger = meddled{Ledger: b.ledger, resolve: func() (ledger.Record, error) { return tt.record, tt.err }}
-			b.clock.set(later)
+			b.clock.Set(later)
 			var row Row
 			_, err := b.rec.Run(t.Context(), Query{Date: day}, func(r Row) error { row = r; return nil })
 			if (tt.want == "") != errors.Is(err, away) {

@@ -91,7 +91,7 @@ func TestDifferences(t *testing.T) {
 			var last Row
 			tt.send(b)
 			b.lists.put(day, tt.day...)
-			b.clock.set(later)
+			b.clock.Set(later)
 			var rows []string
 			s, err := b.rec.Run(t.Context(), Query{Date: day}, func(r Row) error {
 				rows, last = append(rows, brief(r)), r
@@ -236,7 +236,7 @@ func TestErrSink(t *testing.T) {
 		"settled": {listed("C2", "P2", 500, on("2 12:00:00"))}, "listed twice": {listed("C1", "P9", 500, on("2 12:00:00"))},
 	} {
 		b.lists.put(day, lines...)
-		b.clock.set(later)
+		b.clock.Set(later)
 		if _, err := b.rec.Run(t.Context(), Query{Date: day, DryRun: true}, func(Row) error { return full }); !errors.Is(err, full) {
 			t.Errorf("%s: error %v", name, err)
 		}

@@ -9,11 +9,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,49 +19,15 @@ import (
 
 	"settlecancel/gateway"
 	"settlecancel/tasks"
+	"settlecancel/tasks/clocktest"
 	"settlecancel/tasks/ledger"
 	"settlecancel/tasks/ledger/redistest"
+	"settlecancel/tasks/tasktest"
 )
 
-// shared is the Redis of this package's tests; each test has a database of its own in it.
-var shared *redistest.Server
+var shared redistest.Shared
 
-var taken atomic.Int64
-
-const databases = 300 // more than tests run at a time
-
-func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "reconcile-test")
-	if err == nil {
-		shared, err = redistest.Run(dir, redistest.Options{Args: []string{"--databases", strconv.Itoa(databases)}})
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	code := m.Run()
-	shared.Kill()
-	_ = os.RemoveAll(dir)
-	os.Exit(code)
-}
-
-// clock is the time of a test, for the ledger and for what is compared.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) set(t time.Time) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = t
-}
+func TestMain(m *testing.M) { shared.Run(m) }
 
 const (
 	day      = "20240102" // that the tests compare
@@ -88,7 +51,7 @@ type bench struct {
 	testing.TB
 	rdb    *redis.Client
 	ledger *ledger.Ledger
-	clock  *clock
+	clock  *clocktest.Clock
 	lists  *lists
 	gw     *gateway.Client
 	log    *strings.Builder
@@ -97,12 +60,8 @@ type bench struct {
 
 func newBench(t testing.TB, edits ...func(*Options)) *bench {
 	t.Helper()
-	rdb := redis.NewClient(&redis.Options{Addr: shared.Addr(), DB: int(taken.Add(1) % databases)})
-	t.Cleanup(func() { _ = rdb.Close() })
-	if err := rdb.FlushDB(t.Context()).Err(); err != nil {
-		t.Fatal(err)
-	}
-	b := &bench{TB: t, rdb: rdb, clock: &clock{}, lists: &lists{t: t, text: map[string]string{}}, log: &strings.Builder{}}
+	rdb := shared.Client(t)
+	b := &bench{TB: t, rdb: rdb, clock: clocktest.New(time.Time{}), lists: &lists{t: t, text: map[string]string{}}, log: &strings.Builder{}}
 	b.ledger = ledger.New(rdb, ledger.Options{Now: b.clock.Now})
 	server := httptest.NewServer(b.lists)
 	t.Cleanup(server.Close)
@@ -203,28 +162,19 @@ func ends(s ledger.Status) ledger.Next { return ledger.Next{Status: s, Code: "XX
 // send accepts a cancellation and sends it at a time; it takes a second to what follows.
 func (b *bench) send(x tasks.Cancellation, at time.Time, n ledger.Next) {
 	b.Helper()
-	entry, err := x.Entry()
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.clock.set(at)
-	if _, _, err := b.ledger.Accept(b.Context(), entry); err != nil {
-		b.Fatal(err)
-	}
-	g, err := b.ledger.Begin(b.Context(), entry)
-	if err != nil || g.Step != ledger.StepSend {
-		b.Fatalf("begin %s: step %v, %v", x.IdempotencyKey, g.Step, err)
-	}
-	b.clock.set(at.Add(time.Second))
+	b.clock.Set(at)
+	tasktest.Accept(b, b.ledger, x)
+	g := tasktest.Begin(b, b.ledger, x)
+	b.clock.Set(at.Add(time.Second))
 	if err := b.ledger.Finish(b.Context(), g, ledger.Attempt{Class: "test", Duration: time.Second}, n); err != nil {
 		b.Fatal(err)
 	}
 }
 
-// settled ends one whose outcome was not known, at a later time.
+// resolve ends one whose outcome was not known, at a later time.
 func (b *bench) resolve(key string, at time.Time, d ledger.Decision) {
 	b.Helper()
-	b.clock.set(at)
+	b.clock.Set(at)
 	if _, err := b.ledger.Resolve(b.Context(), key, d); err != nil {
 		b.Fatal(err)
 	}
@@ -232,11 +182,7 @@ func (b *bench) resolve(key string, at time.Time, d ledger.Decision) {
 
 func (b *bench) record(key string) ledger.Record {
 	b.Helper()
-	r, err := b.ledger.Get(b.Context(), key)
-	if err != nil {
-		b.Fatal(err)
-	}
-	return r
+	return tasktest.Record(b, b.ledger, key)
 }
 
 // run compares the day, as seen at a time; rows are cut to what a test names.
@@ -250,7 +196,7 @@ func (b *bench) run(at time.Time, edits ...func(*Query)) ([]string, Summary) {
 }
 
 func (b *bench) try(at time.Time, edits ...func(*Query)) (rows []string, s Summary, err error) {
-	b.clock.set(at)
+	b.clock.Set(at)
 	q := Query{Date: day}
 	for _, edit := range edits {
 		edit(&q)

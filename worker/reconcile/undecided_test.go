@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"settlecancel/tasks/ledger"
+	"settlecancel/tasks/tasktest"
 )
 
 // TestUndecided: what a list does not decide stays as it is.
@@ -47,7 +48,7 @@ func TestUndecided(t *testing.T) {
 			tt.send(b)
 			b.lists.put(day, tt.day...)
 			before := b.record("r1").Status
-			b.clock.set(tt.at)
+			b.clock.Set(tt.at)
 			var rows []string
 			var last Row
 			s, err := b.rec.Run(t.Context(), Query{Date: day}, func(r Row) error {
@@ -71,25 +72,11 @@ func TestUnderWay(t *testing.T) {
 	b := newBench(t)
 	x := refund("r1", "P1")
 	b.send(x, on("4 05:00:00"), ledger.Next{Status: ledger.Unknown, After: time.Minute})
-	entry, err := x.Entry()
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.clock.set(later)
-	if g, err := b.ledger.Begin(t.Context(), entry); err != nil || g.Step != ledger.StepInquire {
-		t.Fatalf("step %v, %v", g.Step, err)
-	}
+	b.clock.Set(later)
+	tasktest.Begin(t, b.ledger, x) // an inquiry
 	y := refund("r2", "P2")
-	entry, err = y.Entry()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, _, err := b.ledger.Accept(t.Context(), entry); err != nil {
-		t.Fatal(err)
-	}
-	if g, err := b.ledger.Begin(t.Context(), entry); err != nil || g.Step != ledger.StepSend {
-		t.Fatalf("step %v, %v", g.Step, err)
-	}
+	tasktest.Accept(t, b.ledger, y)
+	tasktest.Begin(t, b.ledger, y)
 	b.lists.put("20240104", listed("C1", "P1", 500, on("4 05:00:00")), listed("C2", "P2", 500, later))
 	rows, s := b.run(later.Add(time.Second), func(q *Query) { q.Date = "20240104" })
 	b.want(rows, "undecided r1 unknown C1", "undecided r2 sending C2")

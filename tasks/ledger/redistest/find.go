@@ -1,7 +1,6 @@
 package redistest
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io/fs"
@@ -10,15 +9,28 @@ import (
 	"testing"
 
 	"github.com/redis/go-redis/v9"
+
+	"settlecancel/tasks/leaktest"
 )
 
-// Find answers where in Redis a text stands: in the names of keys, in what they hold, as it is read and as Redis dumps it, and in
-// the files that Redis writes, where also stands what has been deleted since. Searching the files needs "--appendonly yes".
+// Hidden fails the test where a secret stands in Redis, or ever did.
+func (s *Server) Hidden(t testing.TB, secrets ...string) {
+	t.Helper()
+	for _, secret := range secrets {
+		if places := s.Find(t, secret); places != nil {
+			t.Errorf("%s stands in %q", secret, places)
+		}
+	}
+}
+
+// Find answers where in Redis a text stands, in any spelling that leaktest knows: in the names of keys, in what they hold, as it
+// is read and as Redis dumps it, and in the files that Redis writes, where also stands what has been deleted since. Searching the
+// files needs "--appendonly yes".
 func (s *Server) Find(t testing.TB, text string) (places []string) {
 	t.Helper()
 	rdb, ctx := s.Client(t), context.WithoutCancel(t.Context()) // also when the test has ended
 	found := func(where string, in []byte) {
-		if bytes.Contains(in, []byte(text)) {
+		if leaktest.Find(string(in), text) != nil {
 			places = append(places, where)
 		}
 	}

@@ -20,7 +20,7 @@ import (
 
 // Options of a Server.
 type Options struct {
-	Config string   // path of a redis.conf, "" for none
+	Config string   // path of a redis.conf, of which the server takes a copy; "" for none
 	Args   []string // further arguments, such as "--appendonly", "yes"
 	Port   int      // 0: a free one
 }
@@ -30,6 +30,7 @@ type Server struct {
 	Port int
 	dir  string
 	opts Options
+	free chan int // databases that no test has now
 
 	mu  sync.Mutex
 	cmd *exec.Cmd
@@ -52,7 +53,7 @@ func Run(dir string, o Options) (*Server, error) {
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		return nil, errors.New("redistest: no redis-server on the PATH: run `make test`, or `apt-get install redis-server`")
 	}
-	s := &Server{dir: dir, opts: o, Port: o.Port}
+	s := &Server{dir: dir, opts: o, Port: o.Port, free: freeDatabases()}
 	if s.Port == 0 {
 		port, err := freePort()
 		if err != nil {
@@ -60,8 +61,20 @@ func Run(dir string, o Options) (*Server, error) {
 		}
 		s.Port = port
 	}
+	if o.Config != "" {
+		text, err := os.ReadFile(o.Config)
+		if err != nil {
+			return nil, fmt.Errorf("redistest: %w", err)
+		}
+		if err := os.WriteFile(s.config(), text, 0o600); err != nil {
+			return nil, fmt.Errorf("redistest: %w", err)
+		}
+	}
 	return s, s.Restart()
 }
+
+// config is the server's own copy of the configuration: CONFIG REWRITE, which every sentinel makes use of, writes to it.
+func (s *Server) config() string { return filepath.Join(s.dir, "redis.conf") }
 
 // Addr answers host and port.
 func (s *Server) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port)) }
@@ -95,13 +108,9 @@ func (s *Server) Restart() error {
 	defer s.mu.Unlock()
 	var args []string
 	if s.opts.Config != "" {
-		path, err := filepath.Abs(s.opts.Config)
-		if err != nil {
-			return err
-		}
-		args = append(args, path)
+		args = append(args, s.config())
 	} else {
-		args = append(args, "--save", "")
+		args = append(args, "--save", "", "--databases", strconv.Itoa(databases))
 	}
 	args = append(args, s.opts.Args...)
 	args = append(args, "--bind", "127.0.0.1", "--port", strconv.Itoa(s.Port), "--dir", s.dir, "--daemonize", "no",

@@ -1,0 +1,56 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+
+	"settlecancel/tasks"
+)
+
+// unreadable makes the reading of what is paused fail while it is set.
+type unreadable struct {
+	freshContext // passes everything else on
+	is           atomic.Bool
+}
+
+func (u *unreadable) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if cmd.Name() == "hgetall" && u.is.Load() {
+			err := errors.New("unreadable")
+			cmd.SetErr(err)
+			return err
+		}
+		return next(ctx, cmd)
+	}
+}
+
+// A worker takes no task before it knows what is paused: `pause --all` holds it from its first moment.
+func TestPausedBeforeStart(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, setup{redis: ownRedis(t)})
+	paused := &unreadable{}
+	b.rdb.AddHook(paused)
+	if err := b.client.Pause(context.Background(), tasks.Pause{MchtID: tasks.Everything, Who: "kim"}); err != nil {
+		t.Fatal(err)
+	}
+	x := b.pay(1000, 500)
+	b.accept(x)
+	paused.is.Store(true)
+	if err := b.worker.Start(); err == nil {
+		b.worker.Shutdown()
+		t.Error("started without knowing what is paused")
+	}
+	paused.is.Store(false)
+	w := b.newWorker(setup{})
+	if err := w.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer w.Shutdown()
+	if w.gate.pause(b.mchtID) == nil {
+		t.Error("a paused worker has started, and would send")
+	}
+}

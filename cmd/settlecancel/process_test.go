@@ -78,8 +78,8 @@ func plantOn(t testing.TB, url string, o simulator.Options, environ ...string) *
 	}
 	web := httptest.NewServer(p.sim)
 	t.Cleanup(web.Close)
-	p.environ = append([]string{"REDIS_URL=" + url, "SETTLEBANK_BASE_URL=" + web.URL, "OPS_ADDR=127.0.0.1:0",
-		"LOG_FORMAT=text", "PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}, environ...)
+	p.environ = append([]string{"REDIS_URL=" + url, "SETTLEBANK_BASE_URL=" + web.URL, "SETTLEBANK_COLLATION_URL=" + web.URL,
+		"OPS_ADDR=127.0.0.1:0", "LOG_FORMAT=text", "PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}, environ...)
 	cfg, err := config.Load(p.environ)
 	if err != nil {
 		t.Fatal(err)

@@ -3,15 +3,21 @@ package main
 import (
 	"cmp"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 
 	"settlecancel/config"
 )
 
-func readme(t *testing.T) string {
+// readmes are the documents whose commands are held to what the program does.
+var readmes = []string{"README.md", "README.ko.md"}
+
+func readme(t testing.TB) string { return document(t, "README.md") }
+
+func document(t testing.TB, name string) string {
 	t.Helper()
-	text, err := os.ReadFile("../../README.md")
+	text, err := os.ReadFile("../../" + name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,41 +28,87 @@ func readme(t *testing.T) string {
 func TestReadmeSettings(t *testing.T) {
 	t.Parallel()
 	var table strings.Builder
+	defaults := map[string]string{}
 	for _, s := range config.Settings() {
 		mark := ""
 		if s.Secret {
 			mark = " †"
 		}
-		table.WriteString("| `" + s.Name + "`" + mark + " | " + cmp.Or(s.Default, "–") + " | " + s.Doc + " |\n")
+		defaults[s.Name] = cmp.Or(s.Default, "–")
+		table.WriteString("| `" + s.Name + "`" + mark + " | " + defaults[s.Name] + " | " + s.Doc + " |\n")
 	}
 	if !strings.Contains(readme(t), table.String()) {
 		t.Errorf("README's table of settings should be\n%s", table.String())
 	}
+	some := regexp.MustCompile("(?m)^\\| `([A-Z_]+)`(?: †)? \\| ([^|]*) \\|").FindAllStringSubmatch(document(t, "README.ko.md"), -1)
+	for _, row := range some {
+		if is, known := defaults[row[1]]; !known || is != row[2] {
+			t.Errorf("README.ko.md has %q as the default of %s, which is %q", row[2], row[1], is)
+		}
+	}
+	if len(some) < 5 {
+		t.Errorf("only %d settings found", len(some))
+	}
 }
 
-// README's examples name commands and flags that exist.
+// A README's examples name commands and flags that exist.
 func TestReadmeCommands(t *testing.T) {
 	t.Parallel()
-	root := app{}.root()
-	seen := 0
-	for _, line := range strings.Split(strings.ReplaceAll(readme(t), "\\\n", ""), "\n") {
-		words := strings.Fields(line)
-		if !strings.HasPrefix(line, "    settlecancel ") {
-			continue
-		}
-		c, _, err := root.Find(words[1:])
-		if err != nil || c == root {
-			t.Errorf("%q: %v", line, err)
-			continue
-		}
-		seen++
-		for _, w := range words {
-			if name, ok := strings.CutPrefix(w, "--"); ok && c.Flags().Lookup(strings.Split(name, "=")[0]) == nil {
-				t.Errorf("%q: no flag %s", line, w)
+	for _, name := range readmes {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			root := app{}.root()
+			seen := 0
+			for _, line := range commandLines(document(t, name)) {
+				words := strings.Fields(line)
+				c, _, err := root.Find(words[1:])
+				if err != nil || c == root {
+					t.Errorf("%q: %v", line, err)
+					continue
+				}
+				seen++
+				for _, w := range words {
+					if flag, ok := strings.CutPrefix(w, "--"); ok && c.Flags().Lookup(strings.Split(flag, "=")[0]) == nil {
+						t.Errorf("%q: no flag %s", line, w)
+					}
+				}
 			}
+			if seen < 10 {
+				t.Errorf("only %d examples found", seen)
+			}
+		})
+	}
+}
+
+// commandLines answers the command lines of a README, those within its text too.
+func commandLines(text string) (lines []string) {
+	text = strings.ReplaceAll(text, "\\\n", "")
+	for _, found := range regexp.MustCompile("(?m)^ {4,}(settlecancel .*)$|`(settlecancel [^`]+)`").FindAllStringSubmatch(text, -1) {
+		lines = append(lines, found[1]+found[2])
+	}
+	return lines
+}
+
+// README's addresses of Redis are ones that the program takes.
+func TestReadmeRedis(t *testing.T) {
+	t.Parallel()
+	found := regexp.MustCompile(`(?m)^ {4,}(REDIS_URL=\S+)$`).FindAllStringSubmatch(readme(t), -1)
+	for _, line := range found {
+		if _, err := config.Load([]string{line[1]}); err != nil {
+			t.Errorf("%s: %v", line[1], err)
 		}
 	}
-	if seen < 5 {
-		t.Errorf("only %d examples found", seen)
+	if len(found) < 3 {
+		t.Errorf("only %d addresses found", len(found))
 	}
+}
+
+// redisUser answers the line of README that lets a user of Redis do what the program needs, as the words of ACL SETUSER.
+func redisUser(t testing.TB) []string {
+	t.Helper()
+	line := regexp.MustCompile(`(?m)^ {4,}user (settlecancel on .*)$`).FindStringSubmatch(readme(t))
+	if line == nil {
+		t.Fatal("README gives no user of Redis")
+	}
+	return strings.Fields(line[1])
 }

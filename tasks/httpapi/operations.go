@@ -69,10 +69,10 @@ func (a *API) operations() []*operation {
 		description: "Its parameters, its status, every attempt, the outcome, and what people decided.",
 		status:      http.StatusOK, answer: record, problems: []kind{notFound}, carryOut: a.show,
 	}, {
-		id: "list", method: http.MethodGet, path: pathCancellations, role: ops, summary: "List cancellations",
+		id: "list", method: http.MethodGet, path: pathCancellations, role: producer, summary: "List cancellations",
 		description: "queued, sending and unknown come in the order in which they are due. rejected, exhausted and review are the dead letters " +
 			"that wait for a decision, the latest first. What has ended, and all where no status is given, comes in no order, " +
-			"and now and then twice; a page may exceed the limit there by the cancellations of one payment.",
+			"and now and then twice.",
 		query: []parameter{statusParameter(), limitParameter(), {name: "cursor", description: "nextCursor of the page before, of the same status.",
 			schema: &huma.Schema{Type: huma.TypeString}, check: func(string) string { return "" }}},
 		status: http.StatusOK, answer: reflect.TypeFor[page](), carryOut: a.list,

@@ -31,9 +31,8 @@ const (
 )
 
 // Scan answers some of all cancellations that the ledger keeps, ended ones too, and the cursor of the next page, "" at the end.
-// They come in no order, and a page may be short or empty before the end; it is longer than Limit only where the last payment
-// on it has so many cancellations. What is there all the while is answered, now and then twice; what comes, goes or moves between
-// the nodes of a cluster meanwhile may be missed. With ErrDamaged, which names what cannot be read, records and cursor are valid
+// They come in no order, and a page may be short or empty before the end. What is there all the while is answered, now and then
+// twice; what comes, goes or moves between the nodes of a cluster meanwhile may be missed. With ErrDamaged, which names what cannot be read, records and cursor are valid
 // nevertheless.
 func (l *Ledger) Scan(ctx context.Context, o Scanning) ([]Record, string, error) {
 	if o.Limit <= 0 {
@@ -49,6 +48,9 @@ func (l *Ledger) Scan(ctx context.Context, o Scanning) ([]Record, string, error)
 	}
 	var page scanned
 	step := min(o.Limit, scanStep)
+	if at.after != "" {
+		step = 1 // as it was when the page ended there
+	}
 	for work := 0; work < scanWork && len(page.records) < o.Limit; work += step {
 		n, ok := at.on(nodes)
 		if !ok {
@@ -58,8 +60,9 @@ func (l *Ledger) Scan(ctx context.Context, o Scanning) ([]Record, string, error)
 		if err != nil {
 			return nil, "", fmt.Errorf("ledger: scan: %w", err)
 		}
+		found.records = slices.DeleteFunc(found.records, func(r Record) bool { return at.after != "" && nameOf(r) <= at.after })
 		switch count := len(found.records); {
-		case len(page.records)+count <= o.Limit, len(page.records) == 0 && step == 1:
+		case len(page.records)+count <= o.Limit:
 			page.add(found)
 			at = at.follow(found.next)
 			if count <= step/4 {
@@ -67,18 +70,27 @@ func (l *Ledger) Scan(ctx context.Context, o Scanning) ([]Record, string, error)
 			}
 		case len(page.records) > 0:
 			return page.records, at.String(), page.damage
-		default:
+		case step > 1:
 			step /= 2 // all that a SCAN brings or none of it: asked again it may bring other keys
+		default: // a payment with more cancellations than a page has room for
+			found.records = found.records[:o.Limit]
+			page.add(found)
+			at.after = nameOf(found.records[o.Limit-1])
+			return page.records, at.String(), page.damage
 		}
 	}
 	return page.records, at.String(), page.damage
 }
 
-// position is how far a scan has come: on which node, at which cursor of its SCAN.
+// position is how far a scan has come: on which node, at which cursor of its SCAN, behind which record of what that brings.
 type position struct {
 	node   string
 	cursor uint64
+	after  string // nameOf it; "" is none
 }
+
+// nameOf puts records in an order that lasts.
+func nameOf(r Record) string { return r.MchtID + "\x00" + r.OrgTrdNo + "\x00" + r.Key }
 
 // on answers the node to go on with, and none at the end.
 func (p *position) on(nodes []node) (node, bool) {
@@ -99,15 +111,23 @@ func (p position) follow(next uint64) position {
 	return position{node: p.node, cursor: next}
 }
 
-func (p position) String() string { return strconv.FormatUint(p.cursor, 10) + " " + p.node }
+func (p position) String() string {
+	return strconv.FormatUint(p.cursor, 10) + " " + p.node + " " + strconv.Quote(p.after)
+}
 
 func parsePosition(s string) (p position, err error) {
 	if s == "" {
 		return p, nil
 	}
-	cursor, name, ok := strings.Cut(s, " ")
-	p.node = name
-	if p.cursor, err = strconv.ParseUint(cursor, 10, 64); err != nil || !ok || p.String() != s {
+	parts := strings.SplitN(s, " ", 3)
+	if len(parts) != 3 {
+		return p, ErrCursor
+	}
+	var wrong, worse error
+	p.node = parts[1]
+	p.cursor, wrong = strconv.ParseUint(parts[0], 10, 64)
+	p.after, worse = strconv.Unquote(parts[2])
+	if wrong != nil || worse != nil || p.String() != s {
 		return position{}, ErrCursor
 	}
 	return p, nil
@@ -185,6 +205,7 @@ func (n node) scan(ctx context.Context, cursor uint64, step int, match func(Reco
 			found.damage = errors.Join(found.damage, fmt.Errorf("ledger: scan: %w", damage))
 		}
 	}
+	slices.SortFunc(found.records, func(a, b Record) int { return cmp.Compare(nameOf(a), nameOf(b)) })
 	return found, nil
 }
 

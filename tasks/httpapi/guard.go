@@ -76,8 +76,8 @@ func newGuard(tokens []Token, credentials *Credentials) *guard {
 }
 
 // identify answers who a request says it is from, nobody where it says nothing that can be checked. What it says wrong is a
-// failed login. Of those too many stop basic logins from the same address, right ones too: passwords can be guessed. Tokens
-// cannot, and a producer behind the same proxy as the guesser goes on.
+// failed login. Of wrong passwords too many stop those from the same address, right ones too: passwords can be guessed. Tokens
+// cannot: wrong ones are only slowed down, and neither a producer nor ops behind the same proxy suffer for them.
 func (g *guard) identify(r *http.Request, now time.Time) (caller, *problem) {
 	scheme, value, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	from := address(r)
@@ -86,6 +86,7 @@ func (g *guard) identify(r *http.Request, now time.Time) (caller, *problem) {
 		if name, ok := g.token(strings.TrimSpace(value)); ok {
 			return caller{name, producer}, nil
 		}
+		from += " token"
 	case strings.EqualFold(scheme, "Basic") && g.ops != nil:
 		if wait := g.logins.left(from, now); wait > 0 {
 			return caller{}, tooManyLogins(wait)

@@ -24,6 +24,9 @@ func TestFailedLogins(t *testing.T) {
 	d.want(right, http.StatusTooManyRequests)
 	token := get(location("k"))
 	token.token = "nobody-has-this-token"
+	for range loginBurst {
+		d.want(token, http.StatusUnauthorized)
+	}
 	d.want(token, http.StatusTooManyRequests)
 	token.token = shopToken
 	d.want(token, http.StatusNotFound)
@@ -38,6 +41,19 @@ func TestFailedLogins(t *testing.T) {
 		d.want(right, http.StatusOK)
 		d.want(guess, http.StatusUnauthorized)
 	}
+}
+
+// A producer with a token of yesterday, behind the same proxy, does not keep ops out.
+func TestFailedTokens(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, closed())
+	token := get(location("k"))
+	token.token = "nobody-has-this-token"
+	for range loginBurst {
+		d.want(token, http.StatusUnauthorized)
+	}
+	d.want(token, http.StatusTooManyRequests)
+	d.want(request{method: "GET", path: pathCancellations, ops: true}, http.StatusOK)
 }
 
 // The memory of limiters is bounded, whoever comes; whom it forgets begins anew.

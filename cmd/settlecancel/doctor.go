@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/redis/go-redis/v9"
@@ -41,6 +42,9 @@ func (a app) runDoctor(ctx context.Context, asJSON bool) error {
 	o := examination(cfg, rdb)
 	o.Gateway = gw
 	findings := doctor.Run(ctx, o)
+	if ctx.Err() != nil {
+		return errors.New("interrupted: nothing was found out; run it again")
+	}
 	if asJSON {
 		err = printJSON(a.out, findings, true)
 	} else {

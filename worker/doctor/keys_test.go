@@ -55,3 +55,14 @@ func TestVectors(t *testing.T) {
 		}
 	}
 }
+
+// A process that ends while it is examined has proven nothing, least of all that it signs wrongly.
+func TestInterrupted(t *testing.T) {
+	t.Parallel()
+	p := newPatient(t)
+	ctx, stop := context.WithCancel(context.Background())
+	stop()
+	if found := Run(ctx, p.o); len(found) > 0 {
+		t.Errorf("found %+v", found)
+	}
+}

@@ -27,12 +27,9 @@ func (p *postponed) Error() string { return p.reason }
 
 // handle carries one task out as far as that is possible now.
 func (w *Worker) handle(ctx context.Context, t *asynq.Task) error {
-	// What was accepted before midnight elsewhere may be of tomorrow by this machine's clock.
-	lenient := func() time.Time { return w.opts.Now().Add(24 * time.Hour) }
-	x, err := tasks.ParseTask(t.Payload(), tasks.ParseOptions{DefaultMchtID: w.opts.DefaultMchtID, Now: lenient})
+	x, err := w.parse(t.Payload())
 	if err != nil {
-		w.log.ErrorContext(ctx, "task refused: its payload is no cancellation", "error", err)
-		return fmt.Errorf("%s: %w", brief(err.Error()), asynq.SkipRetry)
+		return w.refuse(ctx, fmt.Errorf("its payload is no cancellation: %w", err))
 	}
 	if err := w.gate.wait(x.Cancellation); err != nil {
 		return err
@@ -54,12 +51,19 @@ func (w *Worker) handle(ctx context.Context, t *asynq.Task) error {
 	return nil
 }
 
+// parse reads the payload of a task.
+func (w *Worker) parse(payload []byte) (tasks.Task, error) {
+	// What was accepted before midnight elsewhere may be of tomorrow by this machine's clock.
+	lenient := func() time.Time { return w.opts.Now().Add(24 * time.Hour) }
+	return tasks.ParseTask(payload, tasks.ParseOptions{DefaultMchtID: w.opts.DefaultMchtID, Now: lenient})
+}
+
 // advance takes a cancellation one step further. It answers a record that has ended or is a dead letter, or an error, mostly
 // *postponed, that is for asynq; and what it learned about the gateway.
 func (w *Worker) advance(ctx context.Context, x tasks.Task) (ledger.Record, health, error) {
 	entry, err := x.Entry()
 	if err != nil {
-		return ledger.Record{}, healthUntold, fmt.Errorf("%w: %w", err, asynq.SkipRetry)
+		return ledger.Record{}, healthUntold, w.refuse(ctx, err)
 	}
 	g, err := w.begin(ctx, entry)
 	if err != nil {
@@ -84,7 +88,7 @@ func (w *Worker) advance(ctx context.Context, x tasks.Task) (ledger.Record, heal
 	case ledger.StepWait:
 		err = &postponed{after: g.Wait, reason: "not due yet"}
 	case ledger.StepConflict:
-		err = fmt.Errorf("%w: the ledger keeps the first: %w", ledger.ErrConflict, asynq.SkipRetry)
+		err = w.refuse(ctx, fmt.Errorf("%s: %w: the ledger keeps the first", x.IdempotencyKey, ledger.ErrConflict))
 	default:
 		err = &postponed{after: time.Second, reason: "accepted just now, and not found"}
 	}
@@ -106,11 +110,11 @@ func (w *Worker) begin(ctx context.Context, e ledger.Entry) (ledger.Grant, error
 			return g, nil
 		}
 		if err := tasks.Complete(e); err != nil {
-			return g, fmt.Errorf("%w: %w", err, asynq.SkipRetry)
+			return g, w.refuse(ctx, err)
 		}
 		if _, _, err := w.ledger.Accept(ctx, e); err != nil {
 			if errors.Is(err, ledger.ErrConflict) || errors.Is(err, ledger.ErrFull) {
-				return g, fmt.Errorf("%s: %w", brief(err.Error()), asynq.SkipRetry)
+				return g, w.refuse(ctx, err)
 			}
 			return g, &postponed{after: w.policy.Pause(0), reason: brief(err.Error())}
 		}

@@ -17,6 +17,8 @@ type Observer interface {
 	Breaker(mchtID, state string)
 	// Postponed is told why a task was put off.
 	Postponed(reason string, after time.Duration)
+	// Refused is told of each task that is no cancellation, or in conflict with one.
+	Refused()
 }
 
 // unobserved is the Observer of a worker that nobody watches.
@@ -26,3 +28,4 @@ func (unobserved) Attempt(context.Context, ledger.Record, string, ledger.Attempt
 func (unobserved) Settled(context.Context, ledger.Record, string)                 {}
 func (unobserved) Breaker(string, string)                                         {}
 func (unobserved) Postponed(string, time.Duration)                                {}
+func (unobserved) Refused()                                                       {}

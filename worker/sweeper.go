@@ -19,14 +19,14 @@ const maxSweepErrors = 10
 // sweeperKey names the worker whose turn it is to sweep.
 const sweeperKey = "settlecancel:sweeper"
 
-// sweep finds every open cancellation whose task asynq no longer has, whatever took it away, and queues it again. Every
-// worker sweeps, one at a time among them.
+// sweep finds every open cancellation whose task asynq no longer has, whatever took it away, and queues it again; and now and then it
+// trims asynq's archive. Every worker sweeps, one at a time among them.
 func (w *Worker) sweep(ctx context.Context) {
 	me := rand.Text()
 	ticker := time.NewTicker(w.opts.SweepEvery)
 	defer ticker.Stop()
-	cursor := ""
-	for {
+	cursor, archive := "", w.newArchive()
+	for round := 0; ; {
 		select {
 		case <-ctx.Done():
 			return
@@ -35,6 +35,10 @@ func (w *Worker) sweep(ctx context.Context) {
 		mine, err := w.takeTurn(ctx, sweeperKey, me, 3*w.opts.SweepEvery)
 		if err == nil && mine {
 			cursor, err = w.sweepOnce(ctx, cursor)
+			if round%trimEvery == 0 {
+				err = errors.Join(err, archive.trim(ctx))
+			}
+			round++
 		}
 		if err != nil && ctx.Err() == nil {
 			w.log.WarnContext(ctx, "sweep failed; the next one follows", "error", err)

@@ -220,7 +220,7 @@ func (w *Worker) route(ctx context.Context, t *asynq.Task) error {
 	case tasks.TypeWebhook:
 		return w.tell(ctx, t)
 	}
-	return fmt.Errorf("no task type of ours: %s: %w", brief(t.Type()), asynq.SkipRetry)
+	return w.refuse(ctx, fmt.Errorf("no task type of ours: %s", brief(t.Type())))
 }
 
 // store writes an outcome, again and again where Redis is away, for as long as the lease could protect it.

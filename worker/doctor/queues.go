@@ -137,7 +137,7 @@ func queueState(s *sheet, q *asynq.QueueInfo) {
 		if q.Archived >= archiveDangerous {
 			tell = s.danger
 		}
-		tell("decide on dead letters (settlecancel deadletter ls), and let the workers run, which trim the archive a few tasks at a time",
+		tell("decide on dead letters (settlecancel deadletter ls): the workers then delete their archived tasks, a few at a time",
 			"queue %s: %d archived tasks of %d that asynq keeps; the dead letters themselves are safe in the ledger", q.Queue, q.Archived, archiveMost)
 	}
 }

@@ -31,7 +31,7 @@ func TestAlerts(t *testing.T) {
 			"DeadLettersGrowing", "OpenLate", "OpenOverdue", "PausedLong", "QueuePaused", "RecordDamaged", "ReviewWaiting", "StateIncomplete",
 			"SweeperMissing", "UnknownOld"}},
 		"ErrTelling": {func(_ *testing.T, b *bench) { b.nobodyIsTold() },
-			[]string{"EventsDamaged", "EventsUntold", "WebhooksLate", "WebhooksUndelivered"}},
+			[]string{"EventsDamaged", "EventsUntold", "TasksRefused", "WebhooksLate", "WebhooksUndelivered"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

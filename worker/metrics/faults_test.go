@@ -132,6 +132,7 @@ func (b *bench) nobodyIsTold() {
 	if err := b.client.Ledger().SetAside(b.Context(), events[0]); err != nil {
 		b.Fatal(err)
 	}
+	b.metrics.Refused() // whoever put the task in the queue is not told either
 	b.put(sample("untold"), ledger.Cancelled)
 	b.hook("late", time.Minute)
 	if err := b.inspector.ArchiveTask(tasks.QueueWebhooks, b.hook("given-up", time.Minute)); err != nil {

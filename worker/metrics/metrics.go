@@ -52,6 +52,7 @@ type Metrics struct {
 	settled     *prometheus.CounterVec
 	settledSum  *prometheus.CounterVec
 	postponed   *prometheus.CounterVec
+	refused     *prometheus.CounterVec
 	redisErrors *prometheus.CounterVec
 }
 
@@ -89,6 +90,7 @@ func build(o Options, c *collector) *Metrics {
 	m.settledSum = counter("settlecancel_settled_amount_total",
 		"Their amounts in the smallest unit of the currency: won, cents.", "status", "currency")
 	m.postponed = counter("settlecancel_postponed_total", "Tasks put off, by why.", "reason")
+	m.refused = counter("settlecancel_tasks_refused_total", "Tasks that are no cancellation, or in conflict with one; asynq archived them.")
 	m.redisErrors = counter("settlecancel_redis_errors_total",
 		"Redis commands that failed after their retries, by kind of command and of failure.", "command", "reason")
 	m.latency = prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "settlecancel_gateway_duration_seconds",
@@ -115,6 +117,7 @@ func (m *Metrics) begin() {
 	for _, status := range settledStatuses {
 		m.settledSum.WithLabelValues(status, tasks.CurrencyKRW)
 	}
+	m.refused.WithLabelValues()
 	m.redisErrors.WithLabelValues("script", "connection")
 }
 

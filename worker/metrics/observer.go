@@ -37,6 +37,9 @@ func (m *Metrics) Postponed(reason string, _ time.Duration) {
 	m.postponed.WithLabelValues(reasonLabel(reason)).Inc()
 }
 
+// Refused counts a task that was refused.
+func (m *Metrics) Refused() { m.refused.WithLabelValues().Inc() }
+
 // breakers collects the state of each merchant's breaker. Merchants that share a label show the worst of them.
 type breakers struct {
 	desc   *prometheus.Desc

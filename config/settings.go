@@ -48,10 +48,10 @@ func redisSettings() []Setting {
 
 func gatewaySettings() []Setting {
 	return []Setting{
-		{Name: "SETTLEBANK_ENV", Default: "test", Allowed: "test or production", Doc: "which of SettleBank's environments: it gives the hosts"},
+		{Name: "SETTLEBANK_ENV", Default: "test", Allowed: "test or production", Doc: "`test` or `production`: which of SettleBank's environments; it gives the hosts"},
 		{Name: "SETTLEBANK_BASE_URL", Default: "from SETTLEBANK_ENV", Allowed: allowBaseURL, Doc: "another host for cancellations and inquiries, such as the simulator"},
 		{Name: "SETTLEBANK_COLLATION_URL", Default: "from SETTLEBANK_ENV", Allowed: allowBaseURL, Doc: "another host for the daily collation"},
-		{Name: "SETTLEBANK_PROTOCOL", Default: "flat", Allowed: "flat or 0A19", Doc: "the protocol of cancellations"},
+		{Name: "SETTLEBANK_PROTOCOL", Default: "flat", Allowed: "flat or 0A19", Doc: "`flat` or `0A19`: the protocol of cancellations, as SettleBank registered the merchant"},
 		{
 			Name: "SETTLEBANK_MCHT_ID", Default: "nxca_jt_bi in test, none in production",
 			Allowed: "a merchant id of 1 to 10 letters, digits, _ or -", Doc: "the merchant, where there is one",
@@ -66,7 +66,7 @@ func gatewaySettings() []Setting {
 		},
 		{
 			Name: "SETTLEBANK_MERCHANTS_FILE", Allowed: "a YAML file: merchants: [{mchtId, hashKey or hashKeyFile, aesKey or aesKeyFile, protocol}]",
-			Doc: "several merchants with their keys, in place of SETTLEBANK_MCHT_ID and its keys",
+			Doc: "the path of a YAML file of [several merchants](#several-merchants) with their keys, in place of SETTLEBANK_MCHT_ID and its keys",
 		},
 		{Name: "SETTLEBANK_TIMEOUT", Default: "30s", Allowed: allowDuration + ", longer than SETTLEBANK_CONNECT_TIMEOUT, at most 5m", Doc: "for one request, from dialling to the last byte of the answer"},
 		{Name: "SETTLEBANK_CONNECT_TIMEOUT", Default: "5s", Allowed: allowDuration + ", at most 5m", Doc: "for one connection, TLS included"},
@@ -107,7 +107,7 @@ func serverSettings() []Setting {
 		{
 			Name: "API_TOKENS", Secret: true,
 			Allowed: "comma-separated token or name:token; tokens of at least 16 letters, digits or -._~+/=, names of 1 to 32 letters, digits or ._-, none twice",
-			Doc:     "bearer tokens of producers",
+			Doc:     "bearer tokens of producers: comma-separated `name:token`, tokens of at least 16 characters; the name stands in the record",
 		},
 		{Name: "OPS_USER", Secret: true, Allowed: "a name without colon, together with OPS_PASSWORD", Doc: "basic credentials of ops: retry, resolve, dashboard"},
 		{Name: "OPS_PASSWORD", Secret: true, Allowed: "a password, together with OPS_USER", Doc: "basic credentials of ops"},
@@ -115,13 +115,13 @@ func serverSettings() []Setting {
 		{
 			Name: "PAYLOAD_KEY", Default: "derived from the merchant's key in test, none in production", Secret: true,
 			Allowed: "base64 of 32 bytes, or several id:base64, comma-separated, ids of 1 to 16 letters, digits, _ or -",
-			Doc:     "encrypts account numbers at rest, required in production for refunds; the first key encrypts, all decrypt",
+			Doc:     "base64 of 32 bytes (`openssl rand -base64 32`), or several `id:base64`, comma-separated: encrypts account numbers at rest, required in production for refunds; the first key encrypts, all decrypt",
 		},
-		{Name: "EVENTS_KEEP", Default: "10000", Allowed: "a whole number from 1000 to 10000000", Doc: "about how many events the stream settlecancel:events keeps, the last ones"},
+		{Name: "EVENTS_KEEP", Default: "10000", Allowed: "a whole number from 1000 to 10000000", Doc: "about how many events the stream settlecancel:events keeps, the last ones; at least 1000"},
 		{Name: "WEBHOOK_URL", Allowed: "an https URL (http only to a loopback host), together with WEBHOOK_SECRET", Doc: "where outcome webhooks go"},
 		{
 			Name: "WEBHOOK_SECRET", Secret: true, Allowed: "base64 of 24 to 64 bytes, with or without whsec_ before it, together with WEBHOOK_URL",
-			Doc: "signs webhooks after the Standard Webhooks convention",
+			Doc: "base64 of 24 to 64 bytes (`openssl rand -base64 32`): signs webhooks after the Standard Webhooks convention",
 		},
 	}
 }
@@ -131,7 +131,7 @@ func evidenceSettings() []Setting {
 	return []Setting{
 		{
 			Name: "RECONCILE_DAILY", Allowed: "a time of day in Korea, HH:MM, such as 06:30",
-			Doc: "when one of the workers compares the ledger with SettleBank's lists of the day before, as reconcile does; unset is never",
+			Doc: "a time of day in Korea, HH:MM: when one of the workers compares the ledger with SettleBank's lists of the day before, as reconcile does; unset is never",
 		},
 		{
 			Name: "NOTI_ADDRESSES", Allowed: "comma-separated addresses or networks such as 14.34.14.23 or 10.1.2.0/24, none of every address",

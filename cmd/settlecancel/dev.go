@@ -116,10 +116,15 @@ func (a app) openDev(cfg config.Config) (_ *dev, err error) {
 
 // listenDev takes another port where the usual one is taken: dev is for looking around.
 func (a app) listenDev(cfg config.Config, h http.Handler) (*listener, error) {
-	if l, err := listen(cfg.HTTPAddr, h); err == nil {
+	l, failed := listen(cfg.HTTPAddr, h)
+	if failed == nil {
 		return l, nil
 	}
-	return listen("127.0.0.1:0", h)
+	l, err := listen("127.0.0.1:0", h)
+	if err == nil {
+		fmt.Fprintf(a.out, "%s (HTTP_ADDR); the dashboard is at another port.\n\n", cleanLines(failed.Error()))
+	}
+	return l, err
 }
 
 func (d *dev) close() {

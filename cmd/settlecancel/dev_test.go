@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -21,6 +22,29 @@ func TestDevOnce(t *testing.T) {
 	for _, s := range []string{"cancelled · canTrdNo", "transient ST41", "rejected 1002", "inquiry 2"} {
 		if !strings.Contains(o.out, s) {
 			t.Errorf("the story does not tell %q:\n%s", s, o.out)
+		}
+	}
+}
+
+// Where the port is taken dev goes on at another one, and says so. The READMEs count as its story does.
+func TestDevElsewhere(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = taken.Close() })
+	c := &cli{TB: t, app: app{environ: []string{"HTTP_ADDR=" + taken.Addr().String()}}}
+	o := c.run("dev", "--once")
+	o.want(t, exitDone, []string{"cannot listen on " + taken.Addr().String(), "(HTTP_ADDR); the dashboard is at another port.\n"}, nil)
+	keys := map[string]bool{}
+	for _, chapter := range (&dev{}).story() {
+		keys[chapter.cancel.IdempotencyKey] = true
+	}
+	counts := map[int][]string{5: {"five cancellations", "취소 다섯 건"}}[len(keys)]
+	for i, name := range readmes {
+		if counts == nil || !strings.Contains(squeeze(document(t, name)), counts[i]) {
+			t.Errorf("%s does not tell of %d cancellations", name, len(keys))
 		}
 	}
 }

@@ -83,7 +83,8 @@ func cancellationFlags() []cancellationFlag {
 	}
 }
 
-// check judges the flags together and answers the fields that they give: nil where there is a file instead.
+// check judges the flags together and answers the fields that they give: nil where there is a file instead. Its error names
+// every fault.
 func (o *enqueueOptions) check(flags *pflag.FlagSet) (map[string]string, error) {
 	given := map[string]string{}
 	for _, f := range cancellationFlags() {
@@ -91,24 +92,30 @@ func (o *enqueueOptions) check(flags *pflag.FlagSet) (map[string]string, error) 
 			given[f.field] = flag.Value.String()
 		}
 	}
+	var faults []error
+	fault := func(format string, args ...any) { faults = append(faults, usagef(format, args...)) }
 	if _, ok := tasks.Queues()[o.queue]; !ok {
-		return nil, usagef("--queue is %q, must be %s, %s or %s", o.queue, tasks.QueueUrgent, tasks.QueueDefault, tasks.QueueBulk)
+		fault("--queue is %q, must be %s, %s or %s", o.queue, tasks.QueueUrgent, tasks.QueueDefault, tasks.QueueBulk)
 	}
+	file := flags.Changed("file")
 	switch {
 	case o.format != "" && o.format != formatNDJSON && o.format != formatCSV:
-		return nil, usagef("--format is %q, must be %s or %s", o.format, formatNDJSON, formatCSV)
-	case flags.Changed("file") && len(given) > 0:
-		return nil, usagef("give a cancellation by flags, or many by --file, but not both")
-	case flags.Changed("file") && o.file == "":
-		return nil, usagef("--file names no file (- is standard input)")
-	case flags.Changed("file"):
-		return nil, nil
-	case o.format != "":
-		return nil, usagef("--format goes with --file")
-	case len(given) == 0:
-		return nil, usagef("give a cancellation by flags (--key, …), or many by --file\nsee settlecancel enqueue --help")
+		fault("--format is %q, must be %s or %s", o.format, formatNDJSON, formatCSV)
+	case o.format != "" && !file:
+		fault("--format goes with --file")
 	}
-	return given, nil
+	if file && o.file == "" {
+		fault("--file names no file (- is standard input)")
+	}
+	switch {
+	case file && len(given) > 0:
+		fault("give a cancellation by flags, or many by --file, but not both")
+	case !file && len(given) == 0:
+		fault("give a cancellation by flags (--key, …), or many by --file\nsee settlecancel enqueue --help")
+	case file:
+		given = nil
+	}
+	return given, errors.Join(faults...)
 }
 
 func (a app) enqueueOne(ctx context.Context, given map[string]string, o enqueueOptions) error {
@@ -153,6 +160,7 @@ func parseFlags(given map[string]string, mchtID string) (tasks.Cancellation, err
 	if errors.As(err, &invalid) {
 		for i := range invalid.Faults {
 			fault := &invalid.Faults[i]
+			fault.Message = namingFlags(fault.Message)
 			if f := flagOf(fault.Field); f != "" {
 				fault.Field = f
 			} else if fault.Field != "" {
@@ -161,6 +169,16 @@ func parseFlags(given map[string]string, mchtID string) (tasks.Cancellation, err
 		}
 	}
 	return x, err
+}
+
+// namingFlags adds its flag to each field that a message speaks of by the vendor's name.
+func namingFlags(message string) string {
+	for _, f := range cancellationFlags() {
+		if strings.ToLower(f.field) != f.field {
+			message = strings.ReplaceAll(message, f.field, f.field+" (--"+f.flag+")")
+		}
+	}
+	return message
 }
 
 func flagOf(field string) string {

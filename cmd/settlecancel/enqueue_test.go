@@ -66,6 +66,8 @@ func TestEnqueueInvalid(t *testing.T) {
 		"--amount must be a whole number", "--org-amount must be a whole number", "--reason holds bytes that are not UTF-8", `--method is "XX"`,
 		"refundAcntNo is required for operation refund (by --file only)",
 	})
+	o = c.run(oneByFlags("above", "--amount", "5000")...)
+	o.want(t, exitFailed, nil, []string{"--amount is above orgTrdAmt (--org-amount), the amount of the original"})
 	if open, dead, err := c.ledger().Counts(t.Context()); err != nil || open+dead != 0 {
 		t.Errorf("the ledger holds %d open and %d dead ones (%v), want none", open, dead, err)
 	}
@@ -92,6 +94,11 @@ func TestEnqueueUsage(t *testing.T) {
 			c.run(tt.args...).want(t, exitUsage, nil, []string{"settlecancel: ", tt.want})
 		})
 	}
+	t.Run("ErrAll", func(t *testing.T) {
+		t.Parallel()
+		c.run("enqueue", "--queue", "nope", "--file", "", "--format", "xml", "--key", "a").
+			want(t, exitUsage, nil, []string{`--queue is "nope"`, `--format is "xml"`, "--file names no file", "not both"})
+	})
 	t.Run("ErrSettings", func(t *testing.T) {
 		t.Parallel()
 		broken := *c

@@ -66,11 +66,11 @@ func (a app) eventsReplayCommand() *cobra.Command {
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			span, err := parseSpan(since, until, time.Now())
+			if (to != toStdout && to != toWebhook) || (to == toWebhook && asJSON) {
+				err = errors.Join(err, usagef("say where to with --to %s or --to %s; --json is for %s alone", toStdout, toWebhook, toStdout))
+			}
 			if err != nil {
 				return err
-			}
-			if (to != toStdout && to != toWebhook) || (to == toWebhook && asJSON) {
-				return usagef("say where to with --to %s or --to %s; --json is for %s alone", toStdout, toWebhook, toStdout)
 			}
 			return a.replay(c.Context(), span, to, asJSON)
 		},
@@ -85,17 +85,17 @@ func (a app) eventsReplayCommand() *cobra.Command {
 // span is the time from since, inclusive, to until, exclusive.
 type span struct{ since, until time.Time }
 
+// parseSpan names everything that is wrong.
 func parseSpan(since, until string, now time.Time) (s span, err error) {
-	if s.since, err = parseMoment("--since", since, now); err != nil {
+	s.since, err = parseMoment("--since", since, now)
+	if until == "" {
 		return s, err
 	}
-	if until == "" {
-		return s, nil
+	var wrong error
+	if s.until, wrong = parseMoment("--until", until, now); err == nil && wrong == nil && !s.since.Before(s.until) {
+		wrong = usagef("--until must be after --since")
 	}
-	if s.until, err = parseMoment("--until", until, now); err == nil && !s.since.Before(s.until) {
-		err = usagef("--until must be after --since")
-	}
-	return s, err
+	return s, errors.Join(err, wrong)
 }
 
 // parseMoment reads a time, or how long ago it was.

@@ -244,5 +244,7 @@ func TestEventsUsage(t *testing.T) {
 	} {
 		c.run(append([]string{"events"}, strings.Fields(x.args)...)...).want(t, exitUsage, nil, []string{x.say})
 	}
+	c.run("events", "replay", "--since", "yesterday", "--to", "x", "--until", "y").
+		want(t, exitUsage, nil, []string{`--since needs a time`, `it is "yesterday"`, `--until needs a time`, `it is "y"`, "--to stdout"})
 	c.run("events").want(t, exitDone, []string{"tail", "replay"}, nil)
 }

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -17,17 +19,17 @@ func (a app) pauseCommand() *cobra.Command {
 		Use:   "pause [MERCHANT]",
 		Short: "Stop all workers from sending, for one merchant or for --all; without either, show what is paused",
 		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 && !all {
+				if c.Flags().Changed("by") || c.Flags().Changed("note") {
+					return usagef("--by and --note are of a pause: name one merchant, or --all")
+				}
+				return a.withClient(c.Context(), func(client *tasks.Client) error { return a.showPaused(c, client, asJSON) })
+			}
+			whom, err := a.whomToPause(args, all)
+			if err := errors.Join(err, d.complete()); err != nil {
+				return err
+			}
 			return a.withClient(c.Context(), func(client *tasks.Client) error {
-				if len(args) == 0 && !all {
-					return a.showPaused(c, client, asJSON)
-				}
-				whom, err := whom(args, all)
-				if err != nil {
-					return err
-				}
-				if err := d.complete(); err != nil {
-					return err
-				}
 				if err := client.Pause(c.Context(), tasks.Pause{MchtID: whom, Who: d.by, Note: d.note}); err != nil {
 					return err
 				}
@@ -77,6 +79,23 @@ func whom(args []string, all bool) (string, error) {
 		return args[0], nil
 	}
 	return "", usagef("name one merchant, or --all")
+}
+
+// whomToPause refuses a merchant that the settings do not have: a typo would look like a stop. What is paused may be resumed
+// under any name.
+func (a app) whomToPause(args []string, all bool) (string, error) {
+	id, err := whom(args, all)
+	if err != nil || all {
+		return id, err
+	}
+	cfg, _, err := a.load()
+	if err != nil {
+		return "", err
+	}
+	if known := merchantIDs(cfg); !slices.Contains(known, id) {
+		return "", usagef("merchant %q is not configured: nothing is paused; name %s, or --all", id, strings.Join(known, ", "))
+	}
+	return id, nil
 }
 
 func (a app) showPaused(c *cobra.Command, client *tasks.Client, asJSON bool) error {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -68,6 +69,29 @@ func TestPauseStopsEveryWorker(t *testing.T) {
 			all.undisturbed()
 		})
 	}
+}
+
+// A typo does not look like a stop.
+func TestPauseUsage(t *testing.T) {
+	t.Parallel()
+	c := newCLI(t)
+	for name, tt := range map[string]struct{ args, say string }{
+		"ErrUnknown":  {"nope --by kim", `merchant "nope" is not configured: nothing is paused; name shop, or --all`},
+		"ErrByAlone":  {"--by kim", "name one merchant, or --all"},
+		"ErrNote":     {"--note why", "name one merchant, or --all"},
+		"ErrTwo":      {"shop other", "name one merchant, or --all"},
+		"ErrBoth":     {"shop --all", "name one merchant, or --all"},
+		"ErrManyBy":   {"nope --by " + strings.Repeat("k", maxBy+1), "--by has 65 characters"},
+		"ErrManyNope": {"nope --by " + strings.Repeat("k", maxBy+1), `"nope" is not configured`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.run(append([]string{"pause"}, strings.Fields(tt.args)...)...).want(t, exitUsage, nil, []string{tt.say})
+		})
+	}
+	c.run("pause").wantOut(t, "nothing is paused\n")
+	c.run("resume", "nope").want(t, exitFailed, nil, []string{"nope is not paused"})
+	c.run("pause", "shop", "--by", "kim").want(t, exitDone, []string{"shop: paused"}, nil)
+	c.run("pause").want(t, exitDone, []string{"shop  since ", "by kim"}, nil)
 }
 
 // putOff enqueues for merchants that are paused until each worker has put three tasks off: it is at work, and knows.

@@ -1,13 +1,17 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
+	"encoding/json"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
 	"settlecancel/config"
+	"settlecancel/tasks"
 )
 
 // readmes are the documents whose commands are held to what the program does.
@@ -100,6 +104,46 @@ func TestReadmeRedis(t *testing.T) {
 	}
 	if len(found) < 3 {
 		t.Errorf("only %d addresses found", len(found))
+	}
+}
+
+// README's file of several merchants is one that the program takes.
+func TestReadmeMerchants(t *testing.T) {
+	t.Parallel()
+	block := regexp.MustCompile("(?s)```yaml\n(merchants:.*?)```").FindStringSubmatch(readme(t))
+	if block == nil {
+		t.Fatal("README shows no file of merchants")
+	}
+	dir := t.TempDir()
+	for name, text := range map[string]string{"merchants.yaml": block[1], "shop_us.hash": secretHashKey + "\n", "shop_us.aes": secretAESKey + "\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cfg, err := config.Load([]string{"SETTLEBANK_MERCHANTS_FILE=" + filepath.Join(dir, "merchants.yaml")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m := cfg.Merchants; len(m) != 2 || m[0].ID != "shop_kr" || m[0].Protocol != config.ProtocolFlat ||
+		m[1].ID != "shop_us" || m[1].Protocol != config.Protocol0A19 || m[1].AESKey.Reveal() != secretAESKey {
+		t.Errorf("merchants %+v", m)
+	}
+}
+
+// README's event has the form of the program's.
+func TestReadmeEvent(t *testing.T) {
+	t.Parallel()
+	block := regexp.MustCompile("(?s)```json\n(\\{\"id\":\"evt_.*?)```").FindStringSubmatch(readme(t))
+	if block == nil {
+		t.Fatal("README shows no event")
+	}
+	var shown bytes.Buffer
+	if err := json.Compact(&shown, []byte(block[1])); err != nil {
+		t.Fatal(err)
+	}
+	got, err := json.Marshal(readJSON[tasks.Event](t, block[1]))
+	if err != nil || string(got) != strings.TrimSpace(shown.String()) {
+		t.Errorf("README shows %s, which is %s (%v)", &shown, got, err)
 	}
 }
 

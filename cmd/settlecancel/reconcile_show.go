@@ -70,8 +70,11 @@ func (d *differences) Close(s reconcile.Summary) error {
 	if err := d.table(); err != nil {
 		return err
 	}
+	if len(s.Failures) > 0 {
+		fmt.Fprintln(d.out)
+	}
 	for _, f := range s.Failures {
-		fmt.Fprintf(d.out, "\nnot looked at: %s\n", clean(f))
+		fmt.Fprintf(d.out, "not looked at: %s\n", clean(f))
 	}
 	return nil
 }

@@ -140,6 +140,11 @@ func TestReconcileErr(t *testing.T) {
 	c.app.environ = append(full, "SETTLEBANK_MCHT_ID=shop2")
 	o := c.run("reconcile", "--date", "20240102", "--method", "CA")
 	o.want(t, exitFailed, []string{"not looked at: gateway: list of shop2/CA for 20240102: refused with ST90"}, nil)
+	o = c.run("reconcile", "--date", "20240102")
+	o.want(t, exitFailed, []string{"0 KRW\n\nnot looked at: gateway: list of shop2/CA,RA,MP,", ",VA for 20240102: refused with ST90"}, nil)
+	if n := strings.Count(o.out, "not looked at: "); n != 1 {
+		t.Errorf("%d lines tell of one cause:\n%s", n, o.out)
+	}
 	c.redis.Kill()
 	c.run("reconcile", "--date", "20240102").want(t, exitFailed, nil, []string{"no Redis"})
 }

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"net"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,6 +22,9 @@ func (a app) simulatorCommand() *cobra.Command {
 		Short: "Run a SettleBank that stands in for the real one, with a control interface under /_sim/",
 		Args:  noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if err := checkSimulator(addr, amount, latency); err != nil {
+				return err
+			}
 			cfg, log, err := a.load()
 			if err != nil {
 				return err
@@ -39,6 +45,26 @@ func (a app) simulatorCommand() *cobra.Command {
 	c.Flags().Int64Var(&amount, "auto-amount", 0, "create originals of this amount (KRW) on first sight; 0: only registered ones exist")
 	c.Flags().DurationVar(&latency, "latency", 0, "answer after this time")
 	return c
+}
+
+// maxAutoAmount is the greatest amount that the protocol's twelve digits hold.
+const maxAutoAmount = 999_999_999_999
+
+// checkSimulator names everything that is wrong with the flags.
+func checkSimulator(addr string, amount int64, latency time.Duration) error {
+	var faults []error
+	if _, port, err := net.SplitHostPort(addr); err != nil {
+		faults = append(faults, usagef("--addr is %q, must be host:port, such as 127.0.0.1:8090", addr))
+	} else if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		faults = append(faults, usagef("--addr is %q, its port must be a number from 0 to 65535", addr))
+	}
+	if amount < 0 || amount > maxAutoAmount {
+		faults = append(faults, usagef("--auto-amount is %d, must be from 0 to %d", amount, int64(maxAutoAmount)))
+	}
+	if latency < 0 {
+		faults = append(faults, usagef("--latency is %s, must be 0s or longer", latency))
+	}
+	return errors.Join(faults...)
 }
 
 // newSimulator makes a simulator that knows the configured merchants and their keys.

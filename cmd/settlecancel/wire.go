@@ -2,8 +2,12 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"os"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -19,14 +23,49 @@ import (
 // slack is what an attempt may take beside its request: the round trips to Redis, and some.
 const slack = 5 * time.Second
 
+// dialTime is how long Redis may take to answer a command that begins.
+const dialTime = 10 * time.Second
+
 // dial opens Redis and makes sure that it answers.
 func dial(ctx context.Context, cfg config.Config) (redis.UniversalClient, error) {
+	return dialWithin(ctx, cfg, dialTime)
+}
+
+// dialWithin does not wait for the client: with several hosts, or TLS, that tries on for longer than any of its time-outs.
+func dialWithin(ctx context.Context, cfg config.Config, limit time.Duration) (redis.UniversalClient, error) {
+	within, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
 	rdb := redis.NewUniversalClient(cfg.RedisOptions())
-	if err := rdb.Ping(ctx).Err(); err != nil {
-		_ = rdb.Close()
-		return nil, fmt.Errorf("no Redis at %s (REDIS_URL): %w", cfg.RedisAddress(), err)
+	answered := make(chan error, 1)
+	go func() { answered <- rdb.Ping(within).Err() }()
+	var err error
+	select {
+	case err = <-answered:
+	case <-within.Done():
+		err = within.Err()
 	}
-	return rdb, nil
+	if err == nil {
+		return rdb, nil
+	}
+	go func() { _ = rdb.Close() }() // it may wait for the dialling
+	where, asks, hint := cfg.RedisAddress(), "may this machine reach it?", ""
+	if cfg.RedisOptions().TLSConfig != nil && noTLS(err) {
+		asks = "does the port speak TLS?"
+		hint = "; " + asks
+	}
+	switch {
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("interrupted before Redis at %s had answered: %w", where, context.Cause(ctx))
+	case within.Err() != nil:
+		return nil, fmt.Errorf("no Redis at %s within %s (REDIS_URL); is it up, and %s", where, limit, asks)
+	}
+	return nil, fmt.Errorf("no Redis at %s (REDIS_URL): %w%s", where, err, hint)
+}
+
+// noTLS tells whether a TLS connection failed as it does where the other side does not speak TLS: Redis waits then, or hangs up.
+func noTLS(err error) bool {
+	var record tls.RecordHeaderError
+	return errors.As(err, &record) || errors.Is(err, io.EOF) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded)
 }
 
 // installation is what a process works with, opened as the settings say.

@@ -1,6 +1,11 @@
 package main
 
 import (
+	"context"
+	"io"
+	"log"
+	"net"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -53,6 +58,56 @@ func TestClosed(t *testing.T) {
 			until, why := hold(r, at(tt.now).UTC())
 			if !until.Equal(tt.until) || !strings.Contains(why, tt.why) || (why == "") != (tt.why == "") {
 				t.Errorf("waits until %v (%s), want %v (%s)", until, why, tt.until, tt.why)
+			}
+		})
+	}
+}
+
+// A Redis that does not answer is waited for, but not for long, and whoever gives up hears that he did.
+func TestDial(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0") // takes connections, and says nothing
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	hangsUp := httptest.NewUnstartedServer(nil)
+	hangsUp.Config.ErrorLog = log.New(io.Discard, "", 0)
+	hangsUp.Start()
+	t.Cleanup(hangsUp.Close)
+	ended, end := context.WithCancel(t.Context())
+	end()
+	const short, long = 50 * time.Millisecond, time.Minute
+	addr, nowhere := l.Addr().String(), freeAddr(t)
+	for name, tt := range map[string]struct {
+		url   string
+		ctx   context.Context
+		limit time.Duration
+		say   []string
+		not   string
+	}{
+		"ErrSilent":      {"redis://" + addr, t.Context(), short, []string{"no Redis at redis://" + addr, "within 50ms (REDIS_URL); is it up", "reach it?"}, "TLS"},
+		"ErrTLS":         {"rediss://" + addr, t.Context(), short, []string{"within 50ms (REDIS_URL)", "does the port speak TLS?"}, "deadline"},
+		"ErrTLSCluster":  {"redis-cluster://" + addr + "?tls=true", t.Context(), short, []string{"within 50ms", "does the port speak TLS?"}, "deadline"},
+		"ErrNoTLS":       {"rediss://" + hangsUp.Listener.Addr().String(), t.Context(), long, []string{"(REDIS_URL): ", "; does the port speak TLS?"}, "within"},
+		"ErrSentinels":   {"redis-sentinel://" + addr + "/0?master=m", t.Context(), short, []string{"no Redis at redis-sentinel://", "within 50ms"}, "TLS"},
+		"ErrInterrupted": {"redis://" + addr, ended, long, []string{"interrupted before Redis at redis://" + addr + "/0 had answered"}, "no Redis"},
+		"ErrRefused":     {"rediss://" + nowhere, t.Context(), long, []string{"no Redis at", "(REDIS_URL): ", "refused"}, "TLS"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg, err := config.Load([]string{"REDIS_URL=" + tt.url})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = dialWithin(tt.ctx, cfg, tt.limit)
+			if err == nil || strings.Contains(err.Error(), tt.not) {
+				t.Fatalf("error %v", err)
+			}
+			for _, say := range tt.say {
+				if !strings.Contains(err.Error(), say) {
+					t.Errorf("%q lacks %q", err, say)
+				}
 			}
 		})
 	}

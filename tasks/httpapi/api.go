@@ -46,6 +46,7 @@ type API struct {
 	parse  tasks.ParseOptions
 	guard  *guard
 	rate   *limiters // nil is no limit
+	failed *limiters // how often failed logins of one address are logged
 	log    *slog.Logger
 	now    func() time.Time
 	newID  func() string
@@ -73,6 +74,7 @@ func New(o Options) (*API, error) {
 	}
 	a.parse = tasks.ParseOptions{DefaultMchtID: o.DefaultMchtID, Now: a.now}
 	a.guard = newGuard(o.Tokens, o.Ops)
+	a.failed = newLimiters(rate.Every(time.Minute), 1, loginAddresses)
 	if o.RatePerToken > 0 {
 		burst := max(1, int(math.Ceil(o.RatePerToken)))
 		a.rate = newLimiters(rate.Limit(o.RatePerToken), burst, len(o.Tokens)+1)
@@ -117,9 +119,13 @@ func (o Options) check() error {
 }
 
 // Ops lets ops through to what others serve: whoever carries their credentials, or, where there are none, whoever asks by a
-// loopback name. Failed logins are limited. It answers who it is, or false once it has answered the request itself.
+// loopback name. Failed logins are limited, and logged once a minute for each address. It answers who it is, or false once it has
+// answered the request itself.
 func (a *API) Ops(w http.ResponseWriter, r *http.Request) (who string, ok bool) {
 	c, p := a.guard.identify(r, a.now())
+	if p != nil && a.failed.take(address(r), a.now()) == 0 {
+		a.log.WarnContext(r.Context(), "failed login", "address", address(r), "status", p.Status)
+	}
 	if p == nil {
 		c, p = a.guard.admit(c, r, ops)
 	}

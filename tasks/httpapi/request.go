@@ -263,7 +263,7 @@ func (c *call) log() {
 		template = c.op.path
 	}
 	attrs := []slog.Attr{slog.String("request_id", c.id), slog.String("method", c.r.Method), slog.String("path", template),
-		slog.Int("status", c.status), slog.Duration("took", c.api.now().Sub(c.began))}
+		slog.Int("status", c.status), slog.Int64("took_ms", c.api.now().Sub(c.began).Milliseconds())}
 	if c.caller.name != "" {
 		attrs = append(attrs, slog.String("by", c.caller.name))
 	}

@@ -135,7 +135,7 @@ func TestNoPermission(t *testing.T) {
 	p.o.Redis = redis.NewClient(&redis.Options{Addr: p.redis.Addr(), Username: "reader", Password: "reader-password"})
 	t.Cleanup(func() { _ = p.o.Redis.Close() })
 	found := p.examine()
-	found.want("redis-writes", Danger, "NOPERM", "let its user")
+	found.want("redis-writes", Danger, "NOPERM", "let its user run scripts and write keys that begin with settlecancel:, asynq: and rate:settlecancel:")
 	found.want("redis", Note, "does not tell its version", "6.2")
 	found.want("clock", Note, "cannot be read", "TIME")
 	found.want("redis-memory", Note, "does not tell its maxmemory-policy", "noeviction")

@@ -67,9 +67,9 @@ func (c *comparison) read(ctx context.Context, l list, again func(), each func(g
 		}
 		var e *gateway.CollationError
 		c.tired = try == tries
-		if c.tired || !errors.As(failed, &e) || e.Class != gateway.Transient {
+		if ofList := errors.As(failed, &e); c.tired || !ofList || e.Class != gateway.Transient {
 			if l.date == c.query.Date || l.date < c.today() {
-				c.fail(failed) // that of a day that has just begun may be refused
+				c.failList(failed, e) // that of a day that has just begun may be refused
 			}
 			return nil
 		}

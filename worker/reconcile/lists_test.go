@@ -7,6 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	"settlecancel/gateway"
 	"settlecancel/tasks/ledger"
 )
 
@@ -103,8 +106,10 @@ func TestRepetitions(t *testing.T) {
 		o.Wait = func(context.Context, time.Duration) error { pauses++; return nil }
 	})
 	away.lists.text[day] = "ST10|system|0|\n"
-	if _, s := away.run(later); pauses != away.rec.opts.Tries-1 || len(s.Failures) != 2*len(Methods()) {
-		t.Errorf("%d pauses, %d failures", pauses, len(s.Failures))
+	if _, s := away.run(later); pauses != away.rec.opts.Tries-1 || len(s.Failures) != 2 {
+		t.Errorf("%d pauses, failures %q", pauses, s.Failures)
+	} else if want := "list of " + shop + "/" + strings.Join(Methods(), ",") + " for " + day + ": refused with ST10"; !strings.Contains(s.Failures[0]+s.Failures[1], want) {
+		t.Errorf("failures %q lack %q", s.Failures, want)
 	}
 	b := newBench(t, func(o *Options) {
 		o.Wait = func(context.Context, time.Duration) error { return context.Canceled }
@@ -134,6 +139,32 @@ func TestDamaged(t *testing.T) {
 	b.want(rows, "agreed r1 cancelled C1", "undecided C2")
 	if len(s.Failures) != 2 || !strings.Contains(fmt.Sprint(s.Failures), "cannot be read") {
 		t.Errorf("failures %q", s.Failures)
+	}
+}
+
+// TestFailuresTogether: one line for what is lost for one cause, whatever port it was asked from.
+func TestFailuresTogether(t *testing.T) {
+	t.Parallel()
+	r := &run{lost: make(map[lostLists]*failure)}
+	for _, x := range []struct{ mchtID, method, date, cause string }{
+		{shop, "CA", day, "read tcp 10.0.0.1:1001->10.0.0.9:443: reset"},
+		{shop, "RA", day, "read tcp 10.0.0.1:1002->10.0.0.9:443: reset"},
+		{shop, "MP", day, "HTTP status 502"},
+		{shop, "VA", "20240101", "HTTP status 502"},
+		{"nxca_jt_il", "VA", day, "HTTP status 502"},
+		{shop, "TC", day, "HTTP status 502"},
+	} {
+		e := &gateway.CollationError{Request: gateway.CollationRequest{MchtID: x.mchtID, Method: x.method, Date: x.date}, Message: x.cause}
+		r.failList(e, e)
+	}
+	want := []string{
+		"gateway: list of nxca_jt_bi/CA,RA for 20240102: read tcp 10.0.0.9:443: reset",
+		"gateway: list of nxca_jt_bi/MP,TC for 20240102: HTTP status 502",
+		"gateway: list of nxca_jt_bi/VA for 20240101: HTTP status 502",
+		"gateway: list of nxca_jt_il/VA for 20240102: HTTP status 502",
+	}
+	if diff := cmp.Diff(want, r.summary.Failures); diff != "" {
+		t.Errorf("failures (-want +got):\n%s", diff)
 	}
 }
 

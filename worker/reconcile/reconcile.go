@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -139,7 +140,7 @@ func (r *Reconciler) Run(ctx context.Context, q Query, sink func(Row) error) (Su
 		q.MchtIDs = r.opts.MchtIDs
 	}
 	q.MchtIDs = slices.Compact(slices.Sorted(slices.Values(q.MchtIDs)))
-	run := &run{Reconciler: r, query: q, sink: sink, now: r.opts.Now().In(kst),
+	run := &run{Reconciler: r, query: q, sink: sink, now: r.opts.Now().In(kst), lost: make(map[lostLists]*failure),
 		summary: Summary{Date: q.Date, DryRun: q.DryRun, Totals: make(map[Category]Total)}}
 	run.begin, _ = time.ParseInLocation(dayLayout, q.Date, kst) // Check has
 	run.end = run.begin.AddDate(0, 0, 1)
@@ -166,6 +167,7 @@ type run struct {
 	sink       func(Row) error
 	summary    Summary
 	tired      bool // of asking again: the list before could not be had whatever was tried
+	lost       map[lostLists]*failure
 }
 
 func (r *run) over() bool { return !r.now.Before(r.end) }
@@ -180,11 +182,49 @@ func (r *run) emit(row Row) error {
 const maxFailures = 100
 
 func (r *run) fail(err error) {
-	text := []rune(strings.Join(strings.Fields(err.Error()), " "))
 	switch n := len(r.summary.Failures); {
 	case n < maxFailures:
-		r.summary.Failures = append(r.summary.Failures, string(text[:min(len(text), 400)]))
+		r.summary.Failures = append(r.summary.Failures, oneLine(err.Error()))
 	case n == maxFailures:
 		r.summary.Failures = append(r.summary.Failures, "and more")
+	}
+}
+
+// oneLine answers the beginning of a text, as one line.
+func oneLine(text string) string {
+	runes := []rune(strings.Join(strings.Fields(text), " "))
+	return string(runes[:min(len(runes), 400)])
+}
+
+// lostLists are lists of one merchant and day that could not be had for one cause.
+type lostLists struct{ mchtID, date, cause string }
+
+// failure is where the summary tells of lost lists, and of which methods.
+type failure struct {
+	at      int
+	methods string
+}
+
+// localPort is what differs from one failed connection to the next.
+var localPort = regexp.MustCompile(`[^ ]+->`)
+
+// failList tells of a list that could not be had: the lists of one merchant that are lost for one cause are one failure.
+func (r *run) failList(err error, e *gateway.CollationError) {
+	if e == nil {
+		r.fail(err)
+		return
+	}
+	asked := e.Request
+	cause := localPort.ReplaceAllString(strings.TrimPrefix(err.Error(), "gateway: "+asked.String()+": "), "")
+	which := lostLists{asked.MchtID, asked.Date, cause}
+	f := r.lost[which]
+	if f == nil {
+		r.lost[which] = &failure{len(r.summary.Failures), asked.Method}
+		r.fail(err)
+		return
+	}
+	if f.methods += "," + asked.Method; f.at < maxFailures {
+		asked.Method = f.methods
+		r.summary.Failures[f.at] = oneLine("gateway: " + asked.String() + ": " + cause)
 	}
 }

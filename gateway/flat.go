@@ -24,6 +24,9 @@ func (flat) build(m *merchant, r CancelRequest, _ time.Time) (request, []string)
 	if r.Operation != "" && r.Operation != opCancel {
 		faults = append(faults, "operation "+r.Operation+" needs SETTLEBANK_PROTOCOL=0A19: flat knows only cancel")
 	}
+	if r.Currency != "" && r.Currency != "KRW" {
+		faults = append(faults, "currency "+r.Currency+" needs SETTLEBANK_PROTOCOL=0A19: flat knows only won")
+	}
 	if len(faults) > 0 {
 		return request{}, faults
 	}

@@ -140,8 +140,11 @@ func (w *Worker) request(ctx context.Context, t tasks.Task, g ledger.Grant) (led
 		return ledger.Record{}, healthUntold, &postponed{after: time.Second, reason: brief("stopped before the request: " + late.Error())}
 	}
 	start := time.Now()
-	// The request outlives the task's context: what is on the wire must be seen to its end.
-	o := w.gateway.Cancel(context.WithoutCancel(ctx), cancelRequest(x, g.Record.Round))
+	// The request outlives the task's context: what is on the wire must be seen to its end. It does not outlive its lease, not even
+	// where the machine slept meanwhile, which only the wall clock tells: then somebody else has the transaction.
+	onWire, cancel := context.WithDeadline(context.WithoutCancel(ctx), g.Expiry.Round(0))
+	defer cancel()
+	o := w.gateway.Cancel(onWire, cancelRequest(x, g.Record.Round))
 	a := ledger.Attempt{Duration: time.Since(start), Class: string(o.Class), Code: o.Code, Message: said(o), HTTPStatus: o.HTTPStatus}
 	r, err := w.finish(ctx, x, g, a, w.policy.AfterRequest(g.Record, o))
 	return r, healthOf(o), err

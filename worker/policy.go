@@ -58,6 +58,9 @@ func (p Policy) AfterRequest(r ledger.Record, o gateway.Outcome) ledger.Next {
 		if o.Code == roundError && p.Rounds != nil && p.Rounds(r) {
 			return p.wrongRound(r, n)
 		}
+		if p.blind(r) {
+			return forReview(n, notAskable)
+		}
 		n.Status = ledger.Rejected
 	case gateway.Transient:
 		return p.again(r, n)
@@ -86,12 +89,19 @@ func (p Policy) applied(r ledger.Record, canTrdNo string) ledger.Next {
 func (p Policy) again(r ledger.Record, n ledger.Next) ledger.Next {
 	n.Spend = 1
 	if r.Spent >= p.RetryMax {
+		if p.blind(r) {
+			return forReview(n, notAskable)
+		}
 		n.Status = ledger.Exhausted
 		return n
 	}
 	n.Status, n.After = ledger.Queued, p.Pause(r.Spent)
 	return n
 }
+
+// blind tells that an earlier request may have been applied, and that no inquiry has said otherwise: that a later one was refused says
+// nothing of it.
+func (p Policy) blind(r ledger.Record) bool { return wasUnknown(r) && !p.CanInquire(r) }
 
 // goalReached ends a full cancellation whose payment the gateway has cancelled before.
 func (p Policy) goalReached(r ledger.Record, n ledger.Next) ledger.Next {
@@ -164,7 +174,7 @@ func (p Policy) AfterInquiry(r ledger.Record, q gateway.Inquiry, doubt int) ledg
 	}
 	n.Verification.Failed = 0
 	if n.Verification.Reason == roundError {
-		return p.adopt(r, n, q.Cancelled)
+		return p.adopt(r, n, q.Cancelled, doubt)
 	}
 	switch Verify(Sighting{Confirmed: r.Sum, Amount: r.Amount, Full: r.Full, Doubt: doubt,
 		Shown: q.Cancelled, AllCancelled: q.State == gateway.StateCancelled}) {
@@ -202,11 +212,21 @@ func (p Policy) wrongRound(r ledger.Record, n ledger.Next) ledger.Next {
 	return p.nextRound(n)
 }
 
-// adopt takes over what the gateway shows as cancelled, and the next round.
-func (p Policy) adopt(r ledger.Record, n ledger.Next, shown int64) ledger.Next {
-	ours := wasUnknown(r) && shown == r.Sum+r.Amount // an earlier request may have been applied late
-	if shown < r.Sum || ours {
+// adopt takes over what the gateway shows as cancelled, and the next round. What is shown must be somebody else's doing for sure: not
+// that of an earlier request of this one, which may have been applied late, nor that of another one of ours whose outcome is not
+// known, lest its money be counted twice.
+func (p Policy) adopt(r ledger.Record, n ledger.Next, shown int64, doubt int) ledger.Next {
+	switch {
+	case wasUnknown(r) || shown < r.Sum:
 		return forReview(n, otherSum(r, shown))
+	case doubt > 0:
+		n.Status = ledger.Rejected
+		n.Message = brief("not applied: other cancellations of the payment are in doubt; decide on those, then retry this one. " + n.Message)
+		return n
+	case shown == r.Sum && n.Verification.NotApplied == 0:
+		n.Verification.NotApplied++ // somebody took the round, and nothing is shown of it: it may be an old state
+		n.After = p.VerifyAfter
+		return n
 	}
 	n.Credit = shown - r.Sum
 	return p.nextRound(n)

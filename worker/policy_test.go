@@ -224,7 +224,8 @@ func TestRoundErrors(t *testing.T) {
 	}{
 		"cancelled elsewhere":                   {nil, 400, ledger.Queued, 300, 1},
 		"the sum looks like ours":               {nil, 600, ledger.Queued, 500, 1},
-		"nothing elsewhere":                     {nil, 100, ledger.Queued, 0, 1},
+		"nothing shown: perhaps an old state":   {nil, 100, ledger.Unknown, 0, 0},
+		"nothing shown, again":                  {func(r *ledger.Record) { r.Verification.NotApplied = 1 }, 100, ledger.Queued, 0, 1},
 		"less than we know":                     {nil, 50, ledger.Review, 0, 0},
 		"the sum is that of an attempt of ours": {func(r *ledger.Record) { r.Attempts = []ledger.Attempt{{Kind: ledger.Request, Class: ledger.Lost}} }, 600, ledger.Review, 0, 0},
 		"again and again":                       {func(r *ledger.Record) { r.Verification.Steps = maxSteps }, 400, ledger.Review, 300, maxSteps + 1},
@@ -287,7 +288,7 @@ func TestReviewSaysWhy(t *testing.T) {
 			Class: gateway.Transient, Code: "ST01", Message: "busy"}}, 0), "inquiries keep failing, the last one with: ST01 busy"},
 		"another sum":  {p.AfterInquiry(r, shown(300), 0), "shows 300 as cancelled of the payment, 100 was known before, and this one is for 500"},
 		"a lower sum":  {p.AfterInquiry(with(ledger.Verification{Reason: roundError}), shown(50), 0), "shows 50 as cancelled"},
-		"many rounds":  {p.AfterInquiry(with(ledger.Verification{Reason: roundError, Steps: maxSteps}), shown(100), 0), "one round after the other"},
+		"many rounds":  {p.AfterInquiry(with(ledger.Verification{Reason: roundError, Steps: maxSteps}), shown(150), 0), "one round after the other"},
 		"a duplicate":  {p.AfterInquiry(with(ledger.Verification{Reason: "duplicate", NotApplied: 1}), shown(100), 0), "duplicate"},
 		"sent in vain": {blind.resend(with(ledger.Verification{Resent: 3}), ledger.Next{}), "orgTrdAmt or method"},
 	} {

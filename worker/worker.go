@@ -223,9 +223,17 @@ func (w *Worker) route(ctx context.Context, t *asynq.Task) error {
 	return w.refuse(ctx, fmt.Errorf("no task type of ours: %s", brief(t.Type())))
 }
 
+// lateAnswer is how long the outcome of a request is tried to be stored whose lease has ended: it is still the best that is known. An
+// inquiry's is not, since what it saw may be old by then.
+const lateAnswer = 2 * time.Second
+
 // store writes an outcome, again and again where Redis is away, for as long as the lease could protect it.
 func (w *Worker) store(ctx context.Context, g ledger.Grant, a ledger.Attempt, n ledger.Next) error {
-	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), g.Expiry)
+	until := g.Expiry
+	if least := time.Now().Add(lateAnswer); g.Step == ledger.StepSend && until.Before(least) {
+		until = least
+	}
+	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), until)
 	defer cancel()
 	var note []func(redis.Pipeliner)
 	if n.Status == ledger.Cancelled || n.Status == ledger.AlreadyCancelled {

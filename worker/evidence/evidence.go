@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"settlecancel/gateway"
 	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
 )
@@ -86,9 +87,18 @@ func cancelled(r ledger.Record) bool {
 	return r.Status == ledger.Cancelled || r.Status == ledger.AlreadyCancelled
 }
 
-// unsettled tells that the record's request may have been applied, and that what becomes of it is open.
-func unsettled(r ledger.Record) bool {
-	return !r.Closed && (r.Status == ledger.Unknown || r.Status == ledger.Review || r.Status == ledger.Sending)
+// Unsettled tells that the record's request may have been applied, and that what becomes of it is open. So is one that is to be sent
+// again because inquiries showed nothing of it: whoever tells that it was applied after all tells it in time.
+func Unsettled(r ledger.Record) bool {
+	switch r.Status {
+	case ledger.Unknown, ledger.Review, ledger.Sending:
+		return !r.Closed
+	case ledger.Queued:
+		return slices.ContainsFunc(r.Attempts, func(a ledger.Attempt) bool {
+			return a.Kind == ledger.Request && (a.Class == string(gateway.Unknown) || a.Class == ledger.Lost)
+		})
+	}
+	return false
 }
 
 // fits is of the kind asked for, of the line's amount, and around its time.
@@ -202,7 +212,7 @@ func (m *matching) open() []int {
 // doubtful links what is left to records whose outcome is not known. Where a line could be one more record than those that
 // are linked, nobody says which, and it is none.
 func (m *matching) doubtful() {
-	may := fits(unsettled)
+	may := fits(Unsettled)
 	m.pair(Applied, may)
 	for unsure := true; unsure; {
 		unsure = false

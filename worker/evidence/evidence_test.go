@@ -214,7 +214,7 @@ func TestMatchProperties(t *testing.T) {
 		}
 		for i, l := range links {
 			for j, r := range records {
-				if l.How == Applied && !used[j] && r.Amount == lines[i].Amount && around(lines[i], r) && (cancelled(r) || unsettled(r)) {
+				if l.How == Applied && !used[j] && r.Amount == lines[i].Amount && around(lines[i], r) && (cancelled(r) || Unsettled(r)) {
 					t.Fatalf("line %+v would settle %s, and could be %s", lines[i], records[l.Record].Key, r.Key)
 				}
 			}

@@ -172,7 +172,7 @@ func (h *Handler) weigh(ctx context.Context, n gateway.Notification, log *slog.L
 		}
 		log.DebugContext(ctx, "notification of what is known")
 		return nil
-	case r.Status != ledger.Unknown && r.Status != ledger.Review || r.Closed:
+	case !evidence.Unsettled(r):
 		log.ErrorContext(ctx, "notification contradicts the ledger: resolve it as cancelled, if this is it")
 		return nil
 	case r.Amount != n.Amount, !evidence.InKRW(r):

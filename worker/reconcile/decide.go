@@ -57,6 +57,9 @@ func (c *comparison) judge(ctx context.Context, row Row, l *line, r ledger.Recor
 	case ledger.Sending:
 		row.Category, row.Note = Undecided, "a request is under way, which may be this: compare again"
 	case ledger.Queued:
+		if evidence.Unsettled(r) {
+			return c.resolve(ctx, row, l, r)
+		}
 		row.Category, row.Note = NotWithUs, "it would be sent: resolve it as cancelled before it is, if this is it"
 	default:
 		row.Category, row.Note = NotWithUs, fmt.Sprintf("the ledger says that it was not applied (%s): resolve it as cancelled, if this is it", r.Status)

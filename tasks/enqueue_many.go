@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
-	"slices"
 	"strings"
 	"sync"
 
@@ -41,8 +40,10 @@ type Outcome struct {
 func (c *Client) EnqueueMany(ctx context.Context, submissions []Submission) []Outcome {
 	outcomes := make([]Outcome, len(submissions))
 	run := func(lane []int) {
-		for batch := range slices.Chunk(lane, batchSize) {
-			c.enqueueBatch(ctx, submissions, batch, outcomes)
+		for len(lane) > 0 {
+			n := batchOf(submissions, lane)
+			c.enqueueBatch(ctx, submissions, lane[:n], outcomes)
+			lane = lane[n:]
 		}
 	}
 	all := split(submissions)
@@ -70,6 +71,20 @@ func split(submissions []Submission) [][]int {
 		all[lane] = append(all[lane], i)
 	}
 	return all
+}
+
+// batchOf answers how many of a lane are sent together, one at least. None has the key of another: where Redis has lost our scripts, it
+// may take the later ones of a pipeline first.
+func batchOf(submissions []Submission, lane []int) int {
+	seen := make(map[string]bool, min(len(lane), batchSize))
+	for n, i := range lane {
+		key := submissions[i].IdempotencyKey
+		if n == batchSize || seen[key] {
+			return n
+		}
+		seen[key] = true
+	}
+	return len(lane)
 }
 
 // enqueueBatch puts into the ledger what is valid of a batch, and into the queue what the ledger holds for open.

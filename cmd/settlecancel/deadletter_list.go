@@ -66,27 +66,8 @@ func (l lister) each(ctx context.Context, show func(tasks.Report) error) error {
 	return errors.Join(damaged...)
 }
 
-// json prints one array. If the list breaks off, so does the array: then nobody takes it for complete.
 func (l lister) json(ctx context.Context, out io.Writer) error {
-	separator := "["
-	err := l.each(ctx, func(c tasks.Report) error {
-		raw, err := terminalJSON(c, false)
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintf(out, "%s\n%s", separator, raw)
-		separator = ","
-		return err
-	})
-	if err != nil && !errors.Is(err, ledger.ErrDamaged) {
-		return err
-	}
-	end := "\n]\n"
-	if separator == "[" {
-		end = "[]\n"
-	}
-	_, failed := io.WriteString(out, end)
-	return errors.Join(err, failed)
+	return printArray(out, func(show func(tasks.Report) error) error { return l.each(ctx, show) })
 }
 
 func (l lister) text(ctx context.Context, out io.Writer) error {

@@ -123,7 +123,7 @@ func (a app) replay(ctx context.Context, s span, to string, asJSON bool) error {
 		case to == toWebhook:
 			return a.replayToWebhook(ctx, client, events)
 		case asJSON:
-			return a.jsonArray(events)
+			return printArray(a.out, func(show func(tasks.Event) error) error { return eachEvent(events, show) })
 		}
 		return eachEvent(events, a.jsonLine)
 	})
@@ -173,28 +173,6 @@ func eachEvent(events iter.Seq2[tasks.Event, error], show func(tasks.Event) erro
 }
 
 func (a app) jsonLine(e tasks.Event) error { return printJSON(a.out, e, false) }
-
-// jsonArray prints one array. If the events break off, so does the array: then nobody takes it for complete.
-func (a app) jsonArray(events iter.Seq2[tasks.Event, error]) error {
-	separator := "["
-	err := eachEvent(events, func(e tasks.Event) error {
-		raw, err := terminalJSON(e, false)
-		if err == nil {
-			_, err = fmt.Fprintf(a.out, "%s\n%s", separator, raw)
-		}
-		separator = ","
-		return err
-	})
-	if err != nil && !errors.Is(err, ledger.ErrDamaged) {
-		return err
-	}
-	end := "\n]\n"
-	if separator == "[" {
-		end = "[]\n"
-	}
-	_, failed := fmt.Fprint(a.out, end)
-	return errors.Join(err, failed)
-}
 
 // showEvent answers a function that prints an event as one line for people.
 func (a app) showEvent() func(tasks.Event) error {

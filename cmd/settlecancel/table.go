@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -14,6 +15,7 @@ import (
 	"github.com/rivo/uniseg"
 
 	"settlecancel/tasks"
+	"settlecancel/tasks/ledger"
 )
 
 // table prints rows in columns. It is flushed page by page, so that a list of any length takes little memory; columns only
@@ -125,6 +127,30 @@ func printJSON(out io.Writer, v any, indented bool) error {
 	}
 	_, err = out.Write(append(raw, '\n'))
 	return err
+}
+
+// printArray prints what each shows as one array, in constant memory. If the showing breaks off, so does the array: then nobody takes it
+// for complete. Damage alone, an ErrDamaged, does not break it off.
+func printArray[T any](out io.Writer, each func(show func(T) error) error) error {
+	separator := "["
+	err := each(func(v T) error {
+		raw, err := terminalJSON(v, false)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(out, "%s\n%s", separator, raw)
+		separator = ","
+		return err
+	})
+	if err != nil && !errors.Is(err, ledger.ErrDamaged) {
+		return err
+	}
+	end := "\n]\n"
+	if separator == "[" {
+		end = "[]\n"
+	}
+	_, failed := io.WriteString(out, end)
+	return errors.Join(err, failed)
 }
 
 // terminalJSON writes v as JSON that is harmless on a terminal too: characters that encoding/json leaves as they are, and a

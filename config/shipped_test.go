@@ -206,14 +206,14 @@ func TestLayers(t *testing.T) {
 	t.Parallel()
 	var rules map[string]layer
 	strictYAML(t, ".depguard.yaml", &rules)
-	covered := map[string]bool{"cmd/settlecancel": true}
+	covered := []string{"cmd/settlecancel"} // what package main may import: everything
 	for name, rule := range rules {
 		if rule.ListMode != "lax" || len(rule.Deny) == 0 {
 			t.Errorf("rule %s denies nothing", name)
 		}
 		for _, glob := range rule.Files {
 			if dir, ok := strings.CutPrefix(glob, "**/"); ok && rule.Deny["settlecancel"] != "" {
-				covered[path.Dir(dir)] = true
+				covered = append(covered, path.Dir(dir))
 			}
 		}
 	}
@@ -222,52 +222,14 @@ func TestLayers(t *testing.T) {
 			return err
 		}
 		dir, err := filepath.Rel("..", filepath.Dir(file))
-		if !covered[filepath.ToSlash(dir)] {
-			covered[filepath.ToSlash(dir)] = true
+		held := func(pattern string) bool { ok, _ := path.Match(pattern, filepath.ToSlash(dir)); return ok }
+		if !slices.ContainsFunc(covered, held) {
+			covered = append(covered, filepath.ToSlash(dir))
 			t.Errorf("no rule of .depguard.yaml stands for package %s", dir)
 		}
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
-	}
-}
-
-// TestLayersTwice checks that .golangci.yml has the rules of .depguard.yaml.
-func TestLayersTwice(t *testing.T) {
-	t.Parallel()
-	var want map[string]layer
-	strictYAML(t, ".depguard.yaml", &want)
-	content, err := os.ReadFile("../.golangci.yml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var file struct {
-		Linters struct {
-			Settings struct {
-				Depguard struct {
-					Rules map[string]struct {
-						ListMode string `yaml:"list-mode"`
-						Files    []string
-						Allow    []string
-						Deny     []struct{ Pkg, Desc string }
-					}
-				}
-			}
-		}
-	}
-	if err := yaml.Unmarshal(content, &file); err != nil {
-		t.Fatal(err)
-	}
-	got := map[string]layer{}
-	for name, rule := range file.Linters.Settings.Depguard.Rules {
-		l := layer{ListMode: rule.ListMode, Files: rule.Files, Allow: rule.Allow, Deny: map[string]string{}}
-		for _, d := range rule.Deny {
-			l.Deny[d.Pkg] = d.Desc
-		}
-		got[name] = l
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("rules (-.depguard.yaml +.golangci.yml):\n%s", diff)
 	}
 }

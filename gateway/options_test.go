@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"settlecancel/tasks/leaktest"
+	"settlecancel/tasks/secrettest"
 )
 
 func TestNew(t *testing.T) {
@@ -67,7 +67,7 @@ func TestNew(t *testing.T) {
 			}
 			if err != nil {
 				says(t, err.Error(), tt.want...)
-				leaktest.Hidden(t, "the error", err.Error(), "hunter2", "short")
+				secrettest.Hidden(t, "the error", err.Error(), "hunter2", "short")
 			}
 		})
 	}
@@ -126,7 +126,7 @@ func TestLeaks(t *testing.T) {
 		things[fmt.Sprint("outcome ", i)] = out
 	}
 	for name, thing := range things {
-		text := bytes.NewBufferString(leaktest.Print(thing))
+		text := bytes.NewBufferString(secrettest.Print(thing))
 		if !strings.HasPrefix(name, "request") { // not meant to be stored as it is, and nobody does
 			if err := json.NewEncoder(text).Encode(thing); err != nil {
 				var unsupported *json.UnsupportedTypeError
@@ -138,7 +138,7 @@ func TestLeaks(t *testing.T) {
 		if !strings.HasPrefix(name, "request") || name == "request" {
 			slog.New(slog.NewJSONHandler(text, nil)).Info("json", "thing", thing)
 		}
-		leaktest.Hidden(t, name, text.String(), testHashKey, testAESKey, "ST1009281", "pgSettle3", r.RefundAcntNo, r.RefundDpstrNm, r.VAcntNo)
+		secrettest.Hidden(t, name, text.String(), testHashKey, testAESKey, "ST1009281", "pgSettle3", r.RefundAcntNo, r.RefundDpstrNm, r.VAcntNo)
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"settlecancel/tasks/leaktest"
+	"settlecancel/tasks/secrettest"
 )
 
 // standardServer answers each request with what answer makes of its body.
@@ -127,13 +127,13 @@ func TestAccountLeaks(t *testing.T) {
 					if want := map[bool]Class{true: OK, false: Rejected}[succeeds]; out.Class != want || out.Message == "" {
 						t.Errorf("got %+v", out)
 					}
-					text := bytes.NewBufferString(leaktest.Print(out, r, &r))
+					text := bytes.NewBufferString(secrettest.Print(out, r, &r))
 					if err := json.NewEncoder(text).Encode(out); err != nil {
 						t.Error(err)
 					}
 					slog.New(slog.NewJSONHandler(text, nil)).Info("x", "outcome", out, "request", r)
-					leaktest.Hidden(t, "what is printed", text.String(), append(accountOf(r), testHashKey, testAESKey)...)
-					leaktest.Hidden(t, "the wire", sent, refund.RefundAcntNo, withdrawal.VAcntNo, testHashKey, testAESKey)
+					secrettest.Hidden(t, "what is printed", text.String(), append(accountOf(r), testHashKey, testAESKey)...)
+					secrettest.Hidden(t, "the wire", sent, refund.RefundAcntNo, withdrawal.VAcntNo, testHashKey, testAESKey)
 				})
 			}
 		}

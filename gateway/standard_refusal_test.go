@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"settlecancel/tasks/leaktest"
+	"settlecancel/tasks/secrettest"
 )
 
 // TestStandardRefusals: what the gateway could only refuse is refused here, all faults at once, and nothing is sent.
@@ -82,7 +82,7 @@ func TestStandardRefusals(t *testing.T) {
 			out := c.Cancel(context.Background(), r)
 			says(t, out.Message, tt.want...)
 			if secrets := accountOf(r); len(secrets) > 0 {
-				leaktest.Hidden(t, "the message", out.Message, secrets...)
+				secrettest.Hidden(t, "the message", out.Message, secrets...)
 			}
 			out.Message = ""
 			if diff := cmp.Diff(Outcome{Class: Rejected, Code: "local"}, out); diff != "" {

@@ -10,8 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"settlecancel/tasks"
-	"settlecancel/tasks/leaktest"
 	"settlecancel/tasks/ledger"
+	"settlecancel/tasks/secrettest"
 	"settlecancel/tasks/tasktest"
 )
 
@@ -68,7 +68,7 @@ func TestAccountSealed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	leaktest.Hidden(t, "the report", string(shown), secretAccount, secretHolder, task.Sealed, record.Sealed)
+	secrettest.Hidden(t, "the report", string(shown), secretAccount, secretHolder, task.Sealed, record.Sealed)
 	entry, err := task.Entry()
 	if err != nil {
 		t.Fatal(err)

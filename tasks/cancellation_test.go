@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"settlecancel/tasks/leaktest"
+	"settlecancel/tasks/secrettest"
 )
 
 // parseNow is a moment at which Korea is a day ahead of UTC: 2026-02-01 there.
@@ -163,7 +163,7 @@ func TestCancellationMasked(t *testing.T) {
 		"%q":      fmt.Sprintf("%q", c),
 	}
 	for how, out := range printed {
-		leaktest.Hidden(t, how, out, c.RefundAcntNo, c.VAcntNo, c.RefundDpstrNm)
+		secrettest.Hidden(t, how, out, c.RefundAcntNo, c.VAcntNo, c.RefundDpstrNm)
 		if !strings.Contains(out, c.IdempotencyKey) {
 			t.Errorf("%s does not name the cancellation: %s", how, out)
 		}

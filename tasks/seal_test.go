@@ -11,8 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"settlecancel/tasks/leaktest"
 	"settlecancel/tasks/ledger"
+	"settlecancel/tasks/secrettest"
 )
 
 // sealKey is a key that an id stands for.
@@ -147,7 +147,7 @@ func TestSealPrintsNoKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	leaktest.Hidden(t, "what is printed", log.String()+string(raw)+leaktest.Print(key, s, ClientOptions{Sealer: s}), "secret")
+	secrettest.Hidden(t, "what is printed", log.String()+string(raw)+secrettest.Print(key, s, ClientOptions{Sealer: s}), "secret")
 }
 
 // FuzzOpen: nothing opens but what was sealed, for whom it was sealed.
@@ -261,7 +261,7 @@ func TestTaskMasked(t *testing.T) {
 	t.Parallel()
 	task := Task{wellFormedRefund(), "AbCd-_123456"}
 	for _, out := range []string{task.String(), fmt.Sprintf("%v %+v %#v %s", task, &task, task, task)} {
-		leaktest.Hidden(t, "the task", out, task.RefundAcntNo, task.RefundDpstrNm, task.Sealed)
+		secrettest.Hidden(t, "the task", out, task.RefundAcntNo, task.RefundDpstrNm, task.Sealed)
 		if !strings.Contains(out, `"sealed":"[masked]"`) || !strings.Contains(out, task.IdempotencyKey) {
 			t.Errorf("%s", out)
 		}

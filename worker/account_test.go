@@ -17,9 +17,9 @@ import (
 	"settlecancel/gateway"
 	"settlecancel/gateway/simulator"
 	"settlecancel/tasks"
-	"settlecancel/tasks/leaktest"
 	"settlecancel/tasks/ledger"
 	"settlecancel/tasks/ledger/redistest"
+	"settlecancel/tasks/secrettest"
 	"settlecancel/tasks/tasktest"
 )
 
@@ -33,7 +33,7 @@ const (
 // vault is a bench for cancellations with account numbers: a Redis that keeps all that was ever written, and a log that is read.
 type vault struct {
 	*bench
-	log leaktest.Log
+	log secrettest.Log
 }
 
 func newVault(t *testing.T) *vault {
@@ -113,7 +113,7 @@ func (v *vault) work(x tasks.Cancellation) (held string, last error) {
 func (v *vault) wantHidden(texts ...string) {
 	v.t.Helper()
 	v.redis.Hidden(v.t, secretAccount, secretVirtual, secretHolder)
-	leaktest.Hidden(v.t, "a text", strings.Join(texts, "\n"), secretAccount, secretVirtual, secretHolder)
+	secrettest.Hidden(v.t, "a text", strings.Join(texts, "\n"), secretAccount, secretVirtual, secretHolder)
 }
 
 // received answers a field of the only request for x that moves money or numbers, decrypted as SettleBank would.

@@ -16,9 +16,9 @@ import (
 
 	"settlecancel/gateway/simulator"
 	"settlecancel/tasks"
-	"settlecancel/tasks/leaktest"
 	"settlecancel/tasks/ledger"
 	"settlecancel/tasks/ledger/redistest"
+	"settlecancel/tasks/secrettest"
 )
 
 // archived runs x to its end as a dead letter of the gateway's word, with its task in asynq's archive.
@@ -186,7 +186,7 @@ func TestArchiveGhosts(t *testing.T) {
 // An account number that a plain asynq client put into Redis leaves it in the next round, whatever it stands in.
 func TestArchiveAccount(t *testing.T) {
 	t.Parallel()
-	var log leaktest.Log
+	var log secrettest.Log
 	server := redistest.Start(t, redistest.Options{})
 	b := newBench(t, setup{redis: server, options: Options{Logger: slog.New(slog.NewTextHandler(&log, nil))}})
 	x := b.pay(1000, 500)
@@ -214,7 +214,7 @@ func TestArchiveAccount(t *testing.T) {
 	}
 	server.Hidden(t, secretAccount, secretHolder)
 	b.wantArchived("harmless")
-	leaktest.Hidden(t, "the log", log.String(), secretAccount, secretHolder)
+	secrettest.Hidden(t, "the log", log.String(), secretAccount, secretHolder)
 	for _, id := range []string{"plain", "twice", "broken"} {
 		if n := strings.Count(log.String(), "task="+id+" "); n != 1 {
 			t.Errorf("%s is logged %d times:\n%s", id, n, &log)
@@ -259,7 +259,7 @@ func (r *refusals) Refused() { r.n.Add(1) }
 // What a plain asynq client put in a queue and is refused is told of with its task id, and is counted.
 func TestRefused(t *testing.T) {
 	t.Parallel()
-	var log leaktest.Log
+	var log secrettest.Log
 	seen := &refusals{}
 	o := quick
 	o.Observer, o.Logger = seen, slog.New(slog.NewTextHandler(&log, nil))

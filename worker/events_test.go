@@ -15,8 +15,8 @@ import (
 
 	"settlecancel/gateway/simulator"
 	"settlecancel/tasks"
-	"settlecancel/tasks/leaktest"
 	"settlecancel/tasks/ledger"
+	"settlecancel/tasks/secrettest"
 )
 
 var refuses = simulator.Fault{Kind: simulator.KindCode, Code: "CA10", Message: "no such transaction"}
@@ -150,7 +150,7 @@ func (b *bench) webhooks(x tasks.Cancellation) (found []*asynq.TaskInfo) {
 }
 
 // logged keeps what a JSON handler writes.
-type logged struct{ leaktest.Log }
+type logged struct{ secrettest.Log }
 
 // lines answers each line, read.
 func (l *logged) lines(t *testing.T) (lines []map[string]any) {

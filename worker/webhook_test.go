@@ -18,7 +18,7 @@ import (
 	"github.com/hibiken/asynq"
 
 	"settlecancel/tasks"
-	"settlecancel/tasks/leaktest"
+	"settlecancel/tasks/secrettest"
 )
 
 const (
@@ -107,7 +107,7 @@ func hand(w *Worker, e tasks.Event) error {
 
 func harmless(t *testing.T, text string) {
 	t.Helper()
-	leaktest.Hidden(t, "a text", text, hookToken, hookSecret)
+	secrettest.Hidden(t, "a text", text, hookToken, hookSecret)
 }
 
 func TestWebhookAnswers(t *testing.T) {
@@ -196,7 +196,7 @@ func TestWebhookShowsNoSecret(t *testing.T) {
 		}
 		harmless(t, err.Error())
 	}
-	harmless(t, leaktest.Print(h, *h, b.worker.opts))
+	harmless(t, secrettest.Print(h, *h, b.worker.opts))
 }
 
 func second[T any](_ T, err error) error { return err }

@@ -8,8 +8,8 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
 
+	"settlecancel/cmd/settlecancel/doctor"
 	"settlecancel/config"
-	"settlecancel/worker/doctor"
 )
 
 func (a app) doctorCommand() *cobra.Command {

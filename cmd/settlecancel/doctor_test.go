@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"settlecancel/cmd/settlecancel/doctor"
 	"settlecancel/gateway/simulator"
-	"settlecancel/worker/doctor"
 )
 
 // examined is the doctor's word on a plant.

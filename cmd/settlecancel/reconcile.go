@@ -15,9 +15,9 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
 
+	"settlecancel/cmd/settlecancel/reconcile"
 	"settlecancel/config"
 	"settlecancel/tasks/ledger"
-	"settlecancel/worker/reconcile"
 )
 
 // reconciliation is what the reconcile command is asked for.

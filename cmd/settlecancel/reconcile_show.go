@@ -6,8 +6,8 @@ import (
 	"io"
 	"strconv"
 
+	"settlecancel/cmd/settlecancel/reconcile"
 	"settlecancel/tasks"
-	"settlecancel/worker/reconcile"
 )
 
 // differences writes for people: counts and sums, then what differs.

@@ -6,9 +6,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"settlecancel/cmd/settlecancel/dashboard"
+	"settlecancel/cmd/settlecancel/notification"
 	"settlecancel/tasks/httpapi"
-	"settlecancel/worker/dashboard"
-	"settlecancel/worker/noti"
 )
 
 func (a app) serverCommand() *cobra.Command {
@@ -79,7 +79,7 @@ func newWeb(i *installation) (http.Handler, error) {
 		if err != nil {
 			return nil, err
 		}
-		told, err := noti.New(noti.Options{Ledger: client.Ledger(), Gateway: gw, Addresses: cfg.NotiAddresses, Logger: log})
+		told, err := notification.New(notification.Options{Ledger: client.Ledger(), Gateway: gw, Addresses: cfg.NotiAddresses, Logger: log})
 		if err != nil {
 			return nil, err
 		}

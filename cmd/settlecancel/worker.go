@@ -8,8 +8,8 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
 
-	"settlecancel/worker/doctor"
-	"settlecancel/worker/metrics"
+	"settlecancel/cmd/settlecancel/doctor"
+	"settlecancel/cmd/settlecancel/metrics"
 )
 
 func (a app) workerCommand() *cobra.Command {

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"settlecancel/tasks/leaktest"
+	"settlecancel/tasks/secrettest"
 )
 
 func TestNewErrors(t *testing.T) {
@@ -46,8 +46,8 @@ func TestMerchantTellsNoKey(t *testing.T) {
 	var log bytes.Buffer
 	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "mcht_id", m)
 	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "mcht_id", m)
-	said := log.String() + encode(t, m) + leaktest.Print(m, &m, Options{Merchants: []Merchant{m}})
-	leaktest.Hidden(t, "what is printed", said, "secret")
+	said := log.String() + encode(t, m) + secrettest.Print(m, &m, Options{Merchants: []Merchant{m}})
+	secrettest.Hidden(t, "what is printed", said, "secret")
 }
 
 func TestRegisterErrors(t *testing.T) {

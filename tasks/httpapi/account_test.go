@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"settlecancel/tasks"
-	"settlecancel/tasks/leaktest"
+	"settlecancel/tasks/secrettest"
 	"settlecancel/tasks/tasktest"
 )
 
@@ -42,6 +42,6 @@ func TestAcceptAccount(t *testing.T) {
 		t.Errorf("opened: %s, %v", x, err)
 	}
 	for _, a := range append(answers, response{body: []byte(d.logs.String())}) {
-		leaktest.Hidden(t, "an answer or the log", string(a.body), accountOfOne, "27182818284590", "홍길동", record.Sealed, `"sealed"`, `"ac"`)
+		secrettest.Hidden(t, "an answer or the log", string(a.body), accountOfOne, "27182818284590", "홍길동", record.Sealed, `"sealed"`, `"ac"`)
 	}
 }

@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"settlecancel/tasks/leaktest"
+	"settlecancel/tasks/secrettest"
 )
 
 // everyOperation is one request of each kind; all but batch and list are of cancellations that exist.
@@ -203,8 +203,8 @@ func TestSecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	api := newDesk(t, o).api
-	shown := string(body) + leaktest.Print(o.Tokens, *o.Ops, api.guard, api, o.Ops.Password.LogValue())
-	leaktest.Hidden(t, "what is printed", shown, shopToken, oldToken, otherToken, opsPassword)
+	shown := string(body) + secrettest.Print(o.Tokens, *o.Ops, api.guard, api, o.Ops.Password.LogValue())
+	secrettest.Hidden(t, "what is printed", shown, shopToken, oldToken, otherToken, opsPassword)
 }
 
 func TestOptions(t *testing.T) {

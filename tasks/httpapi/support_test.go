@@ -12,9 +12,9 @@ import (
 
 	"settlecancel/tasks"
 	"settlecancel/tasks/clocktest"
-	"settlecancel/tasks/leaktest"
 	"settlecancel/tasks/ledger"
 	"settlecancel/tasks/ledger/redistest"
+	"settlecancel/tasks/secrettest"
 	"settlecancel/tasks/tasktest"
 )
 
@@ -42,7 +42,7 @@ type desk struct {
 	rdb    *redis.Client
 	client *tasks.Client
 	clock  *clocktest.Clock
-	logs   *leaktest.Log
+	logs   *secrettest.Log
 }
 
 // closed are options under which everybody needs credentials.
@@ -61,7 +61,7 @@ func newDesk(t *testing.T, o Options) *desk {
 func newDeskOn(t *testing.T, rdb *redis.Client, o Options) *desk {
 	t.Helper()
 	d := &desk{T: t, rdb: rdb, client: tasks.NewClient(rdb, tasks.ClientOptions{}),
-		clock: clocktest.New(time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)), logs: &leaktest.Log{}}
+		clock: clocktest.New(time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)), logs: &secrettest.Log{}}
 	o.Client, o.Now = d.client, d.clock.Now
 	o.Logger = slog.New(slog.NewJSONHandler(d.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	var err error
@@ -71,7 +71,7 @@ func newDeskOn(t *testing.T, rdb *redis.Client, o Options) *desk {
 	web := httptest.NewServer(d.api)
 	t.Cleanup(func() {
 		web.Close()
-		leaktest.Hidden(t, "the log", d.logs.String(), secrets...)
+		secrettest.Hidden(t, "the log", d.logs.String(), secrets...)
 	})
 	d.url, d.http = web.URL, web.Client()
 	d.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }

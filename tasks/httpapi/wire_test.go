@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"settlecancel/tasks"
-	"settlecancel/tasks/leaktest"
+	"settlecancel/tasks/secrettest"
 )
 
 // request is a request to send. What is zero is the usual.
@@ -86,7 +86,7 @@ func (d *desk) check(r request, res response) {
 	if !goodID.MatchString(res.header.Get("X-Request-Id")) {
 		d.Errorf("%s: X-Request-Id is %q", what, res.header.Get("X-Request-Id"))
 	}
-	leaktest.Hidden(d, what+": the answer", string(res.body), secrets...)
+	secrettest.Hidden(d, what+": the answer", string(res.body), secrets...)
 	if res.status < 400 || r.method == http.MethodHead {
 		return
 	}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"settlecancel/tasks/leaktest"
+	"settlecancel/tasks/secrettest"
 )
 
 // Hidden fails the test where a secret stands in Redis, or ever did.
@@ -23,14 +23,14 @@ func (s *Server) Hidden(t testing.TB, secrets ...string) {
 	}
 }
 
-// Find answers where in Redis a text stands, in any spelling that leaktest knows: in the names of keys, in what they hold, as it
+// Find answers where in Redis a text stands, in any spelling that secrettest knows: in the names of keys, in what they hold, as it
 // is read and as Redis dumps it, and in the files that Redis writes, where also stands what has been deleted since. Searching the
 // files needs "--appendonly yes".
 func (s *Server) Find(t testing.TB, text string) (places []string) {
 	t.Helper()
 	rdb, ctx := s.Client(t), context.WithoutCancel(t.Context()) // also when the test has ended
 	found := func(where string, in []byte) {
-		if leaktest.Find(string(in), text) != nil {
+		if secrettest.Find(string(in), text) != nil {
 			places = append(places, where)
 		}
 	}

@@ -8,9 +8,9 @@ import (
 	"slices"
 	"time"
 
+	"settlecancel/cmd/settlecancel/evidence"
 	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
-	"settlecancel/worker/evidence"
 )
 
 // entry is what is held of a record: it is looked up again where that does not do.

@@ -30,7 +30,7 @@ func TestKeys(t *testing.T) {
 // The vectors are the vendor's, and a client that signs otherwise would be found.
 func TestVectors(t *testing.T) {
 	t.Parallel()
-	raw, err := os.ReadFile("../../gateway/testdata/vectors.json")
+	raw, err := os.ReadFile("../../../gateway/testdata/vectors.json")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 
+	"settlecancel/cmd/settlecancel/evidence"
 	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
-	"settlecancel/worker/evidence"
 )
 
 // What a person is told, where it is told in several places.

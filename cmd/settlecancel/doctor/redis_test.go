@@ -51,7 +51,7 @@ func TestWell(t *testing.T) {
 // The Redis that we ship is a safe one.
 func TestShippedRedis(t *testing.T) {
 	t.Parallel()
-	conf, err := filepath.Abs("../../config/redis.conf")
+	conf, err := filepath.Abs("../../../config/redis.conf")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,11 +11,11 @@ import (
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 
+	"settlecancel/cmd/settlecancel/doctor"
 	"settlecancel/tasks"
 	"settlecancel/tasks/clocktest"
 	"settlecancel/tasks/ledger/redistest"
 	"settlecancel/worker"
-	"settlecancel/worker/doctor"
 )
 
 // idleGateway is never asked: nothing is enqueued.

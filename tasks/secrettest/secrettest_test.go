@@ -1,4 +1,4 @@
-package leaktest
+package secrettest
 
 import (
 	"encoding/base64"

@@ -1,4 +1,4 @@
-package noti
+package notification
 
 import (
 	"context"

@@ -14,8 +14,8 @@ import (
 	"github.com/hibiken/asynq"
 
 	"settlecancel/tasks"
-	"settlecancel/tasks/leaktest"
 	"settlecancel/tasks/ledger"
+	"settlecancel/tasks/secrettest"
 )
 
 func TestForeignMethodsAndPaths(t *testing.T) {
@@ -203,5 +203,5 @@ func TestListingMasksAccounts(t *testing.T) {
 			t.Errorf("the listing does not say what it is about: %s", task.Payload)
 		}
 	}
-	leaktest.Hidden(t, "the listing", got.text, "11022033044", "홍길동")
+	secrettest.Hidden(t, "the listing", got.text, "11022033044", "홍길동")
 }

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"settlecancel/cmd/settlecancel/evidence"
 	"settlecancel/gateway"
-	"settlecancel/worker/evidence"
 )
 
 // list is one of a merchant's lists.

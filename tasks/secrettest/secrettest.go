@@ -1,5 +1,5 @@
-// Package leaktest looks for what nobody may read: keys, tokens and account numbers, plain or in another spelling.
-package leaktest
+// Package secrettest looks for what nobody may read: keys, tokens and account numbers, plain or in another spelling.
+package secrettest
 
 import (
 	"bytes"

@@ -14,9 +14,9 @@ import (
 
 	"settlecancel/tasks"
 	"settlecancel/tasks/clocktest"
-	"settlecancel/tasks/leaktest"
 	"settlecancel/tasks/ledger"
 	"settlecancel/tasks/ledger/redistest"
+	"settlecancel/tasks/secrettest"
 )
 
 func TestNew(t *testing.T) {
@@ -39,7 +39,7 @@ func TestNew(t *testing.T) {
 func TestRedisAway(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.Options{Args: []string{"--appendonly", "yes", "--appendfsync", "always"}})
-	var log leaktest.Log
+	var log secrettest.Log
 	rdb := redis.NewClient(&redis.Options{Addr: server.Addr(), MaxRetries: -1, DialerRetries: 1})
 	defer rdb.Close()
 	b := benchOn(t, rdb, func(o *Options) { o.Logger = slog.New(slog.NewTextHandler(&log, nil)) })

@@ -127,7 +127,7 @@ func (f inquirer) Inquire(_ context.Context, r gateway.InquiryRequest) gateway.I
 // The codes that stand for "no such transaction" are those of the table.
 func TestNothingCodes(t *testing.T) {
 	t.Parallel()
-	f, err := os.Open("../../gateway/result-codes.csv")
+	f, err := os.Open("../../../gateway/result-codes.csv")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	alertsFile    = "../../config/alerts.yml"
-	dashboardFile = "../../config/grafana/dashboards/settlecancel.json"
+	alertsFile    = "../../../config/alerts.yml"
+	dashboardFile = "../../../config/grafana/dashboards/settlecancel.json"
 )
 
 // TestShippedNames: every metric, label and value that the alerts and the dashboard ask for is one that /metrics tells.

@@ -15,9 +15,9 @@ import (
 	"settlecancel/gateway"
 	"settlecancel/gateway/simulator"
 	"settlecancel/tasks"
-	"settlecancel/tasks/leaktest"
 	"settlecancel/tasks/ledger"
 	"settlecancel/tasks/ledger/redistest"
+	"settlecancel/tasks/secrettest"
 )
 
 func TestMain(m *testing.M) {
@@ -87,7 +87,7 @@ func (p *patient) examine() findings {
 		if f.Text == "" || f.Check == "" || (f.Mend == "") != (f.Level == OK) {
 			p.Errorf("incomplete: %+v", f)
 		}
-		leaktest.Hidden(p, "a finding", fmt.Sprint(f), hashKey, aesKey, string(testbedHashKey), string(testbedAESKey))
+		secrettest.Hidden(p, "a finding", fmt.Sprint(f), hashKey, aesKey, string(testbedHashKey), string(testbedAESKey))
 	}
 	return findings{p, found}
 }

@@ -149,7 +149,7 @@ func TestPostponed(t *testing.T) {
 // TestReasons reads the worker's source: each reason that it gives for a postponement has a class.
 func TestReasons(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("../*.go")
+	files, err := filepath.Glob("../../../worker/*.go")
 	if err != nil {
 		t.Fatal(err)
 	}

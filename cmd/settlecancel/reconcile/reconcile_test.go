@@ -9,9 +9,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"settlecancel/cmd/settlecancel/evidence"
 	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
-	"settlecancel/worker/evidence"
 )
 
 func TestAgreed(t *testing.T) {

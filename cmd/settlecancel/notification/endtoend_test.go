@@ -1,4 +1,4 @@
-package noti
+package notification
 
 import (
 	"context"
@@ -7,10 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"settlecancel/cmd/settlecancel/evidence"
 	"settlecancel/gateway"
 	"settlecancel/gateway/simulator"
 	"settlecancel/tasks/ledger"
-	"settlecancel/worker/evidence"
 )
 
 // TestEndToEnd: a simulated SettleBank tells of a cancellation whose answer was lost, again until it is taken.

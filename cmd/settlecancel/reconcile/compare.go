@@ -6,8 +6,8 @@ import (
 	"errors"
 	"slices"
 
+	"settlecancel/cmd/settlecancel/evidence"
 	"settlecancel/tasks/ledger"
-	"settlecancel/worker/evidence"
 )
 
 // comparison is that of one merchant.

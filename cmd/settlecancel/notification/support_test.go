@@ -1,4 +1,4 @@
-package noti
+package notification
 
 import (
 	"crypto/sha256"
@@ -17,9 +17,9 @@ import (
 
 	"settlecancel/gateway"
 	"settlecancel/tasks"
-	"settlecancel/tasks/leaktest"
 	"settlecancel/tasks/ledger"
 	"settlecancel/tasks/ledger/redistest"
+	"settlecancel/tasks/secrettest"
 	"settlecancel/tasks/tasktest"
 )
 
@@ -46,13 +46,13 @@ type bench struct {
 	ledger  *ledger.Ledger
 	gw      *gateway.Client
 	handler *Handler
-	log     *leaktest.Log
+	log     *secrettest.Log
 	now     time.Time
 }
 
 func newBench(t testing.TB) *bench {
 	t.Helper()
-	b := &bench{TB: t, now: noon, log: &leaktest.Log{}, rdb: shared.Client(t)}
+	b := &bench{TB: t, now: noon, log: &secrettest.Log{}, rdb: shared.Client(t)}
 	b.ledger = ledger.New(b.rdb, ledger.Options{Now: func() time.Time { return b.now }})
 	var err error
 	if b.gw, err = gateway.New(gateway.Options{BaseURL: "http://gateway.test",

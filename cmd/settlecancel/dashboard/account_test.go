@@ -5,8 +5,8 @@ import (
 	"testing"
 
 	"settlecancel/tasks"
-	"settlecancel/tasks/leaktest"
 	"settlecancel/tasks/ledger"
+	"settlecancel/tasks/secrettest"
 	"settlecancel/tasks/tasktest"
 )
 
@@ -36,7 +36,7 @@ func TestAccountsAreNowhere(t *testing.T) {
 			if !strings.Contains(got.text, x.IdempotencyKey) {
 				t.Errorf("%s does not show the cancellation: %s", path, got.text)
 			}
-			leaktest.Hidden(t, path, got.text, x.RefundAcntNo, x.RefundDpstrNm, task.Sealed, receipt.Record.Sealed)
+			secrettest.Hidden(t, path, got.text, x.RefundAcntNo, x.RefundDpstrNm, task.Sealed, receipt.Record.Sealed)
 		}
 	}
 	hidden("/dashboard/api/queues/default/pending_tasks", "/dashboard/api/queues/default/tasks/"+x.IdempotencyKey, storyURL(x.IdempotencyKey))

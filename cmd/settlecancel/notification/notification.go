@@ -1,4 +1,4 @@
-// Package noti takes SettleBank's cancellation notifications (protocol.md, section "Cancellation notification") as evidence
+// Package notification takes SettleBank's cancellation notifications (protocol.md, section "Cancellation notification") as evidence
 // for cancellations whose outcome is not known.
 //
 // A notification settles one only where package evidence says that it can be nothing else; whatever else it tells is logged.
@@ -8,7 +8,7 @@
 //
 // The hash of a notification does not cover which payment it is about. So only those from SettleBank's own addresses are
 // taken, by the address of the connection: behind a proxy every connection comes from the proxy, and none would be.
-package noti
+package notification
 
 import (
 	"context"
@@ -22,9 +22,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"settlecancel/cmd/settlecancel/evidence"
 	"settlecancel/gateway"
 	"settlecancel/tasks/ledger"
-	"settlecancel/worker/evidence"
 )
 
 // Ledger is the part of ledger.Ledger that a notification needs.

@@ -18,7 +18,7 @@ type APIToken struct {
 	Token Secret
 }
 
-// CheckServer tells whether the settings allow the HTTP server to start: beyond
+// CheckServer reports whether the settings allow the HTTP server to start: beyond
 // loopback it needs producers' tokens and the credentials of ops. It returns
 // nil or an [*Error].
 func (c Config) CheckServer() error {

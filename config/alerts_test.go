@@ -82,7 +82,8 @@ func TestPrometheusConfig(t *testing.T) {
 	}
 }
 
-// TestAlerts checks that whoever an alert wakes is told how bad it is, what it is about and what to do.
+// TestAlerts checks that whoever an alert wakes is told how bad it is, what it is about and what to
+// do.
 func TestAlerts(t *testing.T) {
 	t.Parallel()
 	readme := readFileText(t, "../README.md")
@@ -110,8 +111,8 @@ func TestAlerts(t *testing.T) {
 	}
 }
 
-// TestAlertsFire lets Prometheus play the faults of testdata/alerts, and checks that each alert is seen to fire there for
-// the fault that it names, and to stop after it.
+// TestAlertsFire lets Prometheus play the faults of testdata/alerts, and checks that each alert is
+// seen to fire there for the fault that it names, and to stop after it.
 func TestAlertsFire(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/alerts/*.yml")

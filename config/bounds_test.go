@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// Each number and each duration has bounds; what lies just within them is taken, what lies just beyond is refused, and the message
-// names the bound.
+// Each number and each duration has bounds; what lies just within them is taken, what lies just
+// beyond is refused, and the message names the bound.
 func TestBounds(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -47,7 +47,8 @@ func TestBounds(t *testing.T) {
 	}
 }
 
-// Redis waits for replicas before it answers; a client that does not wait as long takes each acceptance for failed.
+// Redis waits for replicas before it answers; a client that does not wait as long takes each
+// acceptance for failed.
 func TestReadTimeoutBehindReplicas(t *testing.T) {
 	t.Parallel()
 	const replicas = "REDIS_WAIT_REPLICAS=1"

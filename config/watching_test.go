@@ -13,7 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestComposeWatching checks who may reach whom: Prometheus the workers, Grafana Prometheus, people both from this machine alone.
+// TestComposeWatching checks who may reach whom: Prometheus the workers, Grafana Prometheus, people
+// both from this machine alone.
 func TestComposeWatching(t *testing.T) {
 	t.Parallel()
 	var file compose
@@ -59,7 +60,8 @@ func TestComposeWatching(t *testing.T) {
 	}
 }
 
-// TestComposeGrafana checks that nobody enters without the password, and that nothing is told to anybody else.
+// TestComposeGrafana checks that nobody enters without the password, and that nothing is told to
+// anybody else.
 func TestComposeGrafana(t *testing.T) {
 	t.Parallel()
 	var file compose
@@ -78,7 +80,8 @@ func TestComposeGrafana(t *testing.T) {
 	}
 }
 
-// TestComposeMounts checks that what Prometheus and Grafana are given is there, cannot be changed by them, and is where they look.
+// TestComposeMounts checks that what Prometheus and Grafana are given is there, cannot be changed
+// by them, and is where they look.
 func TestComposeMounts(t *testing.T) {
 	t.Parallel()
 	var file compose
@@ -120,7 +123,8 @@ func TestComposeMounts(t *testing.T) {
 	}
 }
 
-// TestComposeRequired checks that .env.example sets whatever docker-compose.yml will not start without.
+// TestComposeRequired checks that .env.example sets whatever docker-compose.yml will not start
+// without.
 func TestComposeRequired(t *testing.T) {
 	t.Parallel()
 	example := readFileText(t, "../.env.example")
@@ -145,7 +149,8 @@ type panel struct {
 	Targets    []struct{ Expr, RefID string }
 }
 
-// TestDashboard checks that every panel asks something of the data source that ships, and lies beside the others.
+// TestDashboard checks that every panel asks something of the data source that ships, and lies
+// beside the others.
 func TestDashboard(t *testing.T) {
 	t.Parallel()
 	var dashboard struct {

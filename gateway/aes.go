@@ -11,8 +11,8 @@ import (
 // aesKeyLen makes it AES-256.
 const aesKeyLen = 32
 
-// fieldCipher encrypts single fields as the gateway does: AES-256/ECB/PKCS5 with the merchant's key, then Base64. (ECB
-// is the gateway's choice; crypto/cipher has it not, on purpose.)
+// fieldCipher encrypts single fields as the gateway does: AES-256/ECB/PKCS5 with the merchant's
+// key, then Base64. (ECB is the gateway's choice; crypto/cipher has it not, on purpose.)
 type fieldCipher struct{ block cipher.Block }
 
 func newFieldCipher(key Secret) (fieldCipher, error) {

@@ -127,7 +127,8 @@ func TestCipherKey(t *testing.T) {
 	}
 }
 
-// FuzzDecrypt: what can be decrypted is what is encrypted so, and means the same to another implementation.
+// FuzzDecrypt: what can be decrypted is what is encrypted so, and means the same to another
+// implementation.
 func FuzzDecrypt(f *testing.F) {
 	for _, s := range []string{testSealed("1000"), testSealed(""), testSealed("0000000000000000"), "AntV/eDpxIaKF0hJiePDKA", "AAAA", "", "\n"} {
 		f.Add(s)

@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// BenchmarkCancel measures a whole call against a server in the same process (whose part is in the numbers too).
+// BenchmarkCancel measures a whole call against a server in the same process (whose part is in the
+// numbers too).
 func BenchmarkCancel(b *testing.B) {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -66,7 +67,8 @@ func BenchmarkStandard(b *testing.B) {
 	}
 }
 
-// BenchmarkFlat measures what one flat cancellation costs besides the exchange: its request and its answer.
+// BenchmarkFlat measures what one flat cancellation costs besides the exchange: its request and its
+// answer.
 func BenchmarkFlat(b *testing.B) {
 	m := &merchant{Merchant: testMerchant}
 	answer := []byte(success)

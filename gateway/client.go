@@ -11,7 +11,8 @@ import (
 // kst is Korean time, in which the gateway tells dates; it has no daylight saving.
 var kst = time.FixedZone("KST", 9*3600)
 
-// Client speaks to SettleBank for its merchants. It is safe for concurrent use; make one with [New].
+// Client speaks to SettleBank for its merchants. It is safe for concurrent use; make one with
+// [New].
 type Client struct {
 	merchant    func(id string) (*merchant, bool) // a func: into all else fmt would look, down to the keys
 	poster      *poster
@@ -30,7 +31,8 @@ type merchant struct {
 
 // protocol is a way to ask for a cancellation; flat.go and standard.go have one each.
 type protocol interface {
-	// build renders r as a request of m, or names everything for which the gateway could only refuse it.
+	// build renders r as a request of m, or names everything for which the gateway could only
+	// refuse it.
 	build(m *merchant, r CancelRequest, now time.Time) (request, []string)
 	// parse reads the body of an answer to q; false: it is no complete, valid answer.
 	parse(q request, body []byte) (answer, bool)
@@ -89,8 +91,8 @@ func newClient(o Options, dial dialFunc) (*Client, error) {
 	}, nil
 }
 
-// Cancel asks the gateway for a cancellation, once. It returns when the answer is complete, when Options.Timeout has
-// passed, or when ctx ends; what that means for the money is in the Outcome.
+// Cancel asks the gateway for a cancellation, once. It returns when the answer is complete, when
+// Options.Timeout has passed, or when ctx ends; what that means for the money is in the Outcome.
 func (c *Client) Cancel(ctx context.Context, r CancelRequest) Outcome {
 	m, ok := c.merchant(r.MchtID)
 	if !ok {
@@ -122,14 +124,15 @@ func (c *Client) Inquire(ctx context.Context, r InquiryRequest) Inquiry {
 	return Inquiry{Outcome: out, Cancelled: a.cancelled, State: a.state}
 }
 
-// Close closes the idle connections, and the others as soon as their calls have ended. Later calls send nothing; their
-// class is Transient.
+// Close closes the idle connections, and the others as soon as their calls have ended. Later calls
+// send nothing; their class is Transient.
 func (c *Client) Close() {
 	c.poster.pool.close()
 	c.collator.close()
 }
 
-// exchange posts q and judges what comes back. The answer is filled where it was complete and valid.
+// exchange posts q and judges what comes back. The answer is filled where it was complete and
+// valid.
 func (c *Client) exchange(
 	ctx context.Context, m *merchant, q request, parse func(request, []byte) (answer, bool), what string,
 ) (Outcome, answer) {

@@ -17,8 +17,8 @@ var resultCodes string
 // codeTable parses the embedded table once. A fault in it surfaces in [New].
 var codeTable = sync.OnceValues(func() (map[string]Class, error) { return parseCodes(resultCodes) })
 
-// Classify returns the class of a result code, and whether the code stands in result-codes.csv. One that does not is
-// Unknown.
+// Classify returns the class of a result code, and whether the code stands in result-codes.csv. One
+// that does not is Unknown.
 func Classify(code string) (class Class, listed bool) {
 	table, err := codeTable()
 	if err != nil {
@@ -32,8 +32,8 @@ func Classify(code string) (class Class, listed bool) {
 
 var classes = []Class{OK, Already, Duplicate, Transient, Misconfigured, Rejected, Unknown}
 
-// parseCodes reads the table: code,class,meaning, one row a code or a range of codes, both ends included. Every fault
-// is named with its line.
+// parseCodes reads the table: code,class,meaning, one row a code or a range of codes, both ends
+// included. Every fault is named with its line.
 func parseCodes(text string) (map[string]Class, error) {
 	r := csv.NewReader(strings.NewReader(text))
 	r.FieldsPerRecord = 3
@@ -76,7 +76,8 @@ func parseCodes(text string) (map[string]Class, error) {
 	return table, nil
 }
 
-// expand returns the codes of a cell: "ST41" itself, or every one of "CA20-CA80", which share prefix and width.
+// expand returns the codes of a cell: "ST41" itself, or every one of "CA20-CA80", which share
+// prefix and width.
 func expand(cell string) ([]string, error) {
 	first, last, isRange := strings.Cut(cell, "-")
 	if !isTableCode(first) || isRange && !isTableCode(last) {

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// TestClassify walks every row of the table, without the parser's help, and codes that stand in none.
+// TestClassify walks every row of the table, without the parser's help, and codes that stand in
+// none.
 func TestClassify(t *testing.T) {
 	t.Parallel()
 	rows := strings.Split(strings.TrimSpace(resultCodes), "\n")[1:]

@@ -25,10 +25,12 @@ func (r CollationRequest) String() string {
 	return "list of " + r.MchtID + "/" + r.Method + " for " + r.Date
 }
 
-// CollationRecord is one line of a list: table "Daily collation" of the gateway's documents, without the customer's name.
+// CollationRecord is one line of a list: table "Daily collation" of the gateway's documents,
+// without the customer's name.
 type CollationRecord struct {
 	MchtID, Method string
-	// TrdNo is the transaction's number at the gateway: of a cancellation, what an answer calls canTrdNo.
+	// TrdNo is the transaction's number at the gateway: of a cancellation, what an answer calls
+	// canTrdNo.
 	TrdNo string
 	// MchtTrdNo is the merchant's number of it; may be empty.
 	MchtTrdNo string
@@ -38,7 +40,8 @@ type CollationRecord struct {
 	Time time.Time
 	// Amount is in KRW; in which unit the gateway lists a payment in USD, its documents do not say.
 	Amount int64
-	// OrgTrdNo and OrgTrdDt (yyyyMMdd) are the original's; OrgTrdNo is always set for a cancellation.
+	// OrgTrdNo and OrgTrdDt (yyyyMMdd) are the original's; OrgTrdNo is always set for a
+	// cancellation.
 	OrgTrdNo, OrgTrdDt string
 	// The rest as it is listed, unchecked.
 	Product, ApprovalNo, Institution, Instalments, InterestFree string
@@ -53,11 +56,13 @@ var (
 	errNoCollation = errors.New("no CollationURL is set")
 )
 
-// CollationError says why there is no list, or why the lines that came so far are not to be believed as a list. It wraps
-// its cause: [ErrCollationCut], [ErrCollationForm], or that of the transport or the context.
+// CollationError says why there is no list, or why the lines that came so far are not to be
+// believed as a list. It wraps its cause: [ErrCollationCut], [ErrCollationForm], or that of the
+// transport or the context.
 type CollationError struct {
 	Request CollationRequest
-	// Class is Transient where asking again later may help; Misconfigured, Rejected or Unknown where it will hardly.
+	// Class is Transient where asking again later may help; Misconfigured, Rejected or Unknown
+	// where it will hardly.
 	Class Class
 	// Code is the gateway's refusal, [Local] for a request that was not even made, else "".
 	Code string
@@ -87,12 +92,12 @@ func (e *CollationError) Error() string {
 
 func (e *CollationError) Unwrap() error { return e.Err }
 
-// Collation asks for a list and reads it as a stream, in bounded memory; each range over it asks anew, once. A list counts
-// only when it has come to its end without an error: what is wrong with it, [*CollationError], may show after all its
-// lines. Nothing found is an empty list.
+// Collation asks for a list and reads it as a stream, in bounded memory; each range over it asks
+// anew, once. A list counts only when it has come to its end without an error: what is wrong with
+// it, [*CollationError], may show after all its lines. Nothing found is an empty list.
 //
-// Options.Timeout bounds the wait for the answer and each silence within it, not the time that the caller takes; ctx bounds
-// the whole. Asking moves no money, so it may be repeated.
+// Options.Timeout bounds the wait for the answer and each silence within it, not the time that the
+// caller takes; ctx bounds the whole. Asking moves no money, so it may be repeated.
 func (c *Client) Collation(ctx context.Context, r CollationRequest) iter.Seq2[CollationRecord, error] {
 	return func(yield func(CollationRecord, error) bool) {
 		fail := func(e CollationError) {
@@ -171,7 +176,8 @@ func statusClass(status int) Class {
 	return Unknown
 }
 
-// collationClass judges a refusal. The documents of the collation give these codes meanings of their own.
+// collationClass judges a refusal. The documents of the collation give these codes meanings of
+// their own.
 func collationClass(code string) Class {
 	switch code {
 	case "ST10": // internal system error: asking moves no money, so it may be asked again
@@ -215,8 +221,9 @@ func (c *collator) close() {
 	}
 }
 
-// ask posts form and returns the answer, whose body ends with the cause of ctx, and what to call when it was read. Each list
-// takes a connection of its own: it is asked for once a day. cancel ends ctx.
+// ask posts form and returns the answer, whose body ends with the cause of ctx, and what to call
+// when it was read. Each list takes a connection of its own: it is asked for once a day. cancel
+// ends ctx.
 func (c *collator) ask(ctx context.Context, cancel context.CancelCauseFunc, mchtID string, form url.Values) (*http.Response, func(), error) {
 	g := c.pool.acquire()
 	if g == nil {

@@ -25,10 +25,12 @@ type listLimits struct {
 // collationLimits leave room for the longest fields documented, and for a few million lines.
 var collationLimits = listLimits{line: 4 << 10, total: 1 << 30}
 
-// collationFields is how many fields a record has: those of "Daily collation" in the gateway's documents.
+// collationFields is how many fields a record has: those of "Daily collation" in the gateway's
+// documents.
 const collationFields = 16
 
-// list reads the text of a list: a line with code, message and count, then one a record; every field ends with a bar.
+// list reads the text of a list: a line with code, message and count, then one a record; every
+// field ends with a bar.
 type list struct {
 	asked  CollationRequest
 	lines  *bufio.Reader
@@ -135,7 +137,8 @@ func (l *list) fail(class Class, err error) {
 	l.fault = &CollationError{Class: class, Line: l.number, Err: err}
 }
 
-// readRecord reads a line that is to be of the list asked for. Its errors repeat no field, for one is a customer's name.
+// readRecord reads a line that is to be of the list asked for. Its errors repeat no field, for one
+// is a customer's name.
 func readRecord(asked CollationRequest, line string) (CollationRecord, error) {
 	f, err := splitRecord(line)
 	if err != nil {

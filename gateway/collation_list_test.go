@@ -74,7 +74,8 @@ func TestCollationErrTooLong(t *testing.T) {
 	}
 }
 
-// FuzzCollation: a list counts only when every line was whole, of 16 fields, and as many as it says.
+// FuzzCollation: a list counts only when every line was whole, of 16 fields, and as many as it
+// says.
 func FuzzCollation(f *testing.F) {
 	for _, s := range []string{
 		"0000|정상|1|\n" + lineC1, "0000|정상|2|\n" + lineC1 + approval, "1001|none|0|\n", "ST10|x|0|", "", "0000|정상|1|\n" + lineC1[:30],

@@ -12,11 +12,11 @@ var (
 	errSpoken = errors.New("the peer spoke or hung up before the request was written")
 )
 
-// conn is a connection (after its TLS handshake) that knows whether a request may have left on it, and keeps an answer
-// from being taken for that of a later request.
+// conn is a connection (after its TLS handshake) that knows whether a request may have left on it,
+// and keeps an answer from being taken for that of a later request.
 //
-// net/http's reader goroutine serves one request at a time. It calls Read only when nothing it read before is left
-// over. So, once a request has claimed the connection:
+// net/http's reader goroutine serves one request at a time. It calls Read only when nothing it read
+// before is left over. So, once a request has claimed the connection:
 //   - claim waits until that reader waits in Read. If bytes are left over from the answer before, the reader finds them
 //     while no request is pending, and closes the connection instead;
 //   - the request is not written if the peer has sent a byte or ended the connection since.
@@ -61,8 +61,8 @@ func (c *conn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Write writes to the peer, unless the connection is sealed or no request may begin on it. The attempt counts before
-// it is made: of a failed write, some bytes may have left.
+// Write writes to the peer, unless the connection is sealed or no request may begin on it. The
+// attempt counts before it is made: of a failed write, some bytes may have left.
 func (c *conn) Write(p []byte) (int, error) {
 	if err := c.beginWrite(); err != nil {
 		return 0, err
@@ -98,7 +98,8 @@ func (c *conn) end() {
 	c.changed.Broadcast()
 }
 
-// claim begins a request, as soon as the reader waits for its answer, and returns a mark for wrote and seal.
+// claim begins a request, as soon as the reader waits for its answer, and returns a mark for wrote
+// and seal.
 func (c *conn) claim() (mark uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -116,8 +117,8 @@ func (c *conn) wrote(mark uint64) bool {
 	return c.writes > mark
 }
 
-// seal ends writing on the connection, unless the request with this mark has begun to be written, which it reports.
-// After false, no byte of the request will ever leave.
+// seal ends writing on the connection, unless the request with this mark has begun to be written,
+// which it reports. After false, no byte of the request will ever leave.
 func (c *conn) seal(mark uint64) (wrote bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -17,7 +17,8 @@ import (
 	"settlecancel/tasks/clocktest"
 )
 
-// failingWrites is a connection whose writes after the first few fail, reporting that none of their bytes were written.
+// failingWrites is a connection whose writes after the first few fail, reporting that none of their
+// bytes were written.
 type failingWrites struct {
 	net.Conn
 	good int
@@ -30,8 +31,8 @@ func (c *failingWrites) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// TestFailedWrite: a write that fails with 0 bytes may have left some all the same (TLS reports whole records only). So
-// it counts as written, and the request is not repeated.
+// TestFailedWrite: a write that fails with 0 bytes may have left some all the same (TLS reports
+// whole records only). So it counts as written, and the request is not repeated.
 func TestFailedWrite(t *testing.T) {
 	t.Parallel()
 	for good := range 2 {
@@ -57,7 +58,8 @@ func TestFailedWrite(t *testing.T) {
 	}
 }
 
-// TestEarlyAnswer: an answer that comes before the request is written is none; and then the request is not written.
+// TestEarlyAnswer: an answer that comes before the request is written is none; and then the request
+// is not written.
 func TestEarlyAnswer(t *testing.T) {
 	t.Parallel()
 	for _, when := range []string{"BeforeSending", "WhileSending"} {
@@ -191,9 +193,9 @@ func TestConn(t *testing.T) {
 	})
 }
 
-// TestExactlyAsSaid: under load, over a gateway that ends connections at every possible moment and a client that
-// changes its connections all the time, each outcome is true: OK was answered to this very request, not written means
-// that the gateway never saw it, and it saw nothing twice.
+// TestExactlyAsSaid: under load, over a gateway that ends connections at every possible moment and
+// a client that changes its connections all the time, each outcome is true: OK was answered to this
+// very request, not written means that the gateway never saw it, and it saw nothing twice.
 func TestExactlyAsSaid(t *testing.T) {
 	t.Parallel()
 	const workers, calls = 8, 60

@@ -1,6 +1,8 @@
-// Package gateway is a client of SettleBank, the payment gateway: it cancels payments and inquires after them.
+// Package gateway is a client of SettleBank, the payment gateway: it cancels payments and inquires
+// after them.
 //
-// Money hangs on one question after every request: was it applied? So no call returns an error. Each ends in an
+// Money hangs on one question after every request: was it applied? So no call returns an error.
+// Each ends in an
 // [Outcome] whose [Class] answers that question, and only what is proven counts as proof:
 //
 //	what happened                                        class
@@ -18,13 +20,16 @@
 //	refused here, before any request                     Rejected or Misconfigured, Code "local"
 //
 // [Outcome.Written] is exact because it is not inferred from errors: every connection counts what is written to it,
-// before it is written, and can be sealed, after which nothing is written any more (conn.go). net/http repeats no
-// request on its own here: requests carry no GetBody and no Idempotency-Key, connections speak HTTP/1.1 only. A request
-// is repeated by this package alone, and only where a kept-alive connection had ended before a byte was written to it.
+// before it is written, and can be sealed, after which nothing is written any more (conn.go).
+// net/http repeats no request on its own here: requests carry no GetBody and no Idempotency-Key,
+// connections speak HTTP/1.1 only. A request is repeated by this package alone, and only where a
+// kept-alive connection had ended before a byte was written to it.
 //
-// Requests go out in a merchant's [Protocol]. The inquiry (message 0A1M) is the same for each. With [Standard], a success
-// must carry outStatCd 0021 with outRsltCd 0000, the request's pktHash, trdNo, and, where it tells one, the amount asked
-// for; outStatCd and outRsltCd that contradict each other, or a field repeated from another request, make any answer
-// Unknown. methods.go is the table of what each payment method allows; [Hold] is the part of it that needs waiting.
-// The messages and the classes of result codes follow SettleBank's public documents; result-codes.csv is the table.
+// Requests go out in a merchant's [Protocol]. The inquiry (message 0A1M) is the same for each. With
+// [Standard], a success must carry outStatCd 0021 with outRsltCd 0000, the request's pktHash,
+// trdNo, and, where it tells one, the amount asked for; outStatCd and outRsltCd that contradict
+// each other, or a field repeated from another request, make any answer Unknown. methods.go is the
+// table of what each payment method allows; [Hold] is the part of it that needs waiting. The
+// messages and the classes of result codes follow SettleBank's public documents; result-codes.csv
+// is the table.
 package gateway

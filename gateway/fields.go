@@ -62,7 +62,8 @@ func checkText(faults []string, name, value string, limit int) []string {
 
 func isControl(r rune) bool { return r < ' ' || r == 0x7f }
 
-// checkDigits adds to faults that a field does not consist of least to most digits. It does not repeat the value.
+// checkDigits adds to faults that a field does not consist of least to most digits. It does not
+// repeat the value.
 func checkDigits(faults []string, name, value string, least, most int) []string {
 	switch {
 	case value == "":

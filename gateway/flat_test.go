@@ -77,7 +77,8 @@ func TestFlatEscaping(t *testing.T) {
 	}
 }
 
-// TestFlatRefusals: what the gateway could only refuse is refused here, all faults at once, and nothing is sent.
+// TestFlatRefusals: what the gateway could only refuse is refused here, all faults at once, and
+// nothing is sent.
 func TestFlatRefusals(t *testing.T) {
 	t.Parallel()
 	long := Merchant{ID: "elevenchars", HashKey: testHashKey}

@@ -36,7 +36,8 @@ func FuzzFlatAnswer(f *testing.F) {
 	})
 }
 
-// FuzzInquiryAnswer: only an answer with the request's hash and an amount that can be tells a state.
+// FuzzInquiryAnswer: only an answer with the request's hash and an amount that can be tells a
+// state.
 func FuzzInquiryAnswer(f *testing.F) {
 	const hash, trdAmt = "h1", 1000
 	for _, s := range []string{
@@ -98,7 +99,8 @@ func checkAnswer(t *testing.T, body []byte, a answer, valid bool) {
 	}
 }
 
-// FuzzObject: what is read is what encoding/json reads; what is not is no object, or says something twice.
+// FuzzObject: what is read is what encoding/json reads; what is not is no object, or says something
+// twice.
 func FuzzObject(f *testing.F) {
 	for _, s := range []string{
 		success, ` { "a" : 1 , "b":[1,{"c":"}"}],"d":"\\"," :{"} `, `{"a":1,"a":2}`, `{"a":1,"\u0061":2}`, `{}`, `{"a":-1.5e3}`, `[{}]`, `{"a":"\""}`,
@@ -150,7 +152,8 @@ func countMembers(t *testing.T, body []byte) (n int) {
 	return n
 }
 
-// FuzzClean: a message is one bounded line without the secret, and stays as it is when cleaned again.
+// FuzzClean: a message is one bounded line without the secret, and stays as it is when cleaned
+// again.
 func FuzzClean(f *testing.F) {
 	for _, s := range []string{"정상", "a\nb", "%EC%A0%95%0A", "k3y", "%6b3y", "a\u202eb\xff", strings.Repeat("가 ", 300)} {
 		f.Add(s)

@@ -14,11 +14,13 @@ const (
 	OK Class = "ok"
 	// Already: the original was cancelled before, by this or by another request.
 	Already Class = "already"
-	// Duplicate: an earlier request with the same id reached the gateway; inquire, never send again blindly.
+	// Duplicate: an earlier request with the same id reached the gateway; inquire, never send again
+	// blindly.
 	Duplicate Class = "duplicate"
 	// Transient: not applied; send again later.
 	Transient Class = "transient"
-	// Misconfigured: not applied, and not this request's fault (keys, merchant, address): hold the merchant's traffic.
+	// Misconfigured: not applied, and not this request's fault (keys, merchant, address): hold the
+	// merchant's traffic.
 	Misconfigured Class = "misconfigured"
 	// Rejected: not applied, refused for good.
 	Rejected Class = "rejected"
@@ -31,14 +33,16 @@ const Local = "local"
 
 // The values of [Inquiry.State].
 const (
-	// StateNormal: the original stands (virtual account: paid in); parts of it may have been cancelled.
+	// StateNormal: the original stands (virtual account: paid in); parts of it may have been
+	// cancelled.
 	StateNormal = "normal"
 	// StateCancelled: the original is cancelled (virtual account: refunded).
 	StateCancelled = "cancelled"
 )
 
-// CancelRequest is one attempt to cancel. Fields bear the gateway's names; amounts are in the currency's smallest unit.
-// Formatted or logged, it shows which payment it is about, and nothing of the accounts.
+// CancelRequest is one attempt to cancel. Fields bear the gateway's names; amounts are in the
+// currency's smallest unit. Formatted or logged, it shows which payment it is about, and nothing of
+// the accounts.
 type CancelRequest struct {
 	// ID is the cancellation's own id at the gateway, the same at every attempt (0A19 mchtTrdNo).
 	ID string
@@ -54,9 +58,9 @@ type CancelRequest struct {
 	// OrgTrdAmt is the original's amount; 0: not known.
 	OrgTrdAmt int64
 
-	// Method is the payment method's two letters; Operation "cancel" (or empty), "refund" or "withdraw"; Currency
-	// "KRW" (or empty) or "USD". 0A19 sends the first 255 characters of Reason, and the tax fields only where the
-	// method has them; flat sends none of these.
+	// Method is the payment method's two letters; Operation "cancel" (or empty), "refund" or
+	// "withdraw"; Currency "KRW" (or empty) or "USD". 0A19 sends the first 255 characters of
+	// Reason, and the tax fields only where the method has them; flat sends none of these.
 	Method, Reason, Operation, Currency, TaxTypeCd string
 	// The parts of CanAmt; nil: not given.
 	TaxAmt, VatAmt, TaxFreeAmt, SvcAmt *int64
@@ -78,9 +82,11 @@ func (r CancelRequest) LogValue() slog.Value {
 type Outcome struct {
 	// Class is what to conclude; it is never empty.
 	Class Class
-	// Code is the gateway's result code; "" where none came, [Local] for a refusal made before any request.
+	// Code is the gateway's result code; "" where none came, [Local] for a refusal made before any
+	// request.
 	Code string
-	// Message is the gateway's, or says why there is none: one line of at most 200 characters, without secrets.
+	// Message is the gateway's, or says why there is none: one line of at most 200 characters,
+	// without secrets.
 	Message string
 	// Listed says that Code stands in result-codes.csv.
 	Listed bool
@@ -92,7 +98,8 @@ type Outcome struct {
 	HTTPStatus int
 	// Written says that a byte of the request may have left: without one, nothing was applied.
 	Written bool
-	// Err is the failure of the transport, if it was one: it wraps its cause (the caller's, for a cancelled context).
+	// Err is the failure of the transport, if it was one: it wraps its cause (the caller's, for a
+	// cancelled context).
 	Err error
 }
 
@@ -106,25 +113,28 @@ const (
 	RefundNotMet = "C"
 )
 
-// Detail is what an answer of protocol [Standard] tells of a cancellation besides its class. Each amount is set only
-// where the Class is OK and the answer has the amount in legible form, in the smallest unit of the request's currency.
+// Detail is what an answer of protocol [Standard] tells of a cancellation besides its class. Each
+// amount is set only where the Class is OK and the answer has the amount in legible form, in the
+// smallest unit of the request's currency.
 type Detail struct {
 	// CancelledAmt (cnclAmt) is what was cancelled: the amount asked for.
 	CancelledAmt *int64
 	// BalanceAmt (blcAmt) is what can still be cancelled of the original.
 	BalanceAmt *int64
-	// CardAmt, PointAmt and CouponAmt (cardCnclAmt, pntCnclAmt, coupCnclAmt) are the parts of CancelledAmt by where
-	// they went.
+	// CardAmt, PointAmt and CouponAmt (cardCnclAmt, pntCnclAmt, coupCnclAmt) are the parts of
+	// CancelledAmt by where they went.
 	CardAmt, PointAmt, CouponAmt *int64
-	// RefundPossible (rfdPsblCd) says of a phone payment whether it can be refunded to a bank account instead:
+	// RefundPossible (rfdPsblCd) says of a phone payment whether it can be refunded to a bank
+	// account instead:
 	// [RefundOpen], [RefundNotRegistered], [RefundNotMet], or "" where the answer does not say.
 	RefundPossible string
 }
 
 // InquiryRequest asks what became of an original transaction.
 //
-// The message names no currency, and the gateway's documents do not say in which unit it shows a payment in USD: the
-// amounts of such an inquiry are those of the wire, to be compared with cents only by those who know that they are.
+// The message names no currency, and the gateway's documents do not say in which unit it shows a
+// payment in USD: the amounts of such an inquiry are those of the wire, to be compared with cents
+// only by those who know that they are.
 type InquiryRequest struct {
 	// ID is unique to this inquiry (mchtTrdNo): up to 100 printable ASCII characters.
 	ID string
@@ -140,12 +150,12 @@ type InquiryRequest struct {
 	OrgTrdAmt int64
 }
 
-// Inquiry is the answer to an inquiry. Its Class is OK where the gateway told a state; only then the rest is set.
-// That the inquiry is OK says nothing of a cancellation: Cancelled does.
+// Inquiry is the answer to an inquiry. Its Class is OK where the gateway told a state; only then
+// the rest is set. That the inquiry is OK says nothing of a cancellation: Cancelled does.
 type Inquiry struct {
 	Outcome
-	// Cancelled is what has been cancelled of the original so far, in KRW. While a transaction changes state the
-	// gateway may show an old one.
+	// Cancelled is what has been cancelled of the original so far, in KRW. While a transaction
+	// changes state the gateway may show an old one.
 	Cancelled int64
 	// State is [StateNormal], [StateCancelled], or "" where Class is not OK.
 	State string

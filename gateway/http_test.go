@@ -109,7 +109,8 @@ func TestStatuses(t *testing.T) {
 	}
 }
 
-// TestBrokenAnswers: whatever a peer does after it read the request, the outcome is unknown, and nothing is repeated.
+// TestBrokenAnswers: whatever a peer does after it read the request, the outcome is unknown, and
+// nothing is repeated.
 func TestBrokenAnswers(t *testing.T) {
 	t.Parallel()
 	send := func(s string) func(*peer) { return func(p *peer) { p.send(s) } }
@@ -232,7 +233,8 @@ func TestNothingWritten(t *testing.T) {
 	}
 }
 
-// TestTLS: a trusted certificate and TLS 1.2 are enough, whatever the given settings offer; HTTP/2 is not spoken.
+// TestTLS: a trusted certificate and TLS 1.2 are enough, whatever the given settings offer; HTTP/2
+// is not spoken.
 func TestTLS(t *testing.T) {
 	t.Parallel()
 	var version atomic.Uint32

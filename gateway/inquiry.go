@@ -65,8 +65,9 @@ func isMethod(s string) bool {
 	return len(s) == 2 && s[0] >= 'A' && s[0] <= 'Z' && s[1] >= 'A' && s[1] <= 'Z'
 }
 
-// parseInquiry reads the body of an answer to q, which asked after an original of trdAmt KRW. A state counts only with
-// the request's hash and a cancelled amount; a failure may come without data, but not with another's hash.
+// parseInquiry reads the body of an answer to q, which asked after an original of trdAmt KRW. A
+// state counts only with the request's hash and a cancelled amount; a failure may come without
+// data, but not with another's hash.
 func parseInquiry(q request, body []byte, trdAmt int64) (answer, bool) {
 	a, params, data, ok := parseNested(body)
 	if !ok {

@@ -17,7 +17,8 @@ import (
 // testTime is 15 December 2023, 23:59:59 UTC: the next day in Korea.
 var testTime = time.Date(2023, 12, 15, 23, 59, 59, 0, time.UTC)
 
-// TestInquiryRequest compares the bytes on the wire with the golden vectors, whose time is told as UTC here.
+// TestInquiryRequest compares the bytes on the wire with the golden vectors, whose time is told as
+// UTC here.
 func TestInquiryRequest(t *testing.T) {
 	t.Parallel()
 	for _, v := range loadVectors(t).Inquiry {

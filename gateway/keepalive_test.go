@@ -11,7 +11,8 @@ import (
 	"testing/synctest"
 )
 
-// TestStaleConnection: an idle connection that the gateway closed costs nothing; the next request takes a new one.
+// TestStaleConnection: an idle connection that the gateway closed costs nothing; the next request
+// takes a new one.
 func TestStaleConnection(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, farewell string }{{"OK", ""}, {"OKTimeoutNotice", "HTTP/1.1 408 Request Timeout\r\n\r\n"}} {
@@ -40,8 +41,8 @@ func TestStaleConnection(t *testing.T) {
 	}
 }
 
-// TestStaleConnectionInHand: a kept-alive connection that ends between being chosen and being written to costs nothing
-// either; but not for ever.
+// TestStaleConnectionInHand: a kept-alive connection that ends between being chosen and being
+// written to costs nothing either; but not for ever.
 func TestStaleConnectionInHand(t *testing.T) {
 	t.Parallel()
 	for ends, want := range map[int]Class{1: OK, staleTries - 1: OK, staleTries: Transient} {
@@ -76,8 +77,8 @@ func TestStaleConnectionInHand(t *testing.T) {
 	}
 }
 
-// TestReusedConnectionEnds: a request that was written to a kept-alive connection is not repeated, though net/http and
-// servers would have it so.
+// TestReusedConnectionEnds: a request that was written to a kept-alive connection is not repeated,
+// though net/http and servers would have it so.
 func TestReusedConnectionEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -37,8 +37,8 @@ func clean(s string, secrets ...Secret) string {
 	return strings.TrimRight(b.String(), " ")
 }
 
-// unescape decodes a URL-encoded message. One is encoded as a whole or not at all, and then has neither spaces nor
-// anything beyond ASCII; "100% refused" is not.
+// unescape decodes a URL-encoded message. One is encoded as a whole or not at all, and then has
+// neither spaces nor anything beyond ASCII; "100% refused" is not.
 func unescape(s string) string {
 	if !strings.Contains(s, "%") || !isPrintable(s, len(s)) {
 		return s

@@ -56,8 +56,8 @@ var operations = []operation{
 	{"VA", opWithdraw, withdrawPath, "A2", ofNumber, withZero},
 }
 
-// withAmount and withZero are the recipes of pktHash. (A Markdown rendering of the documents has withZero for CA and RA
-// too; their own JSON example has not.)
+// withAmount and withZero are the recipes of pktHash. (A Markdown rendering of the documents has
+// withZero for CA and RA too; their own JSON example has not.)
 func withAmount(p standardParams, amount string) []string {
 	return []string{p.TrdDt, p.TrdTm, p.MchtID, p.MchtTrdNo, amount}
 }
@@ -66,8 +66,8 @@ func withZero(p standardParams, _ string) []string { return withAmount(p, "0") }
 
 func (op operation) is(t traits) bool { return op.traits&t != 0 }
 
-// operationFor returns the operation that r asks for at now, or what is wrong with it. Cancelling a phone payment of a
-// month that has passed is refunding it.
+// operationFor returns the operation that r asks for at now, or what is wrong with it. Cancelling a
+// phone payment of a month that has passed is refunding it.
 func operationFor(r CancelRequest, now time.Time) (operation, string) {
 	op, fault := find(r.Method, cmp.Or(r.Operation, opCancel))
 	if fault != "" || !op.is(sameMonth) {
@@ -87,7 +87,8 @@ func operationFor(r CancelRequest, now time.Time) (operation, string) {
 	return find(r.Method, opRefund)
 }
 
-// find looks an operation up. Its faults repeat only what cannot be an account number put in the wrong field.
+// find looks an operation up. Its faults repeat only what cannot be an account number put in the
+// wrong field.
 func find(method, name string) (operation, string) {
 	if !slices.ContainsFunc(operations, func(op operation) bool { return op.name == name }) {
 		return operation{}, "operation is none of cancel, refund and withdraw"
@@ -120,8 +121,9 @@ const (
 	bankOpens  = 35 * time.Minute
 )
 
-// Hold tells until when a request like r must wait at now, and why; a zero time: it need not. A virtual account's
-// refund (protocol [Standard]) fails while the banks are in maintenance, daily from 23:30 to 00:35 Korean time.
+// Hold tells until when a request like r must wait at now, and why; a zero time: it need not. A
+// virtual account's refund (protocol [Standard]) fails while the banks are in maintenance, daily
+// from 23:30 to 00:35 Korean time.
 func Hold(r CancelRequest, p Protocol, now time.Time) (until time.Time, reason string) {
 	if p != Standard {
 		return time.Time{}, ""

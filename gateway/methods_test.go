@@ -71,7 +71,8 @@ func TestOperations(t *testing.T) {
 	}
 }
 
-// TestPhoneMonth: a phone payment is cancelled in its calendar month, Korean time, and refunded later.
+// TestPhoneMonth: a phone payment is cancelled in its calendar month, Korean time, and refunded
+// later.
 func TestPhoneMonth(t *testing.T) {
 	t.Parallel()
 	const advice = "calendar month only, which has passed"
@@ -178,7 +179,8 @@ func TestHold(t *testing.T) {
 	}
 }
 
-// TestHoldEnds: at the end that Hold tells, it holds no longer, whatever the time before; 65 minutes a day are held.
+// TestHoldEnds: at the end that Hold tells, it holds no longer, whatever the time before; 65
+// minutes a day are held.
 func TestHoldEnds(t *testing.T) {
 	t.Parallel()
 	day := time.Date(2024, 2, 28, 0, 0, 0, 0, kst)
@@ -202,7 +204,8 @@ func TestHoldEnds(t *testing.T) {
 	}
 }
 
-// TestFaultsEchoNothing: a fault of the method or operation does not repeat what may be an account number.
+// TestFaultsEchoNothing: a fault of the method or operation does not repeat what may be an account
+// number.
 func TestFaultsEchoNothing(t *testing.T) {
 	t.Parallel()
 	const number = "110987654321"

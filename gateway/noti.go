@@ -9,11 +9,12 @@ import (
 	"time"
 )
 
-// Notification is a cancellation notification that carries its merchant's pktHash: section "Cancellation notification" of
-// the gateway's documents.
+// Notification is a cancellation notification that carries its merchant's pktHash: section
+// "Cancellation notification" of the gateway's documents.
 //
-// The hash covers outStatCd, time, merchant, MchtTrdNo and Amount, and no more: which original was cancelled stands outside
-// it. So a notification proves something only where it comes from an address of SettleBank's too.
+// The hash covers outStatCd, time, merchant, MchtTrdNo and Amount, and no more: which original was
+// cancelled stands outside it. So a notification proves something only where it comes from an
+// address of SettleBank's too.
 type Notification struct {
 	// Done says that outStatCd is 0021, a success.
 	Done bool
@@ -26,20 +27,24 @@ type Notification struct {
 	MchtTrdNo string
 	// Time is when, to the second.
 	Time time.Time
-	// Amount is what was cancelled, in KRW; in which unit the gateway tells of a payment in USD, its documents do not say.
+	// Amount is what was cancelled, in KRW; in which unit the gateway tells of a payment in USD,
+	// its documents do not say.
 	Amount int64
 	// OrgTrdNo and OrgTrdDt (yyyyMMdd) are the original's.
 	OrgTrdNo, OrgTrdDt string
 }
 
 var (
-	// ErrNotificationForm says that a form is no notification as the gateway's documents describe it.
+	// ErrNotificationForm says that a form is no notification as the gateway's documents describe
+	// it.
 	ErrNotificationForm = errors.New("no notification of SettleBank's")
-	// ErrNotificationHash says that a notification does not carry its merchant's pktHash, or that of no merchant configured.
+	// ErrNotificationHash says that a notification does not carry its merchant's pktHash, or that
+	// of no merchant configured.
 	ErrNotificationHash = errors.New("the notification's pktHash is not its merchant's")
 )
 
-// Notification reads the form of a notification. It returns [ErrNotificationForm] with every fault, or
+// Notification reads the form of a notification. It returns [ErrNotificationForm] with every fault,
+// or
 // [ErrNotificationHash]; neither tells what the fields hold.
 func (c *Client) Notification(form url.Values) (Notification, error) {
 	var faults []string

@@ -30,7 +30,8 @@ func TestNotificationHash(t *testing.T) {
 	}
 }
 
-// notiForm is a notification, signed after the edits; a name with "-" is taken away, one edited with pktHash stays as it is.
+// notiForm is a notification, signed after the edits; a name with "-" is taken away, one edited
+// with pktHash stays as it is.
 func notiForm(edits ...string) url.Values {
 	f := url.Values{
 		"outStatCd": {"0021"}, "trdNo": {"C1"}, "method": {"CA"}, "bizType": {"C0"}, "mchtId": {"nxca_jt_bi"},

@@ -35,7 +35,8 @@ func parseBody(body []byte) (object, bool) {
 	return parseObject(bytes.TrimSpace(body))
 }
 
-// parseObject reads the members of an object; data is a valid JSON value without space around it, or nil. Unlike
+// parseObject reads the members of an object; data is a valid JSON value without space around it,
+// or nil. Unlike
 // [json.Unmarshal] into a struct, it takes names by their exact spelling and none twice: an answer that says two things
 // says nothing.
 func parseObject(data []byte) (object, bool) {
@@ -104,7 +105,8 @@ func text(raw []byte) (string, bool) {
 	return s, err == nil
 }
 
-// resultCode reads a result code; what cannot be one is none: foreign text has no place in logs and labels.
+// resultCode reads a result code; what cannot be one is none: foreign text has no place in logs and
+// labels.
 func resultCode(raw []byte) (string, bool) {
 	s, ok := text(raw)
 	return s, ok && isPrintable(s, 16)

@@ -13,11 +13,13 @@ import (
 type Protocol string
 
 const (
-	// Flat is the page "cancel a payment": one flat JSON object, full and partial cancellation of every method. It
-	// carries no id of its own, so the gateway cannot tell a repeated partial cancellation from a second one.
+	// Flat is the page "cancel a payment": one flat JSON object, full and partial cancellation of
+	// every method. It carries no id of its own, so the gateway cannot tell a repeated partial
+	// cancellation from a second one.
 	Flat Protocol = "flat"
-	// Standard is the standard specification's 0A19. A cancellation has an id and a round of its own, by which the
-	// gateway refuses a duplicate; what a payment method allows is known, and some of it refused without asking.
+	// Standard is the standard specification's 0A19. A cancellation has an id and a round of its
+	// own, by which the gateway refuses a duplicate; what a payment method allows is known, and
+	// some of it refused without asking.
 	Standard Protocol = "0A19"
 )
 
@@ -37,24 +39,28 @@ type Merchant struct {
 type Options struct {
 	// Merchants are those the client speaks for: at least one, each id once.
 	Merchants []Merchant
-	// BaseURL is the gateway's, for example https://tbgw.settlebank.co.kr; required, http or https, without user,
-	// query and fragment. A path is put before the message's.
+	// BaseURL is the gateway's, for example https://tbgw.settlebank.co.kr; required, http or https,
+	// without user, query and fragment. A path is put before the message's.
 	BaseURL string
-	// CollationURL is that of the daily lists, for example https://tb-nspay.settlebank.co.kr, formed like BaseURL; empty:
-	// no list can be asked for.
+	// CollationURL is that of the daily lists, for example https://tb-nspay.settlebank.co.kr,
+	// formed like BaseURL; empty: no list can be asked for.
 	CollationURL string
-	// InquiryPath is where inquiries go; /spay/APITrdcheck.do. (The 2025 site has /spay/APITrdStatInq.do.)
+	// InquiryPath is where inquiries go; /spay/APITrdcheck.do. (The 2025 site has
+	// /spay/APITrdStatInq.do.)
 	InquiryPath string
-	// Timeout bounds a whole call, from the look-up of the address to the last byte of the answer; 30 s.
+	// Timeout bounds a whole call, from the look-up of the address to the last byte of the answer;
+	// 30 s.
 	Timeout time.Duration
-	// ConnectTimeout bounds address look-up, dialling and TLS handshake of a connection; 5 s, at most Timeout.
+	// ConnectTimeout bounds address look-up, dialling and TLS handshake of a connection; 5 s, at
+	// most Timeout.
 	ConnectTimeout time.Duration
-	// MaxConnAge is how long a connection takes requests; 60 s. The name is looked up at each new connection, so a
-	// switch of the gateway's data centre is followed within this time.
+	// MaxConnAge is how long a connection takes requests; 60 s. The name is looked up at each new
+	// connection, so a switch of the gateway's data centre is followed within this time.
 	MaxConnAge time.Duration
 	// MaxIdleConns is how many idle connections are kept; 256.
 	MaxIdleConns int
-	// TLS is copied; nil: the system's roots. Its MinVersion is raised to TLS 1.2, and HTTP/2 is not offered.
+	// TLS is copied; nil: the system's roots. Its MinVersion is raised to TLS 1.2, and HTTP/2 is
+	// not offered.
 	TLS *tls.Config
 	// Now is the clock for message times and connection ages; time.Now.
 	Now func() time.Time

@@ -85,10 +85,12 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-// TestLeaks formats and encodes everything a caller can get hold of, in every way, and looks for what nobody may see.
+// TestLeaks formats and encodes everything a caller can get hold of, in every way, and looks for
+// what nobody may see.
 func TestLeaks(t *testing.T) {
 	t.Parallel()
-	// The gateway tells the keys in its messages, plain and URL-encoded, one at the edge of the cut.
+	// The gateway tells the keys in its messages, plain and URL-encoded, one at the edge of the
+	// cut.
 	tell := func(s string) string {
 		b, err := json.Marshal(map[string]string{"resultCode": "1901", "resultMsg": s})
 		if err != nil {

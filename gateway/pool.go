@@ -11,8 +11,9 @@ import (
 	"time"
 )
 
-// idleTimeout closes idle connections before a server is likely to (Apache's default is 5 s): a request written while
-// the server closes has an unknown outcome, which costs far more than a new connection.
+// idleTimeout closes idle connections before a server is likely to (Apache's default is 5 s): a
+// request written while the server closes has an unknown outcome, which costs far more than a new
+// connection.
 const idleTimeout = 4 * time.Second
 
 // maxHeaderBytes bounds an answer's headers.
@@ -21,8 +22,8 @@ const maxHeaderBytes = 64 << 10
 // dialFunc opens a TCP connection; tests put their own.
 type dialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// pool holds the connections. They live in generations: one that reached its age takes no more requests, and its last
-// connections are closed when its last request ends.
+// pool holds the connections. They live in generations: one that reached its age takes no more
+// requests, and its last connections are closed when its last request ends.
 type pool struct {
 	newTransport func() *http.Transport
 	maxAge       time.Duration
@@ -103,7 +104,8 @@ func tlsConfig(given *tls.Config, host string) *tls.Config {
 	return config
 }
 
-// acquire returns the generation a request may use now, to be released when the request has ended; nil once closed.
+// acquire returns the generation a request may use now, to be released when the request has ended;
+// nil once closed.
 func (p *pool) acquire() *generation {
 	p.mu.Lock()
 	defer p.mu.Unlock()

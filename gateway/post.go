@@ -19,7 +19,8 @@ var (
 	errClosed  = errors.New("the client is closed")
 )
 
-// staleTries bounds how often a request that could not be written to a kept-alive connection tries the next one.
+// staleTries bounds how often a request that could not be written to a kept-alive connection tries
+// the next one.
 const staleTries = 3
 
 // reply is what came of one POST.
@@ -46,8 +47,8 @@ func newPoster(pool *pool, base *url.URL) *poster {
 	}}
 }
 
-// post sends body to path. It repeats the request only where nothing was written, because the kept-alive connection it
-// was given had ended.
+// post sends body to path. It repeats the request only where nothing was written, because the
+// kept-alive connection it was given had ended.
 func (p *poster) post(ctx context.Context, path string, body []byte) (r reply) {
 	g := p.pool.acquire()
 	if g == nil {
@@ -96,8 +97,8 @@ func (p *poster) try(ctx context.Context, transport *http.Transport, path string
 	return r
 }
 
-// request is made by hand, without the GetBody of [http.NewRequest]: with it, net/http would repeat a request when it
-// thinks that nothing was written, and after a failed TLS write it cannot know.
+// request is made by hand, without the GetBody of [http.NewRequest]: with it, net/http would repeat
+// a request when it thinks that nothing was written, and after a failed TLS write it cannot know.
 func (p *poster) request(ctx context.Context, path string, body []byte) *http.Request {
 	target := *p.base
 	target.Path += path

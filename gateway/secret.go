@@ -8,8 +8,9 @@ import (
 
 const redacted = "[redacted]"
 
-// Secret is a key. However it is formatted, logged or encoded, it shows a placeholder; string(s) is the key.
-// (fmt prints the unexported fields of foreign structs without asking their types: keep no Secret in one.)
+// Secret is a key. However it is formatted, logged or encoded, it shows a placeholder; string(s) is
+// the key. (fmt prints the unexported fields of foreign structs without asking their types: keep no
+// Secret in one.)
 type Secret string
 
 // String returns a placeholder.

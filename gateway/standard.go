@@ -17,8 +17,8 @@ const (
 	standardEnc = "23"
 )
 
-// standard is protocol 0A19: section "Protocol 0A19" of the gateway's documents. What each payment method allows is in
-// methods.go.
+// standard is protocol 0A19: section "Protocol 0A19" of the gateway's documents. What each payment
+// method allows is in methods.go.
 type standard struct{}
 
 type standardMessage struct {
@@ -152,7 +152,8 @@ func (op operation) check(faults []string, r CancelRequest) []string {
 	return faults
 }
 
-// checkPart adds to faults that r cancels a part where only all can be cancelled, or is one round too many.
+// checkPart adds to faults that r cancels a part where only all can be cancelled, or is one round
+// too many.
 func (op operation) checkPart(faults []string, r CancelRequest) []string {
 	if r.Round < 1 || r.Round > maxRound {
 		return append(faults, fmt.Sprintf("round is %d, want 1 to %d", r.Round, maxRound))

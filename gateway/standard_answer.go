@@ -6,8 +6,8 @@ const (
 	statFailure = "0031"
 )
 
-// parseNested reads what the answers of 0A19 and 0A1M have in common; data may be missing. False: the body is no
-// complete answer.
+// parseNested reads what the answers of 0A19 and 0A1M have in common; data may be missing. False:
+// the body is no complete answer.
 func parseNested(body []byte) (a answer, params, data object, ok bool) {
 	fields, ok := parseBody(body)
 	if !ok {
@@ -25,8 +25,8 @@ func parseNested(body []byte) (a answer, params, data object, ok bool) {
 	return a, params, data, true
 }
 
-// parse reads the body of an answer to q. A success counts only with all that proves it to be q's; a failure may come
-// without data, but with nothing of another request.
+// parse reads the body of an answer to q. A success counts only with all that proves it to be q's;
+// a failure may come without data, but with nothing of another request.
 func (standard) parse(q request, body []byte) (answer, bool) {
 	a, params, data, ok := parseNested(body)
 	if !ok {

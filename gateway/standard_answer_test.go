@@ -11,7 +11,8 @@ import (
 // fields are edits of an answer; nil deletes a field.
 type fields map[string]any
 
-// standardCase is an answer to a request, a success but for the edits, and what it means with status 200.
+// standardCase is an answer to a request, a success but for the edits, and what it means with
+// status 200.
 type standardCase struct {
 	name         string
 	params, data fields
@@ -214,7 +215,8 @@ func TestStandardShapes(t *testing.T) {
 	}
 }
 
-// TestStandardCodes walks the whole table of codes: with 0031 a failing code is its class, with 0021 nothing.
+// TestStandardCodes walks the whole table of codes: with 0031 a failing code is its class, with
+// 0021 nothing.
 func TestStandardCodes(t *testing.T) {
 	t.Parallel()
 	q := standardRequest(t, standardCancel)
@@ -236,7 +238,8 @@ func TestStandardCodes(t *testing.T) {
 	}
 }
 
-// TestWithdrawAnswer: the answer to a withdrawal tells no amount; one that tells an amount is doubtful.
+// TestWithdrawAnswer: the answer to a withdrawal tells no amount; one that tells an amount is
+// doubtful.
 func TestWithdrawAnswer(t *testing.T) {
 	t.Parallel()
 	q := standardRequest(t, numberWithdrawal)

@@ -5,8 +5,9 @@ import (
 	"testing"
 )
 
-// FuzzStandardAnswer: only a complete answer that says success twice, repeats the request's hash and nothing of another
-// request, has a number and no other amount is OK; and every amount it brings is one that the answer has.
+// FuzzStandardAnswer: only a complete answer that says success twice, repeats the request's hash
+// and nothing of another request, has a number and no other amount is OK; and every amount it
+// brings is one that the answer has.
 func FuzzStandardAnswer(f *testing.F) {
 	q := standardRequest(f, standardCancel)
 	whole := standardAnswer(q.body, nil)
@@ -48,7 +49,8 @@ func FuzzStandardAnswer(f *testing.F) {
 	})
 }
 
-// checkStandardSuccess asserts what a success is made of, read by encoding/json and crypto/aes alone.
+// checkStandardSuccess asserts what a success is made of, read by encoding/json and crypto/aes
+// alone.
 func checkStandardSuccess(t *testing.T, q request, a answer, params, data map[string]any) {
 	t.Helper()
 	if params["outStatCd"] != "0021" || params["outRsltCd"] != "0000" || a.code != "0000" || data["pktHash"] != q.hash {

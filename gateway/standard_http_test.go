@@ -19,7 +19,7 @@ import (
 	"settlecancel/tasks/secrettest"
 )
 
-// standardServer answers each request with what answer makes of its body.
+// standardServer returns each request with what answer makes of its body.
 func standardServer(t *testing.T, status int, answer func(body []byte) string) *Client {
 	t.Helper()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -99,8 +99,8 @@ func TestStandardForeignBody(t *testing.T) {
 	}
 }
 
-// TestAccountLeaks sends account numbers, has the gateway tell them back, and looks for them, and for the keys,
-// wherever a caller may print something. On the wire they are encrypted.
+// TestAccountLeaks sends account numbers, has the gateway tell them back, and looks for them, and
+// for the keys, wherever a caller may print something. On the wire they are encrypted.
 func TestAccountLeaks(t *testing.T) {
 	t.Parallel()
 	refund, withdrawal := bankRefund, numberWithdrawal

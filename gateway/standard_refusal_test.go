@@ -13,7 +13,8 @@ import (
 	"settlecancel/tasks/secrettest"
 )
 
-// TestStandardRefusals: what the gateway could only refuse is refused here, all faults at once, and nothing is sent.
+// TestStandardRefusals: what the gateway could only refuse is refused here, all faults at once, and
+// nothing is sent.
 func TestStandardRefusals(t *testing.T) {
 	t.Parallel()
 	long := Merchant{ID: "twelve_chars", HashKey: testHashKey, AESKey: testAESKey, Protocol: Standard}

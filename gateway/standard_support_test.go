@@ -133,7 +133,8 @@ func standardRequest(t testing.TB, r CancelRequest) request {
 	return q
 }
 
-// standardAnswer is a success in answer to a 0A19 request, or what edit makes of it; nil deletes a field.
+// standardAnswer is a success in answer to a 0A19 request, or what edit makes of it; nil deletes a
+// field.
 func standardAnswer(body []byte, edit func(params, data map[string]any)) string {
 	var m struct{ Params, Data map[string]any }
 	if err := json.Unmarshal(body, &m); err != nil {

@@ -15,7 +15,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestStandardRequest compares the bytes on the wire with the golden requests, and takes a success in answer to each.
+// TestStandardRequest compares the bytes on the wire with the golden requests, and takes a success
+// in answer to each.
 func TestStandardRequest(t *testing.T) {
 	t.Parallel()
 	for _, g := range loadGolden(t) {
@@ -50,8 +51,8 @@ func TestStandardRequest(t *testing.T) {
 	}
 }
 
-// TestGoldenRequestsAreComplete: there is a golden request for every operation of every method, in full and, where
-// that is allowed, in part. The lists here are the documents', not methods.go's.
+// TestGoldenRequestsAreComplete: there is a golden request for every operation of every method, in
+// full and, where that is allowed, in part. The lists here are the documents', not methods.go's.
 func TestGoldenRequestsAreComplete(t *testing.T) {
 	t.Parallel()
 	have := make(map[string]bool)

@@ -121,7 +121,8 @@ func (p *peer) reset() {
 	p.Close()
 }
 
-// pipes is a network in memory, for tests in a synctest bubble: each dial starts serve on the other end.
+// pipes is a network in memory, for tests in a synctest bubble: each dial starts serve on the other
+// end.
 type pipes struct {
 	serve func(*peer)
 	tls   *tls.Config // not nil: serve speaks TLS

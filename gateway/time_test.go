@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// These tests run in bubbles of fake time, over connections in memory: none depends on the machine's speed.
+// These tests run in bubbles of fake time, over connections in memory: none depends on the
+// machine's speed.
 
 // pass lets the bubble's time pass.
 func pass(d time.Duration) { <-time.After(d) }
@@ -145,7 +146,7 @@ func TestLongestAnswer(t *testing.T) {
 	})
 }
 
-// serveAll answers every request of a connection with success.
+// serveAll returns every request of a connection with success.
 func serveAll(p *peer) {
 	for {
 		if _, ok := p.request(); !ok {
@@ -155,7 +156,8 @@ func serveAll(p *peer) {
 	}
 }
 
-// TestConnectionAge: a connection takes no request past its age, and the name is looked up again for the next.
+// TestConnectionAge: a connection takes no request past its age, and the name is looked up again
+// for the next.
 func TestConnectionAge(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -226,8 +228,8 @@ func TestConnectionAgeInUse(t *testing.T) {
 	})
 }
 
-// TestConnectionAgeLateStart: a request that took its generation before the change and looked for a connection after
-// it leaves none behind.
+// TestConnectionAgeLateStart: a request that took its generation before the change and looked for a
+// connection after it leaves none behind.
 func TestConnectionAgeLateStart(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -40,7 +40,8 @@ func answered(status int, a answer) Outcome {
 	return out
 }
 
-// unanswered judges a reply whose body is no complete, valid answer: it may not be the gateway's at all.
+// unanswered judges a reply whose body is no complete, valid answer: it may not be the gateway's at
+// all.
 func unanswered(r reply) Outcome {
 	out := Outcome{Class: Unknown, HTTPStatus: r.status, Written: true}
 	out.Message = fmt.Sprintf("HTTP %d, and a body of %d bytes that is no complete answer of the gateway", r.status, len(r.body))
@@ -79,13 +80,14 @@ func refused(class Class, why string) Outcome {
 
 func isClientError(status int) bool { return status >= 400 && status < 500 }
 
-// namesResult says that a body names a field of the gateway's results: what says so is a damaged answer, not one from
-// something in front of the gateway.
+// namesResult says that a body names a field of the gateway's results: what says so is a damaged
+// answer, not one from something in front of the gateway.
 func namesResult(body []byte) bool {
 	return bytes.Contains(body, []byte("resultCode")) || bytes.Contains(body, []byte("outRsltCd"))
 }
 
-// exchangeError is a failed exchange. Its text is one bounded line, whatever the peer put into the cause's.
+// exchangeError is a failed exchange. Its text is one bounded line, whatever the peer put into the
+// cause's.
 type exchangeError struct {
 	what string
 	err  error

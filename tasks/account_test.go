@@ -21,7 +21,7 @@ const (
 	secretHolder  = "홍길동"
 )
 
-// sealing answers a client whose sealer has these keys.
+// sealing returns a client whose sealer has these keys.
 func (d *desk) sealing(ids ...string) *tasks.Client {
 	d.Helper()
 	return tasks.NewClient(d.rdb, tasks.ClientOptions{Sealer: tasktest.Sealer(d, ids...)})

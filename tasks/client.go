@@ -16,7 +16,8 @@ import (
 	"settlecancel/tasks/ledger"
 )
 
-// ErrConflict is returned where an idempotency key was used before with other parameters. Nothing was stored or changed.
+// ErrConflict is returned where an idempotency key was used before with other parameters. Nothing
+// was stored or changed.
 var ErrConflict = ledger.ErrConflict
 
 // ClientOptions of a Client. The zero value of each field means its default.
@@ -25,7 +26,8 @@ type ClientOptions struct {
 	Sealer *Sealer          // of account numbers; default none: cancellations with one are refused
 	Now    func() time.Time // for tests: the clock that dates are checked against; default time.Now
 
-	// Tracing is told of each task that is made. Default nobody; a trace that stands in a call's context is carried on all the same.
+	// Tracing is told of each task that is made. Default nobody; a trace that stands in a call's
+	// context is carried on all the same.
 	Tracing trace.TracerProvider
 }
 
@@ -39,7 +41,8 @@ type Client struct {
 	now       func() time.Time
 }
 
-// NewClient answers a client on rdb, which the caller closes: a single Redis, a Sentinel or a Cluster client.
+// NewClient returns a client on rdb, which the caller closes: a single Redis, a Sentinel or a
+// Cluster client.
 func NewClient(rdb redis.UniversalClient, o ClientOptions) *Client {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -57,7 +60,7 @@ func NewClient(rdb redis.UniversalClient, o ClientOptions) *Client {
 	}
 }
 
-// Ledger answers the ledger that the client writes to.
+// Ledger returns the ledger that the client writes to.
 func (c *Client) Ledger() *ledger.Ledger { return c.ledger }
 
 // EnqueueOptions of one cancellation.
@@ -72,12 +75,13 @@ type Receipt struct {
 	Replayed bool // it had been accepted before; Record tells how far it has come
 }
 
-// Enqueue accepts a cancellation: when it returns nil, the cancellation is stored and will be carried out exactly once, whatever
-// dies. A repeat with the same key and parameters is harmless and answers the record as it is. It takes three round trips.
+// Enqueue accepts a cancellation: when it returns nil, the cancellation is stored and will be
+// carried out exactly once, whatever dies. A repeat with the same key and parameters is harmless
+// and answers the record as it is. It takes three round trips.
 //
-// It returns *InvalidError (nothing was stored; mend the cancellation), ErrConflict (the key belongs to another
-// cancellation; nothing was stored), or what went wrong with Redis: then it may or may not have been stored, and the same
-// call must be repeated until it succeeds.
+// It returns *InvalidError (nothing was stored; mend the cancellation), ErrConflict (the key
+// belongs to another cancellation; nothing was stored), or what went wrong with Redis: then it may
+// or may not have been stored, and the same call must be repeated until it succeeds.
 func (c *Client) Enqueue(ctx context.Context, x Cancellation, o EnqueueOptions) (Receipt, error) {
 	outcome := c.EnqueueMany(ctx, []Submission{{x, o}})[0]
 	return outcome.Receipt, outcome.Err
@@ -102,8 +106,8 @@ func (c *Client) entry(x Cancellation, o EnqueueOptions) (ledger.Entry, error) {
 // Ensure makes sure that asynq has a task for an open cancellation.
 func (c *Client) Ensure(ctx context.Context, r ledger.Record) error { return c.ensure(ctx, r, false) }
 
-// Rescue is Ensure for a cancellation that is overdue: a task that asynq takes for active is not waited for, since its worker
-// may be gone, which asynq finds out only minutes later.
+// Rescue is Ensure for a cancellation that is overdue: a task that asynq takes for active is not
+// waited for, since its worker may be gone, which asynq finds out only minutes later.
 func (c *Client) Rescue(ctx context.Context, r ledger.Record) error { return c.ensure(ctx, r, true) }
 
 func (c *Client) ensure(ctx context.Context, r ledger.Record, overdue bool) error {
@@ -114,9 +118,9 @@ func (c *Client) ensure(ctx context.Context, r ledger.Record, overdue bool) erro
 	return err
 }
 
-// settle deals with a task that has the id of a cancellation already: the reply to our own call got lost, or somebody else
-// put it there, or it is what asynq keeps of an earlier run. It may leave two tasks for one cancellation. That is harmless:
-// the ledger lets one of them work.
+// settle deals with a task that has the id of a cancellation already: the reply to our own call got
+// lost, or somebody else put it there, or it is what asynq keeps of an earlier run. It may leave
+// two tasks for one cancellation. That is harmless: the ledger lets one of them work.
 func (c *Client) settle(ctx context.Context, r ledger.Record, overdue bool) error {
 	queue := cmp.Or(r.Queue, QueueDefault)
 	info, err := c.inspector.GetTaskInfo(queue, r.Key)

@@ -13,10 +13,11 @@ import (
 	"settlecancel/tasks/ledger/redistest"
 )
 
-// BenchmarkEnqueueMany lets one producer hand the same cancellations to EnqueueMany and, bare, to asynq's own client one by
-// one, by turns against one Redis, and reports our throughput as a ratio of the bare one's. With the redis.conf that ships, what is
-// accepted is on disk. The others show what a Redis costs that may lose it, over the loopback interface, where a round trip is
-// nearly free: there the ratio says how much more Redis does for a cancellation than for a bare task.
+// BenchmarkEnqueueMany lets one producer hand the same cancellations to EnqueueMany and, bare, to
+// asynq's own client one by one, by turns against one Redis, and reports our throughput as a ratio
+// of the bare one's. With the redis.conf that ships, what is accepted is on disk. The others show
+// what a Redis costs that may lose it, over the loopback interface, where a round trip is nearly
+// free: there the ratio says how much more Redis does for a cancellation than for a bare task.
 func BenchmarkEnqueueMany(b *testing.B) {
 	for _, config := range []struct {
 		name string
@@ -78,7 +79,7 @@ func benchmarkEnqueueMany(b *testing.B, options redistest.Options) {
 	b.ReportMetric(o/a, "ratio")
 }
 
-// rate answers how many cancellations a second an empty Redis is given.
+// rate returns how many cancellations a second an empty Redis is given.
 func rate(b *testing.B, server *redistest.Server, enqueue func([]tasks.Submission) error) float64 {
 	b.Helper()
 	b.StopTimer()

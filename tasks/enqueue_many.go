@@ -15,9 +15,11 @@ import (
 )
 
 const (
-	// batchSize bounds what EnqueueMany sends at a time: a pipeline keeps Redis from others, and both sides hold all of it.
+	// batchSize bounds what EnqueueMany sends at a time: a pipeline keeps Redis from others, and
+	// both sides hold all of it.
 	batchSize = 200
-	// lanes is how many batches are under way at a time, so that Redis works at one while the next is written.
+	// lanes is how many batches are under way at a time, so that Redis works at one while the next
+	// is written.
 	lanes = 4
 	// settlers bounds how many blocked task ids are looked into at a time.
 	settlers = 16
@@ -35,8 +37,9 @@ type Outcome struct {
 	Err     error
 }
 
-// EnqueueMany is Enqueue of each, in few round trips: the outcome of each submission stands at its place, and one that fails
-// takes no other with it. Of two with the same key the first is accepted; the second is a repeat, or in conflict with it.
+// EnqueueMany is Enqueue of each, in few round trips: the outcome of each submission stands at its
+// place, and one that fails takes no other with it. Of two with the same key the first is accepted;
+// the second is a repeat, or in conflict with it.
 func (c *Client) EnqueueMany(ctx context.Context, submissions []Submission) []Outcome {
 	outcomes := make([]Outcome, len(submissions))
 	run := func(lane []int) {
@@ -62,7 +65,8 @@ func (c *Client) EnqueueMany(ctx context.Context, submissions []Submission) []Ou
 	return outcomes
 }
 
-// split spreads submissions over lanes, as their places. All of one key keep their order in one lane.
+// split spreads submissions over lanes, as their places. All of one key keep their order in one
+// lane.
 func split(submissions []Submission) [][]int {
 	seed := maphash.MakeSeed()
 	all := make([][]int, max(1, min(lanes, len(submissions)/(batchSize/lanes))))
@@ -73,8 +77,8 @@ func split(submissions []Submission) [][]int {
 	return all
 }
 
-// batchOf answers how many of a lane are sent together, one at least. None has the key of another: where Redis has lost our scripts, it
-// may take the later ones of a pipeline first.
+// batchOf returns how many of a lane are sent together, one at least. None has the key of another:
+// where Redis has lost our scripts, it may take the later ones of a pipeline first.
 func batchOf(submissions []Submission, lane []int) int {
 	seen := make(map[string]bool, min(len(lane), batchSize))
 	for n, i := range lane {
@@ -87,7 +91,8 @@ func batchOf(submissions []Submission, lane []int) int {
 	return len(lane)
 }
 
-// enqueueBatch puts into the ledger what is valid of a batch, and into the queue what the ledger holds for open.
+// enqueueBatch puts into the ledger what is valid of a batch, and into the queue what the ledger
+// holds for open.
 func (c *Client) enqueueBatch(ctx context.Context, submissions []Submission, batch []int, outcomes []Outcome) {
 	var entries []ledger.Entry
 	var which []int
@@ -113,7 +118,7 @@ func (c *Client) enqueueBatch(ctx context.Context, submissions []Submission, bat
 	}
 }
 
-// accept answers an error for each where the ledger confirms none.
+// accept returns an error for each where the ledger confirms none.
 func (c *Client) accept(ctx context.Context, entries []ledger.Entry) []ledger.Accepted {
 	answers, err := c.ledger.AcceptMany(ctx, entries)
 	if err == nil {
@@ -131,7 +136,8 @@ func (c *Client) accept(ctx context.Context, entries []ledger.Entry) []ledger.Ac
 	return answers
 }
 
-// ofOne tells an error that comes of a single transaction from one that befalls whatever is asked of Redis.
+// ofOne tells an error that comes of a single transaction from one that befalls whatever is asked
+// of Redis.
 func ofOne(err error) bool {
 	var said redis.Error // a script that failed, or a key that holds something foreign
 	return errors.Is(err, ledger.ErrDamaged) ||

@@ -57,7 +57,8 @@ func (d *desk) accept(all []tasks.Submission, replayed bool) {
 	}
 }
 
-// pending answers the ids of the tasks that wait in a queue, in the order in which they will be taken.
+// pending returns the ids of the tasks that wait in a queue, in the order in which they will be
+// taken.
 func (d *desk) pending(queue string) (ids []string) {
 	d.Helper()
 	ids, err := d.rdb.LRange(d.Context(), "asynq:{"+queue+"}:pending", 0, -1).Result()

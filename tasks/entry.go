@@ -8,8 +8,9 @@ import (
 	"settlecancel/tasks/ledger"
 )
 
-// parameters is what the ledger keeps of a Cancellation beside its key, its transaction and its amount. The names are short
-// because each stands in Redis once for every cancellation of the last months.
+// parameters is what the ledger keeps of a Cancellation beside its key, its transaction and its
+// amount. The names are short because each stands in Redis once for every cancellation of the last
+// months.
 type parameters struct {
 	OrgMchtTrdNo string `json:"o"`
 	OrgTrdDt     string `json:"d"`
@@ -27,8 +28,9 @@ type parameters struct {
 	Account      string `json:"ac,omitempty"` // Sealer.Mark of the account numbers, and of their holder
 }
 
-// Entry answers c as the ledger takes it. Two cancellations under one key are the same where their entries are. One with an
-// account number has no such entry, since that would be readable: Client.Entry seals it.
+// Entry returns c as the ledger takes it. Two cancellations under one key are the same where their
+// entries are. One with an account number has no such entry, since that would be readable:
+// Client.Entry seals it.
 func (c Cancellation) Entry() (ledger.Entry, error) { return c.entry("") }
 
 func (c Cancellation) entry(mark string) (ledger.Entry, error) {
@@ -62,8 +64,8 @@ func (c Cancellation) entry(mark string) (ledger.Entry, error) {
 	}, nil
 }
 
-// Complete answers an error where e is that of a Task whose account numbers the ledger has lost, or never had: accepted like that, it
-// could never be carried out.
+// Complete returns an error where e is that of a Task whose account numbers the ledger has lost, or
+// never had: accepted like that, it could never be carried out.
 func Complete(e ledger.Entry) error {
 	var p parameters
 	if err := json.Unmarshal(e.Params, &p); err != nil {
@@ -75,13 +77,14 @@ func Complete(e ledger.Entry) error {
 	return nil
 }
 
-// FromRecord answers the cancellation that a record of the ledger stands for, without its account numbers: see Client.Open.
+// FromRecord returns the cancellation that a record of the ledger stands for, without its account
+// numbers: see Client.Open.
 func FromRecord(r ledger.Record) (Cancellation, error) {
 	t, err := taskOf(r)
 	return t.Cancellation, err
 }
 
-// taskOf answers what the queue is given of a record.
+// taskOf returns what the queue is given of a record.
 func taskOf(r ledger.Record) (Task, error) {
 	var p parameters
 	if err := json.Unmarshal(r.Params, &p); err != nil {

@@ -11,13 +11,15 @@ import (
 	"settlecancel/tasks/ledger"
 )
 
-// EventPrefix stands before a status in Event.Type: "cancellation.cancelled", "cancellation.review".
+// EventPrefix stands before a status in Event.Type: "cancellation.cancelled",
+// "cancellation.review".
 const EventPrefix = "cancellation."
 
-// Event tells that a cancellation has ended or become a dead letter. It is an entry of the Redis Stream EventStream and the body
-// of a webhook, as the same JSON.
+// Event reports whether a cancellation has ended or become a dead letter. It is an entry of the
+// Redis Stream EventStream and the body of a webhook, as the same JSON.
 //
-// Each is told at least once, those of one cancellation in the order of Seq. Whoever must act on it once keeps the IDs seen.
+// Each is told at least once, those of one cancellation in the order of Seq. Whoever must act on it
+// once keeps the IDs seen.
 type Event struct {
 	ID        string    `json:"id"`        // the same whenever the event is told again; the webhook-id
 	Type      string    `json:"type"`      // EventPrefix and the status
@@ -26,7 +28,8 @@ type Event struct {
 	Data      EventData `json:"data"`
 }
 
-// EventData is the cancellation as it was then. It holds neither an account number nor its holder's name.
+// EventData is the cancellation as it was then. It holds neither an account number nor its holder's
+// name.
 type EventData struct {
 	IdempotencyKey string        `json:"idempotencyKey"`
 	MchtID         string        `json:"mchtId"`
@@ -42,7 +45,8 @@ type EventData struct {
 	Message        string        `json:"message,omitempty"`
 }
 
-// NewEvent answers the event of an entry of the ledger's outbox. The only error is one of a damaged record.
+// NewEvent returns the event of an entry of the ledger's outbox. The only error is one of a damaged
+// record.
 func NewEvent(e ledger.Event) (Event, error) {
 	if e.Damage != nil {
 		return Event{}, e.Damage
@@ -62,8 +66,9 @@ func NewEvent(e ledger.Event) (Event, error) {
 	}, nil
 }
 
-// eventID names an event apart from every other one: an emptied outbox may number two entries of one millisecond alike. It
-// holds no full stop, which parts the id from the time in what a webhook's signature covers.
+// eventID names an event apart from every other one: an emptied outbox may number two entries of
+// one millisecond alike. It holds no full stop, which parts the id from the time in what a
+// webhook's signature covers.
 func eventID(e ledger.Event) string {
 	sum := sha256.Sum256([]byte(e.ID + " " + e.Record.Key + " " + strconv.Itoa(e.Seq)))
 	return "evt_" + strings.ToLower(base32.StdEncoding.EncodeToString(sum[:15]))

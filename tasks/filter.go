@@ -12,7 +12,8 @@ import (
 // NoCode stands for "without a result code" in a Filter, where "" takes any.
 const NoCode = "-"
 
-// A Filter selects dead letters, or open cancellations, by what the ledger knows of them. The zero value of each field takes any.
+// A Filter selects dead letters, or open cancellations, by what the ledger knows of them. The zero
+// value of each field takes any.
 type Filter struct {
 	Status       ledger.Status
 	Code         string // result code; NoCode takes those without one
@@ -23,12 +24,14 @@ type Filter struct {
 	// When it died, or, while it is open, was accepted: at From or later, and earlier than Before.
 	From, Before time.Time
 
-	// Amount, in the smallest unit of its currency: at least Min, at most Max. Without Currency 500 is 500 KRW as well as 5.00 USD.
+	// Amount, in the smallest unit of its currency: at least Min, at most Max. Without Currency 500
+	// is 500 KRW as well as 5.00 USD.
 	Min, Max *int64
 	Currency string // CurrencyKRW or CurrencyUSD
 }
 
-// Takes tells whether f selects a cancellation. Where its parameters cannot be read, its order number and its currency are none.
+// Takes reports whether f selects a cancellation. Where its parameters cannot be read, its order
+// number and its currency are none.
 func (f Filter) Takes(r ledger.Record) bool {
 	since := r.EndedAt
 	if since.IsZero() {
@@ -63,8 +66,9 @@ type Decisions struct {
 // failuresInARow say that Redis is away, and that more will not help.
 const failuresInARow = 5
 
-// DecideAll decides on one after the other, until ctx ends or too many in a row have failed. decide answers as Client.Retry and
-// Ledger.Resolve do; failed is told of each error that no other person's decision explains.
+// DecideAll decides on one after the other, until ctx ends or too many in a row have failed. decide
+// answers as Client.Retry and Ledger.Resolve do; failed is told of each error that no other
+// person's decision explains.
 func DecideAll(ctx context.Context, keys []string, decide func(context.Context, string) (ledger.Record, error),
 	failed func(key string, err error)) (d Decisions) {
 	inARow := 0
@@ -90,7 +94,8 @@ func DecideAll(ctx context.Context, keys []string, decide func(context.Context, 
 	return d
 }
 
-// overtaken tells of an error that somebody else has decided already, and that it is worked at, or has ended.
+// overtaken tells of an error that somebody else has decided already, and that it is worked at, or
+// has ended.
 func overtaken(err error) bool {
 	return errors.Is(err, ledger.ErrNotDead) || errors.Is(err, ledger.ErrEnded) || errors.Is(err, ledger.ErrBusy) ||
 		errors.Is(err, ledger.ErrNotFound)

@@ -21,8 +21,9 @@ type Pause struct {
 	At     time.Time `json:"at"`
 }
 
-// Pause stops all workers from sending for a merchant, or for Everything, within two seconds; requests on the wire end. What
-// is paused waits, accepted and without spending anything, until Resume.
+// Pause stops all workers from sending for a merchant, or for Everything, within two seconds;
+// requests on the wire end. What is paused waits, accepted and without spending anything, until
+// Resume.
 func (c *Client) Pause(ctx context.Context, p Pause) error {
 	p.At = c.now().UTC()
 	raw, err := json.Marshal(p)
@@ -44,7 +45,7 @@ func (c *Client) Resume(ctx context.Context, mchtID string) (bool, error) {
 	return n > 0, nil
 }
 
-// Paused answers who is paused, by merchant id or Everything.
+// Paused returns who is paused, by merchant id or Everything.
 func (c *Client) Paused(ctx context.Context) (map[string]Pause, error) {
 	raw, err := c.rdb.HGetAll(ctx, pausedKey).Result()
 	if err != nil {

@@ -23,7 +23,8 @@ func (c *Client) put(ctx context.Context, r ledger.Record, id string) error {
 	return c.putAll(ctx, []placement{{record: r, id: id}})[0]
 }
 
-// putAll puts tasks into their queues in one round trip, and a second one where Redis does not know asynq's script.
+// putAll puts tasks into their queues in one round trip, and a second one where Redis does not know
+// asynq's script.
 func (c *Client) putAll(ctx context.Context, tasks []placement) []error {
 	for i, t := range tasks {
 		tasks[i].trace = c.create(ctx, t.record)
@@ -42,8 +43,9 @@ func (c *Client) putAll(ctx context.Context, tasks []placement) []error {
 	return errs
 }
 
-// send lets asynq enqueue into a recorder, and sends what was recorded as one pipeline. The asynq client lives as long as the
-// pipeline: it names each queue to Redis once in its life, and a Redis that lost the name would show the queue to nobody.
+// send lets asynq enqueue into a recorder, and sends what was recorded as one pipeline. The asynq
+// client lives as long as the pipeline: it names each queue to Redis once in its life, and a Redis
+// that lost the name would show the queue to nobody.
 func (c *Client) send(ctx context.Context, tasks []placement, whole bool) []error {
 	if len(tasks) == 0 {
 		return nil
@@ -96,8 +98,9 @@ func enqueued(script *redis.Cmd) error {
 	}
 }
 
-// recorder stands between asynq and Redis while a task is enqueued: it notes the commands in a pipeline, and says of each that
-// it succeeded. asynq's own client sends one task a round trip. What asynq should ask for besides goes to Redis at once.
+// recorder stands between asynq and Redis while a task is enqueued: it notes the commands in a
+// pipeline, and says of each that it succeeded. asynq's own client sends one task a round trip.
+// What asynq should ask for besides goes to Redis at once.
 type recorder struct {
 	redis.UniversalClient
 	pipe   redis.Pipeliner

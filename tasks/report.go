@@ -7,8 +7,8 @@ import (
 	"settlecancel/tasks/ledger"
 )
 
-// Report is a record of the ledger as the command line and the HTTP API show it. It holds neither an account
-// number nor its holder's name.
+// Report is a record of the ledger as the command line and the HTTP API show it. It holds neither
+// an account number nor its holder's name.
 type Report struct {
 	Cancellation
 	Queue        string          `json:"queue"`
@@ -48,7 +48,7 @@ type ActReport struct {
 	Note string    `json:"note,omitempty"`
 }
 
-// NewReport answers the report of a record. Times are in UTC.
+// NewReport returns the report of a record. Times are in UTC.
 func NewReport(r ledger.Record) (Report, error) {
 	c, err := FromRecord(r)
 	if err != nil {

@@ -15,11 +15,14 @@ import (
 	"settlecancel/tasks/ledger"
 )
 
-// Why sealed account numbers cannot be read. Nothing was sent to the gateway, and nothing is lost by waiting.
+// Why sealed account numbers cannot be read. Nothing was sent to the gateway, and nothing is lost
+// by waiting.
 var (
-	// ErrSealKey says that the key they were sealed under is not among those given: give it back, behind the first.
+	// ErrSealKey says that the key they were sealed under is not among those given: give it back,
+	// behind the first.
 	ErrSealKey = errors.New("the key that sealed the account numbers is not in PAYLOAD_KEY")
-	// ErrSealBroken says that they are not as they were sealed, or were sealed for another cancellation.
+	// ErrSealBroken says that they are not as they were sealed, or were sealed for another
+	// cancellation.
 	ErrSealBroken = errors.New("the sealed account numbers are damaged or belong to another cancellation")
 )
 
@@ -42,19 +45,22 @@ type SealKey struct {
 // Format prints the ID under every verb and flag.
 func (k SealKey) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, k.ID) }
 
-// Sealer encrypts account numbers and the names of their holders for the ledger, with AES-256-GCM. It is safe for concurrent use.
+// Sealer encrypts account numbers and the names of their holders for the ledger, with AES-256-GCM.
+// It is safe for concurrent use.
 type Sealer struct {
 	first  string // id of the key that seals
 	keys   map[string]cipher.AEAD
 	marker []byte // key of the marks
 }
 
-// NewSealer answers a sealer whose first key seals, and whose keys all open.
+// NewSealer returns a sealer whose first key seals, and whose keys all open.
 //
-// To change the key, put a new one in front: in the workers first, as they open what the others seal. The last key also makes
-// the marks (Sealer.Mark), by which a repeat is told from another cancellation under its idempotency key. So drop the last key
-// only when the one before it has been in use for longer than the ledger keeps what has ended (LEDGER_RETENTION) and no open
-// cancellation or dead letter is older: what was marked under it would no longer count as a repeat, but be refused as a conflict.
+// To change the key, put a new one in front: in the workers first, as they open what the others
+// seal. The last key also makes the marks (Sealer.Mark), by which a repeat is told from another
+// cancellation under its idempotency key. So drop the last key only when the one before it has been
+// in use for longer than the ledger keeps what has ended (LEDGER_RETENTION) and no open
+// cancellation or dead letter is older: what was marked under it would no longer count as a repeat,
+// but be refused as a conflict.
 //
 // The error names every fault of the keys, and shows nothing of them but their ids.
 func NewSealer(keys ...SealKey) (*Sealer, error) {
@@ -98,12 +104,13 @@ func newAEAD(key []byte) (cipher.AEAD, error) {
 // Format prints the id of the key that seals, under every verb and flag.
 func (s *Sealer) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "sealer "+s.first) }
 
-// Seal encrypts plain for the cancellation of an idempotency key, for which alone it can be opened. No two calls answer the same.
+// Seal encrypts plain for the cancellation of an idempotency key, for which alone it can be opened.
+// No two calls answer the same.
 func (s *Sealer) Seal(key, plain string) string {
 	return sealVersion + "." + s.first + "." + strict.EncodeToString(s.keys[s.first].Seal(nil, nil, []byte(plain), []byte(key)))
 }
 
-// Open answers what Seal was given. It returns ErrSealKey or ErrSealBroken.
+// Open returns what Seal was given. It returns ErrSealKey or ErrSealBroken.
 func (s *Sealer) Open(key, sealed string) (string, error) {
 	version, rest, _ := strings.Cut(sealed, ".")
 	id, text, whole := strings.Cut(rest, ".")
@@ -126,8 +133,9 @@ func (s *Sealer) Open(key, sealed string) (string, error) {
 	return string(plain), nil
 }
 
-// Mark answers 12 characters that stand for plain under an idempotency key: the same for the same text, and of no use for finding it
-// without the key. The ledger keeps them when the text itself is gone.
+// Mark returns 12 characters that stand for plain under an idempotency key: the same for the same
+// text, and of no use for finding it without the key. The ledger keeps them when the text itself is
+// gone.
 func (s *Sealer) Mark(key, plain string) string {
 	return strict.EncodeToString(hash(s.marker, key+"\x00"+plain))[:markLen]
 }
@@ -139,7 +147,7 @@ func hash(key []byte, text string) []byte {
 	return mac.Sum(nil)
 }
 
-// isMark tells whether text has the form of a mark.
+// isMark reports whether text has the form of a mark.
 func isMark(text string) bool { return len(text) == markLen && mchtAlphabet.holds(text) }
 
 // account is what is sealed of a cancellation.
@@ -149,10 +157,10 @@ type account struct {
 	VAcntNo       string `json:"vAcntNo,omitempty"`
 }
 
-// account answers what must be sealed of c.
+// account returns what must be sealed of c.
 func (c Cancellation) account() account { return account{c.RefundAcntNo, c.RefundDpstrNm, c.VAcntNo} }
 
-// with answers c with another account.
+// with returns c with another account.
 func (c Cancellation) with(a account) Cancellation {
 	c.RefundAcntNo, c.RefundDpstrNm, c.VAcntNo = a.RefundAcntNo, a.RefundDpstrNm, a.VAcntNo
 	return c
@@ -164,8 +172,8 @@ func (a account) text() (string, error) {
 	return string(raw), err
 }
 
-// Entry answers x as the ledger takes it: its account numbers sealed, and their mark among its parameters. It returns *InvalidError
-// where the client has no Sealer for them.
+// Entry returns x as the ledger takes it: its account numbers sealed, and their mark among its
+// parameters. It returns *InvalidError where the client has no Sealer for them.
 func (c *Client) Entry(x Cancellation) (ledger.Entry, error) {
 	secret := x.account()
 	if secret == (account{}) {
@@ -184,8 +192,9 @@ func (c *Client) Entry(x Cancellation) (ledger.Entry, error) {
 	return entry, err
 }
 
-// Open answers the cancellation that a record stands for with its account numbers, for the request that needs them. It returns
-// ErrSealKey, or ErrSealBroken, also of a record that has lost them by having ended.
+// Open returns the cancellation that a record stands for with its account numbers, for the request
+// that needs them. It returns ErrSealKey, or ErrSealBroken, also of a record that has lost them by
+// having ended.
 func (c *Client) Open(r ledger.Record) (Cancellation, error) {
 	t, err := taskOf(r)
 	if err != nil || t.Sealed == "" {

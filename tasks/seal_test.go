@@ -51,7 +51,8 @@ func TestSeal(t *testing.T) {
 	}
 }
 
-// A new key in front seals from then on; what was sealed before stays readable, and every mark stays as it is.
+// A new key in front seals from then on; what was sealed before stays readable, and every mark
+// stays as it is.
 func TestSealRotation(t *testing.T) {
 	t.Parallel()
 	before, after, dropped := sealer(t, "a"), sealer(t, "b", "a"), sealer(t, "b")

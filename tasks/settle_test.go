@@ -38,7 +38,8 @@ func (h *justBefore) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.P
 	return next
 }
 
-// A task that blocked its id, and is gone when it is looked for, is put again: else the cancellation would have none.
+// A task that blocked its id, and is gone when it is looked for, is put again: else the
+// cancellation would have none.
 func TestEnqueueVanishedTask(t *testing.T) {
 	t.Parallel()
 	for name, harm := range map[string]func(*desk, string) error{
@@ -64,8 +65,8 @@ func TestEnqueueVanishedTask(t *testing.T) {
 	}
 }
 
-// Of two with the same key the first is accepted, however far apart they stand and however many go at once, also by a Redis that
-// does not know our scripts yet.
+// Of two with the same key the first is accepted, however far apart they stand and however many go
+// at once, also by a Redis that does not know our scripts yet.
 func TestEnqueueManyKeepsTheOrderOfAKey(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)

@@ -14,18 +14,21 @@ import (
 	"settlecancel/tasks/ledger"
 )
 
-// EventStream is the Redis Stream that every Event is added to. An entry has the fields "id" and "event", the Event as JSON.
+// EventStream is the Redis Stream that every Event is added to. An entry has the fields "id" and
+// "event", the Event as JSON.
 const EventStream = "settlecancel:events"
 
 const (
 	eventPage = 500
-	// followPause is how long a follower's read waits for the next event; its end is noticed in between.
+	// followPause is how long a follower's read waits for the next event; its end is noticed in
+	// between.
 	followPause = 500 * time.Millisecond
 	// clockSlack is how far the clocks of a Redis Cluster may be apart.
 	clockSlack = time.Minute
 )
 
-// AppendEvents adds events to EventStream, all of them or none, and lets it keep about the last keep.
+// AppendEvents adds events to EventStream, all of them or none, and lets it keep about the last
+// keep.
 func (c *Client) AppendEvents(ctx context.Context, events []Event, keep int64) error {
 	_, err := c.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
 		for _, e := range events {
@@ -43,8 +46,9 @@ func (c *Client) AppendEvents(ctx context.Context, events []Event, keep int64) e
 	return nil
 }
 
-// Events answers the events of EventStream whose time is since or later, and, where until is not zero, before until; each once,
-// however often it was told. An error ends it, save one of a damaged entry (ledger.ErrDamaged), which the others follow.
+// Events returns the events of EventStream whose time is since or later, and, where until is not
+// zero, before until; each once, however often it was told. An error ends it, save one of a damaged
+// entry (ledger.ErrDamaged), which the others follow.
 func (c *Client) Events(ctx context.Context, since, until time.Time) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		seen := map[string]bool{}
@@ -73,8 +77,8 @@ func (c *Client) Events(ctx context.Context, since, until time.Time) iter.Seq2[E
 	}
 }
 
-// FollowEvents answers the events that are added to EventStream from now on, or all that it holds and then those, until ctx
-// ends. Errors are as with Events.
+// FollowEvents returns the events that are added to EventStream from now on, or all that it holds
+// and then those, until ctx ends. Errors are as with Events.
 func (c *Client) FollowEvents(ctx context.Context, fromStart bool) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		last := "0"

@@ -10,11 +10,12 @@ import (
 	"settlecancel/tasks/ledger"
 )
 
-// TypeCancel is the type of the asynq task that carries one cancellation; its payload is Task.Payload. Of a cancellation without
-// account numbers that is Cancellation.Payload.
+// TypeCancel is the type of the asynq task that carries one cancellation; its payload is
+// Task.Payload. Of a cancellation without account numbers that is Cancellation.Payload.
 const TypeCancel = "settlebank:cancel"
 
-// Task is a cancellation as it stands in the queue, which is no place for account numbers: they wait in the ledger, sealed.
+// Task is a cancellation as it stands in the queue, which is no place for account numbers: they
+// wait in the ledger, sealed.
 type Task struct {
 	Cancellation        // without account numbers and their holder
 	Sealed       string `json:"sealed,omitempty"` // mark of those in the ledger (Sealer.Mark), "" where there are none
@@ -23,8 +24,9 @@ type Task struct {
 // sealedName is the name of Task.Sealed, which no producer may give.
 const sealedName = "sealed"
 
-// ParseTask reads the payload of a task as Parse reads a cancellation. Where the operation needs an account number it must hold the
-// mark of one that a Client has sealed, and it must not hold one in plain text.
+// ParseTask reads the payload of a task as Parse reads a cancellation. Where the operation needs an
+// account number it must hold the mark of one that a Client has sealed, and it must not hold one in
+// plain text.
 func ParseTask(data []byte, o ParseOptions) (Task, error) {
 	d := draft{stored: true}
 	d.decode(data)
@@ -43,7 +45,7 @@ func (t Task) Payload() ([]byte, error) {
 	return encode(t), nil
 }
 
-// Entry answers t as the ledger compares it, with the mark in the place of the account.
+// Entry returns t as the ledger compares it, with the mark in the place of the account.
 func (t Task) Entry() (ledger.Entry, error) { return t.entry(t.Sealed) }
 
 // String returns t as JSON without anything of an account.
@@ -86,7 +88,7 @@ const (
 	QueueBulk    = "bulk"
 )
 
-// Queues answers the weight of each queue: of ten tasks that wait in all three, six are urgent.
+// Queues returns the weight of each queue: of ten tasks that wait in all three, six are urgent.
 func Queues() map[string]int {
 	return map[string]int{QueueUrgent: 6, QueueDefault: 3, QueueBulk: 1}
 }
@@ -94,14 +96,15 @@ func Queues() map[string]int {
 const (
 	// maxRetry keeps asynq from giving a task up: the ledger counts the attempts.
 	maxRetry = math.MaxInt32
-	// taskTimeout lies far above any gateway time-out, because asynq runs a second copy of a task that exceeds it.
+	// taskTimeout lies far above any gateway time-out, because asynq runs a second copy of a task
+	// that exceeds it.
 	taskTimeout = 30 * time.Minute
 	// taskRetention is how long the dashboard shows a task that is done.
 	taskRetention = 24 * time.Hour
 )
 
-// taskOptions are set at every enqueueing. MaxRetry, Timeout and Retention are part of the message, so they hold wherever the
-// task is carried out.
+// taskOptions are set at every enqueueing. MaxRetry, Timeout and Retention are part of the message,
+// so they hold wherever the task is carried out.
 func taskOptions(id, queue string) []asynq.Option {
 	return []asynq.Option{asynq.TaskID(id), asynq.Queue(queue), asynq.MaxRetry(maxRetry),
 		asynq.Timeout(taskTimeout), asynq.Retention(taskRetention)}

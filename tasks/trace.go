@@ -11,8 +11,9 @@ import (
 	"settlecancel/tasks/ledger"
 )
 
-// create tells a trace that a task is made, and answers the headers by which the worker goes on with that trace: of ctx, or a new
-// one. Each task has its own, so that a file of many cancellations does not end in a single endless trace.
+// create tells a trace that a task is made, and answers the headers by which the worker goes on
+// with that trace: of ctx, or a new one. Each task has its own, so that a file of many
+// cancellations does not end in a single endless trace.
 func (c *Client) create(ctx context.Context, r ledger.Record) map[string]string {
 	ctx, span := c.tracer.Start(ctx, "create "+TypeCancel, trace.WithSpanKind(trace.SpanKindProducer))
 	defer span.End()
@@ -25,7 +26,7 @@ func (c *Client) create(ctx context.Context, r ledger.Record) map[string]string 
 	return headers
 }
 
-// WithTrace answers ctx in the trace that a task's headers name, if they name one.
+// WithTrace returns ctx in the trace that a task's headers name, if they name one.
 func WithTrace(ctx context.Context, headers map[string]string) context.Context {
 	return propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier(headers))
 }

@@ -11,22 +11,26 @@ import (
 	"github.com/hibiken/asynq"
 )
 
-// TypeWebhook is the type of the asynq task that carries one Event to a webhook; its payload is the body to send.
+// TypeWebhook is the type of the asynq task that carries one Event to a webhook; its payload is the
+// body to send.
 const TypeWebhook = "settlecancel:webhook"
 
-// QueueWebhooks holds them. It is none of Queues: a receiver that hangs must not take a cancellation's place.
+// QueueWebhooks holds them. It is none of Queues: a receiver that hangs must not take a
+// cancellation's place.
 const QueueWebhooks = "webhooks"
 
 const (
-	// WebhookRetries, with pauses up to an hour, last more than a day. Then the worker gives the webhook up and lets asynq archive its
-	// task. asynq itself is given no number: on the last try it archives a task that only waits for its turn as well.
+	// WebhookRetries, with pauses up to an hour, last more than a day. Then the worker gives the
+	// webhook up and lets asynq archive its task. asynq itself is given no number: on the last try
+	// it archives a task that only waits for its turn as well.
 	WebhookRetries = 40
 	// webhookTaskTimeout lies far above the time-out of one delivery.
 	webhookTaskTimeout = 2 * time.Minute
 )
 
-// WebhookTaskID names the task of an event: its cancellation, and which of its events it is. Where the event is told again on
-// purpose, replay tells that task from the first; else it is "". The id stands in asynqmon's addresses as it is.
+// WebhookTaskID names the task of an event: its cancellation, and which of its events it is. Where
+// the event is told again on purpose, replay tells that task from the first; else it is "". The id
+// stands in asynqmon's addresses as it is.
 func (e Event) WebhookTaskID(replay string) string {
 	id := e.Data.IdempotencyKey + "@" + strconv.Itoa(e.Seq)
 	if replay != "" {
@@ -35,8 +39,8 @@ func (e Event) WebhookTaskID(replay string) string {
 	return id
 }
 
-// EnqueueWebhooks puts a task for each event into QueueWebhooks, in order, and answers how many of them are there: with an
-// error, those before it. One that is there already stays as it is.
+// EnqueueWebhooks puts a task for each event into QueueWebhooks, in order, and answers how many of
+// them are there: with an error, those before it. One that is there already stays as it is.
 func (c *Client) EnqueueWebhooks(ctx context.Context, events []Event, replay string) (int, error) {
 	queue := asynq.NewClientFromRedisClient(c.rdb) // each names the queue to Redis anew, which may have lost the name
 	for i, e := range events {
@@ -55,12 +59,14 @@ func (c *Client) EnqueueWebhooks(ctx context.Context, events []Event, replay str
 	return len(events), nil
 }
 
-// webhookPage is how many webhooks are looked at of those that are due first, and of those that are due last.
+// webhookPage is how many webhooks are looked at of those that are due first, and of those that are
+// due last.
 const webhookPage = 100
 
-// OldestWebhook answers the time of the oldest event that is still to be delivered, as far as is looked, or the zero time where
-// there is none; q is what asynq says of QueueWebhooks. Of many that are to be tried again those that are due first and last are
-// looked at: a receiver that fails for long has made the pauses of the oldest the longest.
+// OldestWebhook returns the time of the oldest event that is still to be delivered, as far as is
+// looked, or the zero time where there is none; q is what asynq says of QueueWebhooks. Of many that
+// are to be tried again those that are due first and last are looked at: a receiver that fails for
+// long has made the pauses of the oldest the longest.
 func (c *Client) OldestWebhook(q *asynq.QueueInfo) (oldest time.Time, err error) {
 	look := func(list func(string, ...asynq.ListOption) ([]*asynq.TaskInfo, error), page int) {
 		found, failed := list(QueueWebhooks, asynq.PageSize(webhookPage), asynq.Page(page))

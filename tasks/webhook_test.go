@@ -71,7 +71,8 @@ func TestOldestWebhook(t *testing.T) {
 	h.wait("refund-3", 60, time.Hour)
 	h.wait("refund-4", 7, time.Second)
 	h.want(60)
-	// A receiver has been failing for a day: a crowd of new ones is due again soon, the old ones last.
+	// A receiver has been failing for a day: a crowd of new ones is due again soon, the old ones
+	// last.
 	for i := range 2 * webhookPage {
 		h.wait(fmt.Sprint("new-", i), 1, time.Minute)
 	}
@@ -88,7 +89,8 @@ func TestOldestWebhook(t *testing.T) {
 	}
 }
 
-// asynq is given no number of tries: on the last one it would archive a webhook that only waits for the one before it.
+// asynq is given no number of tries: on the last one it would archive a webhook that only waits for
+// the one before it.
 func TestWebhookTries(t *testing.T) {
 	t.Parallel()
 	h := newHooks(t)

@@ -30,7 +30,8 @@ const (
 	secretHolder  = "홍길동"
 )
 
-// vault is a bench for cancellations with account numbers: a Redis that keeps all that was ever written, and a log that is read.
+// vault is a bench for cancellations with account numbers: a Redis that keeps all that was ever
+// written, and a log that is read.
 type vault struct {
 	*bench
 	log secrettest.Log
@@ -62,7 +63,8 @@ func (v *vault) use(s *tasks.Sealer) {
 	v.worker.opts.Client, v.worker.ledger = v.client, v.client.Ledger()
 }
 
-// refund is a refund of a virtual account's payment to a bank account, withdrawal takes back the number of another payment.
+// refund is a refund of a virtual account's payment to a bank account, withdrawal takes back the
+// number of another payment.
 func (v *vault) refund(of, amount int64) tasks.Cancellation {
 	x := v.payVirtual(of)
 	x.Operation, x.CanAmt = tasks.OperationRefund, amount
@@ -89,8 +91,8 @@ func (v *vault) payVirtual(of int64) tasks.Cancellation {
 	return x
 }
 
-// work hands the task that waits in the queue to the worker, again and again until asynq would be done with it, and answers how that
-// came about.
+// work hands the task that waits in the queue to the worker, again and again until asynq would be
+// done with it, and answers how that came about.
 func (v *vault) work(x tasks.Cancellation) (held string, last error) {
 	v.t.Helper()
 	task := asynq.NewTask(tasks.TypeCancel, v.task(x).Payload)
@@ -116,7 +118,8 @@ func (v *vault) wantHidden(texts ...string) {
 	secrettest.Hidden(v.t, "a text", strings.Join(texts, "\n"), secretAccount, secretVirtual, secretHolder)
 }
 
-// received answers a field of the only request for x that moves money or numbers, decrypted as SettleBank would.
+// received returns a field of the only request for x that moves money or numbers, decrypted as
+// SettleBank would.
 func (v *vault) received(x tasks.Cancellation, field string) (plain string) {
 	v.t.Helper()
 	for _, r := range v.sim.Received() {
@@ -208,7 +211,8 @@ func TestAccountDeadLetter(t *testing.T) {
 	}
 }
 
-// What cannot be opened waits: nothing is sent, nothing is lost, and it goes on when the key is back.
+// What cannot be opened waits: nothing is sent, nothing is lost, and it goes on when the key is
+// back.
 func TestAccountWithoutKey(t *testing.T) {
 	t.Parallel()
 	v := newVault(t)
@@ -247,7 +251,8 @@ func (v *vault) checkEnded(x tasks.Cancellation) {
 	}
 }
 
-// A plain asynq client must not put account numbers into the queue, nor pretend that they are in the ledger.
+// A plain asynq client must not put account numbers into the queue, nor pretend that they are in
+// the ledger.
 func TestAccountForeignTask(t *testing.T) {
 	t.Parallel()
 	v := newVault(t)

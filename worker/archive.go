@@ -22,8 +22,9 @@ const (
 	archiveLimit = 9000 // tasks of a queue; at 10,000 asynq begins to drop the oldest itself, whatever they are
 )
 
-// archive trims what asynq archives. Left alone, it grows until asynq drops the oldest without a word, and many that expire together
-// leave half-removed tasks which block their ids. Nothing of a cancellation is lost with its archived task: the ledger has it.
+// archive trims what asynq archives. Left alone, it grows until asynq drops the oldest without a
+// word, and many that expire together leave half-removed tasks which block their ids. Nothing of a
+// cancellation is lost with its archived task: the ledger has it.
 type archive struct {
 	*Worker
 	limit   int64                     // tasks of a queue, beyond which copies of dead letters go too
@@ -54,7 +55,8 @@ const (
 	exposed             // holds an account number in plain text
 )
 
-// trim does one round: a few tasks of each queue. What cannot be deleted does not keep it from the others.
+// trim does one round: a few tasks of each queue. What cannot be deleted does not keep it from the
+// others.
 func (a *archive) trim(ctx context.Context) error {
 	var failed []error
 	for queue, c := range a.cursors {
@@ -65,7 +67,8 @@ func (a *archive) trim(ctx context.Context) error {
 	return errors.Join(failed...)
 }
 
-// trimQueue looks at the tasks that came last, since an account number must not stand there for long, and at the next page of all.
+// trimQueue looks at the tasks that came last, since an account number must not stand there for
+// long, and at the next page of all.
 func (a *archive) trimQueue(ctx context.Context, queue string, c *archiveCursor) error {
 	n, err := a.opts.Redis.ZCard(ctx, "asynq:{"+queue+"}:archived").Result()
 	if err != nil || n == 0 {
@@ -90,7 +93,8 @@ func (a *archive) trimQueue(ctx context.Context, queue string, c *archiveCursor)
 	return errors.Join(append(failed, err)...)
 }
 
-// trimPage deletes what is to be deleted of one page, copies of dead letters at most excess, and answers how many that were.
+// trimPage deletes what is to be deleted of one page, copies of dead letters at most excess, and
+// answers how many that were.
 func (a *archive) trimPage(ctx context.Context, queue string, page int, excess int64) (deleted int, err error) {
 	archived, err := a.inspector.ListArchivedTasks(queue, asynq.PageSize(archivePage), asynq.Page(page))
 	if err != nil {
@@ -122,8 +126,8 @@ func (a *archive) trimPage(ctx context.Context, queue string, page int, excess i
 	return deleted, errors.Join(failed...)
 }
 
-// fate decides about one archived task. Should its cancellation be taken back to work meanwhile, and the new task be deleted in the
-// place of the old one, the sweeper queues it again.
+// fate decides about one archived task. Should its cancellation be taken back to work meanwhile,
+// and the new task be deleted in the place of the old one, the sweeper queues it again.
 func (a *archive) fate(ctx context.Context, t *asynq.TaskInfo) (fate, error) {
 	x, err := a.parse(t.Payload)
 	if refused := err != nil || t.Type != tasks.TypeCancel; refused {
@@ -148,7 +152,8 @@ func (a *archive) fate(ctx context.Context, t *asynq.TaskInfo) (fate, error) {
 	return kept, nil
 }
 
-// standsFor tells whether t is a task of the cancellation r, rather than of another one under the same key.
+// standsFor reports whether t is a task of the cancellation r, rather than of another one under the
+// same key.
 func standsFor(t tasks.Task, r ledger.Record) bool {
 	e, err := t.Entry()
 	if err != nil || e.MchtID != r.MchtID || e.OrgTrdNo != r.OrgTrdNo || e.Amount != r.Amount || e.Full != r.Full {
@@ -164,8 +169,9 @@ func standsFor(t tasks.Task, r ledger.Record) bool {
 // accountFields are those of tasks.Cancellation that nobody may read.
 var accountFields = []string{"refundAcntNo", "refundDpstrNm", "vAcntNo"}
 
-// holdsAccount tells whether a payload that ParseTask refuses gives an account number or its holder, in whatever form a foreign
-// producer may have put it: at any depth, in any case, in JSON within JSON. Of what is no JSON, a name is enough.
+// holdsAccount reports whether a payload that ParseTask refuses gives an account number or its
+// holder, in whatever form a foreign producer may have put it: at any depth, in any case, in JSON
+// within JSON. Of what is no JSON, a name is enough.
 func holdsAccount(payload string) bool {
 	d := json.NewDecoder(strings.NewReader(payload))
 	d.UseNumber()

@@ -21,7 +21,8 @@ import (
 	"settlecancel/tasks/secrettest"
 )
 
-// archived runs x to its end as a dead letter of the gateway's word, with its task in asynq's archive.
+// archived runs x to its end as a dead letter of the gateway's word, with its task in asynq's
+// archive.
 func (b *bench) archived(xs ...tasks.Cancellation) {
 	b.t.Helper()
 	for _, x := range xs {
@@ -86,7 +87,8 @@ func (b *bench) resolve(x tasks.Cancellation) {
 	}
 }
 
-// The tasks of what has ended go, more than one page of them; their records stay. Everything else stays as it is.
+// The tasks of what has ended go, more than one page of them; their records stay. Everything else
+// stays as it is.
 func TestArchiveEnded(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, setup{redis: redistest.Start(t, redistest.Options{})})
@@ -127,7 +129,8 @@ func TestArchiveEnded(t *testing.T) {
 	}
 }
 
-// Copies of dead letters stay as long as there is room; then the oldest go, and no more than have to.
+// Copies of dead letters stay as long as there is room; then the oldest go, and no more than have
+// to.
 func TestArchiveLimit(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, setup{redis: redistest.Start(t, redistest.Options{})})
@@ -183,7 +186,8 @@ func TestArchiveGhosts(t *testing.T) {
 	b.wantArchived(append(ghosts, "")...) // the orphan has no id that asynq could read
 }
 
-// An account number that a plain asynq client put into Redis leaves it in the next round, whatever it stands in.
+// An account number that a plain asynq client put into Redis leaves it in the next round, whatever
+// it stands in.
 func TestArchiveAccount(t *testing.T) {
 	t.Parallel()
 	var log secrettest.Log
@@ -256,7 +260,8 @@ type refusals struct {
 
 func (r *refusals) Refused() { r.n.Add(1) }
 
-// What a plain asynq client put in a queue and is refused is told of with its task id, and is counted.
+// What a plain asynq client put in a queue and is refused is told of with its task id, and is
+// counted.
 func TestRefused(t *testing.T) {
 	t.Parallel()
 	var log secrettest.Log
@@ -292,7 +297,8 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// A sealed refund's task goes too once it has ended, though its account has left the ledger by then; the sweeper does that by itself.
+// A sealed refund's task goes too once it has ended, though its account has left the ledger by
+// then; the sweeper does that by itself.
 func TestArchiveSweep(t *testing.T) {
 	t.Parallel()
 	v := newVault(t)

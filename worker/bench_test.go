@@ -28,8 +28,9 @@ import (
 	"settlecancel/tasks/ledger/redistest"
 )
 
-// BenchmarkDrain empties a queue with our worker and with a bare asynq handler that makes the same POST, by turns, and reports
-// our throughput as a ratio of the bare one's. Both run at a concurrency of 200 with the same queues and retention.
+// BenchmarkDrain empties a queue with our worker and with a bare asynq handler that makes the same
+// POST, by turns, and reports our throughput as a ratio of the bare one's. Both run at a
+// concurrency of 200 with the same queues and retention.
 func BenchmarkDrain(b *testing.B) {
 	for _, fsync := range []string{"everysec", "always"} {
 		for _, latency := range []time.Duration{0, 20 * time.Millisecond, 200 * time.Millisecond} {
@@ -72,7 +73,8 @@ type plant struct {
 	done   func() // told at each cancellation that the gateway has carried out
 }
 
-// drain enqueues count cancellations, starts a worker, and answers how many it carried out a second.
+// drain enqueues count cancellations, starts a worker, and answers how many it carried out a
+// second.
 func drain(b *testing.B, fsync string, latency time.Duration, count int, start func(testing.TB, plant) (stop func())) float64 {
 	server := redistest.Start(b, redistest.Options{Args: []string{"--appendonly", "yes", "--appendfsync", fsync}})
 	defer server.Kill()
@@ -152,7 +154,8 @@ func startOurs(t testing.TB, p plant) func() {
 	return func() { w.Shutdown(); gw.Close() }
 }
 
-// startBare is what one would write without us: the same signature, the same POST, and no thought of what could go wrong.
+// startBare is what one would write without us: the same signature, the same POST, and no thought
+// of what could go wrong.
 func startBare(t testing.TB, p plant) func() {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = drainConcurrency

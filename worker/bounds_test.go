@@ -10,7 +10,8 @@ import (
 	"settlecancel/tasks/ledger"
 )
 
-// What never works ends: neither resends nor rounds go on for ever, whatever comes between two of them.
+// What never works ends: neither resends nor rounds go on for ever, whatever comes between two of
+// them.
 func TestResendsAndRoundsAreBounded(t *testing.T) {
 	t.Parallel()
 	wrong := simulator.Fault{Kind: simulator.KindCode, Code: "ST56"}
@@ -86,7 +87,8 @@ func TestFailedInquiriesInARow(t *testing.T) {
 	b.check(x, ledger.Cancelled, 2, 6, 1)
 }
 
-// A payment that is cancelled already is our doing only where a request of ours may have been applied.
+// A payment that is cancelled already is our doing only where a request of ours may have been
+// applied.
 func TestWhoseCancellation(t *testing.T) {
 	t.Parallel()
 	inquiry := []ledger.Attempt{{Kind: ledger.Inquiry, Class: string(gateway.Unknown)}, {Kind: ledger.Inquiry, Class: ledger.Lost}}

@@ -12,8 +12,9 @@ import (
 	"settlecancel/gateway"
 )
 
-// breakers hold the traffic of a merchant whose requests cannot succeed, because its keys, its registration or the gateway
-// itself is wrong, and let a probe through now and then. One merchant's trouble leaves the others alone.
+// breakers hold the traffic of a merchant whose requests cannot succeed, because its keys, its
+// registration or the gateway itself is wrong, and let a probe through now and then. One merchant's
+// trouble leaves the others alone.
 type breakers struct {
 	pause time.Duration
 	log   *slog.Logger
@@ -46,7 +47,8 @@ func (b *breakers) of(mchtID string) *gobreaker.CircuitBreaker[struct{}] {
 			level := slog.LevelInfo
 			if to == gobreaker.StateOpen {
 				level = slog.LevelError
-				// A breaker looks at the clock only when it is asked. Without traffic it would be shown as open for ever.
+				// A breaker looks at the clock only when it is asked. Without traffic it would be
+				// shown as open for ever.
 				time.AfterFunc(b.pause+time.Millisecond, func() { cb.State() })
 			}
 			b.log.Log(context.Background(), level, "merchant's traffic: "+from.String()+" → "+to.String(), "mcht_id", name)
@@ -88,8 +90,8 @@ const (
 	healthUntold        // it says nothing
 )
 
-// healthOf reads an outcome: a refusal proves that the gateway listens; no answer at all, or one that blames keys or
-// registration, that it does not.
+// healthOf reads an outcome: a refusal proves that the gateway listens; no answer at all, or one
+// that blames keys or registration, that it does not.
 func healthOf(o gateway.Outcome) health {
 	switch {
 	case o.Class == gateway.Misconfigured:

@@ -14,8 +14,8 @@ import (
 	"settlecancel/tasks/ledger"
 )
 
-// All answers blame the merchant's keys: no dead letters, no budget spent, requests drop to probes; healed, it flows again. The
-// other merchants never notice.
+// All returns blame the merchant's keys: no dead letters, no budget spent, requests drop to probes;
+// healed, it flows again. The other merchants never notice.
 func TestMisconfiguredMerchantIsHeld(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
@@ -98,7 +98,8 @@ func TestBreakerProbes(t *testing.T) {
 	}
 }
 
-// What is shown of a held merchant is true without any traffic too: once the pause is over, the next request is a probe.
+// What is shown of a held merchant is true without any traffic too: once the pause is over, the
+// next request is a probe.
 func TestBreakerIdle(t *testing.T) {
 	t.Parallel()
 	told := make(chan string, 10)

@@ -15,8 +15,8 @@ import (
 	"settlecancel/tasks"
 )
 
-// webhookConcurrency is how many webhooks are delivered at a time. They have a server of their own, so that a receiver that
-// hangs takes no cancellation's place.
+// webhookConcurrency is how many webhooks are delivered at a time. They have a server of their own,
+// so that a receiver that hangs takes no cancellation's place.
 const webhookConcurrency = 8
 
 // maxWebhookPause is the longest pause between two tries of a delivery.
@@ -56,9 +56,10 @@ func webhookFailed(err error) bool {
 	return !errors.As(err, &p)
 }
 
-// tell delivers the event that a task carries. An error makes asynq try again, and in the end archive the task, where it can be
-// seen; then the next event of the cancellation goes. What was given up a person runs again in the dashboard, for one more try, or
-// tells again with `settlecancel events replay`.
+// tell delivers the event that a task carries. An error makes asynq try again, and in the end
+// archive the task, where it can be seen; then the next event of the cancellation goes. What was
+// given up a person runs again in the dashboard, for one more try, or tells again with
+// `settlecancel events replay`.
 func (w *Worker) tell(ctx context.Context, t *asynq.Task) error {
 	var e tasks.Event
 	if err := json.Unmarshal(t.Payload(), &e); err != nil || e.ID == "" || w.opts.Webhook == nil {

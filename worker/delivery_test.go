@@ -91,7 +91,8 @@ func (i *inbox) have(x tasks.Cancellation) []tasks.Event {
 	return i.got[x.IdempotencyKey]
 }
 
-// With real queues: whatever the receiver does, the events of a cancellation arrive in order, and each once.
+// With real queues: whatever the receiver does, the events of a cancellation arrive in order, and
+// each once.
 func TestWebhooksEndToEnd(t *testing.T) {
 	t.Parallel()
 	in := &inbox{fail: map[string]int{}, gone: map[string]bool{}, tries: map[string]int{}, got: map[string][]tasks.Event{}}
@@ -139,7 +140,8 @@ func TestWebhooksEndToEnd(t *testing.T) {
 	}
 }
 
-// spend makes a webhook's task look as if it had been tried so often: of a field that a protobuf message holds twice, the last counts.
+// spend makes a webhook's task look as if it had been tried so often: of a field that a protobuf
+// message holds twice, the last counts.
 func (b *bench) spend(id string, tries byte) {
 	b.t.Helper()
 	key := "asynq:{webhooks}:t:" + id
@@ -152,8 +154,8 @@ func (b *bench) spend(id string, tries byte) {
 	}
 }
 
-// A receiver that refuses for more than a day is given up. What was given up and is run again by hand gets one try, in its order: to
-// wait for its turn costs it nothing.
+// A receiver that refuses for more than a day is given up. What was given up and is run again by
+// hand gets one try, in its order: to wait for its turn costs it nothing.
 func TestWebhookGivenUpAndRunAgain(t *testing.T) {
 	t.Parallel()
 	var well atomic.Bool

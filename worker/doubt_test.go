@@ -7,8 +7,8 @@ import (
 	"settlecancel/tasks/ledger"
 )
 
-// While one part of a payment is in review, a sum that could be another part's doing proves nothing of that one: neither that it was
-// applied, nor that it was not.
+// While one part of a payment is in review, a sum that could be another part's doing proves nothing
+// of that one: neither that it was applied, nor that it was not.
 func TestDoubtAboutAnotherPart(t *testing.T) {
 	t.Parallel()
 	already := simulator.Fault{Kind: simulator.KindCode, Code: "CA12"}

@@ -15,14 +15,15 @@ import (
 const relayKey = "settlecancel:relay"
 
 const (
-	// relayLife is how long that worker may be silent before another takes its turn. A round ends before.
+	// relayLife is how long that worker may be silent before another takes its turn. A round ends
+	// before.
 	relayLife = 5 * time.Second
 	// relayPage is how many events of each of the ledger's shards one round tells at most.
 	relayPage = 50
 )
 
-// relay takes what the ledger's outbox holds to those who want to know. Every worker relays, one at a time among them, so that
-// the events of one cancellation are told in their order.
+// relay takes what the ledger's outbox holds to those who want to know. Every worker relays, one at
+// a time among them, so that the events of one cancellation are told in their order.
 type relay struct{ *Worker }
 
 func (r *relay) run(ctx context.Context) {
@@ -59,9 +60,10 @@ func (r *relay) leave(me string) {
 	}
 }
 
-// once tells what is in the outbox and answers how many events that were. Each is in the queue of webhooks, which takes it once,
-// then in the stream, and only then crossed out: whoever dies in between leaves it to be told again. What cannot be told is set
-// aside, so that it does not take the place of what can.
+// once tells what is in the outbox and answers how many events that were. Each is in the queue of
+// webhooks, which takes it once, then in the stream, and only then crossed out: whoever dies in
+// between leaves it to be told again. What cannot be told is set aside, so that it does not take
+// the place of what can.
 func (r *relay) once(ctx context.Context) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, relayLife*4/5) // then another worker's turn may have come
 	defer cancel()
@@ -84,7 +86,7 @@ func (r *relay) once(ctx context.Context) (int, error) {
 	return n, errors.Join(kept, unqueued)
 }
 
-// eventsOf answers the entries that can be told, with their events, and those that cannot.
+// eventsOf returns the entries that can be told, with their events, and those that cannot.
 func eventsOf(outbox []ledger.Event) (entries []ledger.Event, events []tasks.Event, damaged []ledger.Event) {
 	for _, entry := range outbox {
 		e, err := tasks.NewEvent(entry)
@@ -98,7 +100,7 @@ func eventsOf(outbox []ledger.Event) (entries []ledger.Event, events []tasks.Eve
 	return entries, events, damaged
 }
 
-// queueWebhooks answers how many events, from the first, need no webhook any more.
+// queueWebhooks returns how many events, from the first, need no webhook any more.
 func (r *relay) queueWebhooks(ctx context.Context, events []tasks.Event) (int, error) {
 	if r.opts.Webhook == nil {
 		return len(events), nil
@@ -108,7 +110,8 @@ func (r *relay) queueWebhooks(ctx context.Context, events []tasks.Event) (int, e
 	return r.opts.Client.EnqueueWebhooks(ctx, events, "")
 }
 
-// setAside takes what is damaged out of the outbox, and logs each of it once. A person may read in it what no program can.
+// setAside takes what is damaged out of the outbox, and logs each of it once. A person may read in
+// it what no program can.
 func (r *relay) setAside(ctx context.Context, damaged []ledger.Event) (failed error) {
 	for _, e := range damaged {
 		if err := r.ledger.SetAside(ctx, e); err != nil {

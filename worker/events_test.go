@@ -31,7 +31,7 @@ func (b *bench) relay(w *Worker) int {
 	return n
 }
 
-// told answers the entries of the stream of a cancellation, repetitions included.
+// told returns the entries of the stream of a cancellation, repetitions included.
 func (b *bench) told(x tasks.Cancellation) (told []tasks.Event) {
 	b.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -134,7 +134,7 @@ func TestRelayAfterDeath(t *testing.T) {
 	}
 }
 
-// webhooks answers the tasks for a cancellation's events, whatever their state.
+// webhooks returns the tasks for a cancellation's events, whatever their state.
 func (b *bench) webhooks(x tasks.Cancellation) (found []*asynq.TaskInfo) {
 	b.t.Helper()
 	inspector := asynq.NewInspectorFromRedisClient(b.rdb)
@@ -152,7 +152,7 @@ func (b *bench) webhooks(x tasks.Cancellation) (found []*asynq.TaskInfo) {
 // logged keeps what a JSON handler writes.
 type logged struct{ secrettest.Log }
 
-// lines answers each line, read.
+// lines returns each line, read.
 func (l *logged) lines(t *testing.T) (lines []map[string]any) {
 	t.Helper()
 	for text := range strings.Lines(l.String()) {
@@ -165,7 +165,8 @@ func (l *logged) lines(t *testing.T) (lines []map[string]any) {
 	return lines
 }
 
-// Damaged events at the head of each shard, more than a round reads, keep no other from being told. Each is logged once and kept.
+// Damaged events at the head of each shard, more than a round reads, keep no other from being told.
+// Each is logged once and kept.
 func TestRelayDamaged(t *testing.T) {
 	t.Parallel()
 	var log logged

@@ -30,7 +30,8 @@ func (s saying) Inquire(ctx context.Context, r gateway.InquiryRequest) gateway.I
 	return s.Gateway.Inquire(ctx, r)
 }
 
-// A full cancellation behind a part takes what is left: the ledger's sum is never more than the payment, and one more round is used.
+// A full cancellation behind a part takes what is left: the ledger's sum is never more than the
+// payment, and one more round is used.
 func TestFullAfterAPart(t *testing.T) {
 	t.Parallel()
 	lost := &gateway.Outcome{Class: gateway.Unknown}
@@ -60,7 +61,8 @@ func TestFullAfterAPart(t *testing.T) {
 	}
 }
 
-// A payment that is shown as cancelled is enough for a full cancellation, whatever its sum, and for a withdrawal, which has none.
+// A payment that is shown as cancelled is enough for a full cancellation, whatever its sum, and for
+// a withdrawal, which has none.
 func TestShownAsCancelled(t *testing.T) {
 	t.Parallel()
 	t.Run("full", func(t *testing.T) {

@@ -12,8 +12,8 @@ import (
 	"settlecancel/tasks"
 )
 
-// gate keeps cancellations waiting that must not be sent now, before any intent is stored and without any cost: their merchant is
-// paused, their bank sleeps, or the merchant's rate is used up.
+// gate keeps cancellations waiting that must not be sent now, before any intent is stored and
+// without any cost: their merchant is paused, their bank sleeps, or the merchant's rate is used up.
 type gate struct {
 	closed func(gateway.CancelRequest, time.Time) (time.Time, string)
 	now    func() time.Time
@@ -21,10 +21,11 @@ type gate struct {
 	*pacers
 }
 
-// pausePoll is how often a worker looks for pauses; with it, a pause takes effect within two seconds.
+// pausePoll is how often a worker looks for pauses; with it, a pause takes effect within two
+// seconds.
 const pausePoll = time.Second
 
-// wait answers why and how long a cancellation has to wait, or nil.
+// wait returns why and how long a cancellation has to wait, or nil.
 func (g *gate) wait(x tasks.Cancellation) error {
 	if err := g.pause(x.MchtID); err != nil {
 		return err
@@ -64,7 +65,8 @@ func (g *gate) look(ctx context.Context) error {
 	return err
 }
 
-// pacers space the requests of each merchant evenly over all workers, and let none go while the merchant is paused.
+// pacers space the requests of each merchant evenly over all workers, and let none go while the
+// merchant is paused.
 type pacers struct {
 	limiter *redis_rate.Limiter
 	rate    int // requests a second; 0 is no limit
@@ -74,13 +76,14 @@ type pacers struct {
 	by map[string]*pacer
 }
 
-// pacer lets one request of this process ask for the next slot at a time, so that waiting costs Redis nothing.
+// pacer lets one request of this process ask for the next slot at a time, so that waiting costs
+// Redis nothing.
 type pacer struct {
 	turn    sync.Mutex
 	waiting atomic.Int64
 }
 
-// pause answers who has paused a merchant, or nil.
+// pause returns who has paused a merchant, or nil.
 func (p *pacers) pause(mchtID string) error {
 	all := p.paused.Load()
 	if all == nil {
@@ -106,8 +109,9 @@ func (p *pacers) of(mchtID string) *pacer {
 	return p.by[mchtID]
 }
 
-// crowd answers how long a merchant's queue in this process is, where it is longer than a second: then a task does better to step
-// back than to hold its place, which another merchant's task could use.
+// crowd returns how long a merchant's queue in this process is, where it is longer than a second:
+// then a task does better to step back than to hold its place, which another merchant's task could
+// use.
 func (p *pacers) crowd(mchtID string) time.Duration {
 	if p.rate <= 0 {
 		return 0
@@ -119,8 +123,8 @@ func (p *pacers) crowd(mchtID string) time.Duration {
 	return queue
 }
 
-// take waits for the merchant's next slot. A pause that begins meanwhile ends the waiting of all in the queue, which with many
-// workers may be seconds long.
+// take waits for the merchant's next slot. A pause that begins meanwhile ends the waiting of all in
+// the queue, which with many workers may be seconds long.
 func (p *pacers) take(ctx context.Context, mchtID string) error {
 	if p.rate <= 0 {
 		return p.pause(mchtID)

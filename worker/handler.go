@@ -17,7 +17,8 @@ import (
 	"settlecancel/tasks/ledger"
 )
 
-// postponed tells asynq to run the task again later. It is no failure: the ledger counts what counts.
+// postponed tells asynq to run the task again later. It is no failure: the ledger counts what
+// counts.
 type postponed struct {
 	after  time.Duration
 	reason string
@@ -58,7 +59,8 @@ func (w *Worker) parse(payload []byte) (tasks.Task, error) {
 	return tasks.ParseTask(payload, tasks.ParseOptions{DefaultMchtID: w.opts.DefaultMchtID, Now: lenient})
 }
 
-// advance takes a cancellation one step further. It answers a record that has ended or is a dead letter, or an error, mostly
+// advance takes a cancellation one step further. It answers a record that has ended or is a dead
+// letter, or an error, mostly
 // *postponed, that is for asynq; and what it learned about the gateway.
 func (w *Worker) advance(ctx context.Context, x tasks.Task) (ledger.Record, health, error) {
 	entry, err := x.Entry()
@@ -75,7 +77,8 @@ func (w *Worker) advance(ctx context.Context, x tasks.Task) (ledger.Record, heal
 	case ledger.StepInquire:
 		return w.inquire(ctx, x.Cancellation, g)
 	case ledger.StepEnded, ledger.StepDead:
-		// A task that comes again: its note may have got lost with its acknowledgement. The ledger has the outcome in any case.
+		// A task that comes again: its note may have got lost with its acknowledgement. The ledger
+		// has the outcome in any case.
 		if _, err := w.opts.Redis.Pipelined(ctx, func(p redis.Pipeliner) error {
 			result(ctx, g.Record.Status, g.Record.CanTrdNo)(p)
 			return nil
@@ -95,7 +98,8 @@ func (w *Worker) advance(ctx context.Context, x tasks.Task) (ledger.Record, heal
 	return ledger.Record{}, healthUntold, err
 }
 
-// begin asks the ledger for the next step. A task that a plain asynq client put in the queue is accepted first.
+// begin asks the ledger for the next step. A task that a plain asynq client put in the queue is
+// accepted first.
 func (w *Worker) begin(ctx context.Context, e ledger.Entry) (ledger.Grant, error) {
 	for accepted := false; ; accepted = true {
 		g, err := w.ledger.Begin(ctx, e)
@@ -127,7 +131,8 @@ func (w *Worker) request(ctx context.Context, t tasks.Task, g ledger.Grant) (led
 	if err != nil {
 		return ledger.Record{}, healthUntold, err
 	}
-	// asynq may have given this run up, and begun another; or the grant took so long that it may soon be another's.
+	// asynq may have given this run up, and begun another; or the grant took so long that it may
+	// soon be another's.
 	late := w.gate.pacers.take(ctx, x.MchtID)
 	if late == nil {
 		late = context.Cause(ctx)
@@ -140,8 +145,9 @@ func (w *Worker) request(ctx context.Context, t tasks.Task, g ledger.Grant) (led
 		return ledger.Record{}, healthUntold, &postponed{after: time.Second, reason: brief("stopped before the request: " + late.Error())}
 	}
 	start := time.Now()
-	// The request outlives the task's context: what is on the wire must be seen to its end. It does not outlive its lease, not even
-	// where the machine slept meanwhile, which only the wall clock tells: then somebody else has the transaction.
+	// The request outlives the task's context: what is on the wire must be seen to its end. It does
+	// not outlive its lease, not even where the machine slept meanwhile, which only the wall clock
+	// tells: then somebody else has the transaction.
 	onWire, cancel := context.WithDeadline(context.WithoutCancel(ctx), g.Expiry.Round(0))
 	defer cancel()
 	o := w.gateway.Cancel(onWire, cancelRequest(x, g.Record.Round))
@@ -150,8 +156,8 @@ func (w *Worker) request(ctx context.Context, t tasks.Task, g ledger.Grant) (led
 	return r, healthOf(o), err
 }
 
-// open answers the cancellation with its account numbers, which the queue does not hold. Where they cannot be read nothing is sent:
-// it waits for whoever mends the settings.
+// open returns the cancellation with its account numbers, which the queue does not hold. Where they
+// cannot be read nothing is sent: it waits for whoever mends the settings.
 func (w *Worker) open(ctx context.Context, t tasks.Task, g ledger.Grant) (tasks.Cancellation, error) {
 	if t.Sealed == "" {
 		return t.Cancellation, nil
@@ -166,8 +172,9 @@ func (w *Worker) open(ctx context.Context, t tasks.Task, g ledger.Grant) (tasks.
 	return x, nil
 }
 
-// said is what the record keeps of an answer in words: of a success what the gateway told of its amounts, since the word that all
-// went well is worth nothing for months; of anything else its message.
+// said is what the record keeps of an answer in words: of a success what the gateway told of its
+// amounts, since the word that all went well is worth nothing for months; of anything else its
+// message.
 func said(o gateway.Outcome) string {
 	if o.Class != gateway.OK {
 		if o.Detail.RefundPossible != "" {
@@ -210,7 +217,8 @@ func (w *Worker) inquire(ctx context.Context, x tasks.Cancellation, g ledger.Gra
 	return r, healthOf(q.Outcome), err
 }
 
-// finish stores the outcome, and answers the record as it is now, with *postponed unless it has ended or is a dead letter.
+// finish stores the outcome, and answers the record as it is now, with *postponed unless it has
+// ended or is a dead letter.
 func (w *Worker) finish(ctx context.Context, x tasks.Cancellation, g ledger.Grant, a ledger.Attempt, n ledger.Next) (ledger.Record, error) {
 	r := g.Record
 	r.Status, r.Code, r.Message, r.CanTrdNo = n.Status, n.Code, n.Message, n.CanTrdNo
@@ -221,7 +229,8 @@ func (w *Worker) finish(ctx context.Context, x tasks.Cancellation, g ledger.Gran
 	}
 	err := w.store(ctx, g, a, n)
 	if err != nil {
-		// The intent stands in the ledger; once the lease has ended, the outcome counts as unknown and is verified.
+		// The intent stands in the ledger; once the lease has ended, the outcome counts as unknown
+		// and is verified.
 		w.log.ErrorContext(ctx, "outcome not stored", "key", r.Key, "status", n.Status, "code", a.Code, "error", err)
 		return r, &postponed{after: w.ledger.Lease(), reason: brief(err.Error())}
 	}
@@ -235,7 +244,8 @@ func (w *Worker) finish(ctx context.Context, x tasks.Cancellation, g ledger.Gran
 	return r, nil
 }
 
-// release gives a grant back on which nothing was asked of the gateway. The next step is due after a while.
+// release gives a grant back on which nothing was asked of the gateway. The next step is due after
+// a while.
 func (w *Worker) release(ctx context.Context, g ledger.Grant, why string, after time.Duration) {
 	n := ledger.Next{Status: ledger.Queued, After: after, Code: g.Record.Code, Message: g.Record.Message, Verification: g.Record.Verification}
 	if g.Step == ledger.StepInquire {

@@ -9,8 +9,8 @@ import (
 	"settlecancel/tasks/ledger"
 )
 
-// A code that the table lists as unknown says nothing: what was not applied is sent again. Only of a code that nobody knows is it
-// taken for a refusal.
+// A code that the table lists as unknown says nothing: what was not applied is sent again. Only of
+// a code that nobody knows is it taken for a refusal.
 func TestListedUnknownIsSentAgain(t *testing.T) {
 	t.Parallel()
 	listed := gateway.Outcome{Class: gateway.Unknown, Code: "ST60", Listed: true}

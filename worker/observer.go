@@ -9,7 +9,8 @@ import (
 
 // Observer is told what a worker does, for metrics and traces. Its methods must return at once.
 type Observer interface {
-	// Attempt is told of each request and inquiry once its outcome is stored, with the record as it was before.
+	// Attempt is told of each request and inquiry once its outcome is stored, with the record as it
+	// was before.
 	Attempt(ctx context.Context, r ledger.Record, method string, a ledger.Attempt)
 	// Settled is told of each cancellation that has ended or become a dead letter.
 	Settled(ctx context.Context, r ledger.Record, method string)

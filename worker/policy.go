@@ -23,11 +23,11 @@ type Policy struct {
 	Jitter       func() float64           // in [0, 1); default math/rand
 }
 
-// jitterShare is how far a pause may lie from its middle, as a share of it. Below a third, each pause of a series is longer than
-// the one before.
+// jitterShare is how far a pause may lie from its middle, as a share of it. Below a third, each
+// pause of a series is longer than the one before.
 const jitterShare = 0.2
 
-// Pause answers how long to wait before retry n, counted from 0.
+// Pause returns how long to wait before retry n, counted from 0.
 func (p Policy) Pause(n int) time.Duration {
 	b := backoff.NewExponentialBackOff(
 		backoff.WithInitialInterval(p.RetryInitial), backoff.WithMaxInterval(p.RetryCap),
@@ -48,7 +48,7 @@ func (p Policy) spread(d time.Duration) time.Duration {
 	return time.Duration(float64(d) * (1 + jitterShare*(2*random()-1)))
 }
 
-// AfterRequest answers what follows the answer to a request.
+// AfterRequest returns what follows the answer to a request.
 func (p Policy) AfterRequest(r ledger.Record, o gateway.Outcome) ledger.Next {
 	n := ledger.Next{Code: o.Code, Message: o.Message, Verification: ledger.Verification{Resent: r.Verification.Resent, Steps: r.Verification.Steps}}
 	switch o.Class {
@@ -99,8 +99,8 @@ func (p Policy) again(r ledger.Record, n ledger.Next) ledger.Next {
 	return n
 }
 
-// blind tells that an earlier request may have been applied, and that no inquiry has said otherwise: that a later one was refused says
-// nothing of it.
+// blind reports whether an earlier request may have been applied, and that no inquiry has said
+// otherwise: that a later one was refused says nothing of it.
 func (p Policy) blind(r ledger.Record) bool { return wasUnknown(r) && !p.CanInquire(r) }
 
 // goalReached ends a full cancellation whose payment the gateway has cancelled before.
@@ -113,7 +113,7 @@ func (p Policy) goalReached(r ledger.Record, n ledger.Next) ledger.Next {
 	return n
 }
 
-// wasUnknown tells that a request of ours may have been applied before the one under way.
+// wasUnknown reports whether a request of ours may have been applied before the one under way.
 func wasUnknown(r ledger.Record) bool {
 	for _, a := range r.Attempts {
 		if a.Kind == ledger.Request && !a.UnderWay && (a.Class == string(gateway.Unknown) || a.Class == ledger.Lost) {
@@ -123,8 +123,9 @@ func wasUnknown(r ledger.Record) bool {
 	return r.Verification.Resent > 0
 }
 
-// verify holds the transaction until an inquiry says what happened. What cannot be inquired after is for a person, but for a
-// full cancellation, which is sent again after a while: the gateway refuses a second one.
+// verify holds the transaction until an inquiry says what happened. What cannot be inquired after
+// is for a person, but for a full cancellation, which is sent again after a while: the gateway
+// refuses a second one.
 func (p Policy) verify(r ledger.Record, n ledger.Next, o gateway.Outcome) ledger.Next {
 	n.Verification.Reason = string(o.Class)
 	n.Verification.Unlisted = o.Class == gateway.Unknown && o.Code != "" && !o.Listed
@@ -135,7 +136,8 @@ func (p Policy) verify(r ledger.Record, n ledger.Next, o gateway.Outcome) ledger
 	return n
 }
 
-// forReview hands a cancellation to a person, and tells what the machine cannot. What the gateway said last stands with the attempts.
+// forReview hands a cancellation to a person, and tells what the machine cannot. What the gateway
+// said last stands with the attempts.
 func forReview(n ledger.Next, why string) ledger.Next {
 	n.Status, n.Message = ledger.Review, brief(why)
 	return n
@@ -148,7 +150,7 @@ func (p Policy) mayResend(r ledger.Record, v ledger.Verification) bool {
 	return r.Full && v.Reason != string(gateway.Duplicate) && !v.Unlisted
 }
 
-// WithoutInquiry answers what follows an unknown outcome that cannot be inquired after.
+// WithoutInquiry returns what follows an unknown outcome that cannot be inquired after.
 func (p Policy) WithoutInquiry(r ledger.Record) ledger.Next {
 	n := ledger.Next{Code: r.Code, Message: r.Message, Verification: r.Verification}
 	if p.mayResend(r, r.Verification) {
@@ -157,8 +159,8 @@ func (p Policy) WithoutInquiry(r ledger.Record) ledger.Next {
 	return forReview(n, notAskable)
 }
 
-// AfterInquiry answers what follows the answer to an inquiry. doubt counts the other cancellations of the transaction whose
-// outcome is not known either.
+// AfterInquiry returns what follows the answer to an inquiry. doubt counts the other cancellations
+// of the transaction whose outcome is not known either.
 func (p Policy) AfterInquiry(r ledger.Record, q gateway.Inquiry, doubt int) ledger.Next {
 	n := ledger.Next{Code: r.Code, Message: r.Message, Verification: r.Verification, Status: ledger.Unknown}
 	if q.Class == gateway.Misconfigured {
@@ -195,15 +197,15 @@ func (p Policy) AfterInquiry(r ledger.Record, q gateway.Inquiry, doubt int) ledg
 	}
 }
 
-// roundError is the code of a request whose round is not the payment's next one: somebody has cancelled a part of it elsewhere, in
-// SettleBank's admin site perhaps. Nothing was applied.
+// roundError is the code of a request whose round is not the payment's next one: somebody has
+// cancelled a part of it elsewhere, in SettleBank's admin site perhaps. Nothing was applied.
 const roundError = "ST56"
 
 // maxSteps is how many rounds are tried before a person has to look.
 const maxSteps = 5
 
-// wrongRound asks how much was cancelled elsewhere. Where that cannot be asked the next round is simply tried: the gateway refuses
-// a wrong one.
+// wrongRound asks how much was cancelled elsewhere. Where that cannot be asked the next round is
+// simply tried: the gateway refuses a wrong one.
 func (p Policy) wrongRound(r ledger.Record, n ledger.Next) ledger.Next {
 	if p.CanInquire(r) {
 		n.Status, n.Verification.Reason = ledger.Unknown, roundError
@@ -212,9 +214,10 @@ func (p Policy) wrongRound(r ledger.Record, n ledger.Next) ledger.Next {
 	return p.nextRound(n)
 }
 
-// adopt takes over what the gateway shows as cancelled, and the next round. What is shown must be somebody else's doing for sure: not
-// that of an earlier request of this one, which may have been applied late, nor that of another one of ours whose outcome is not
-// known, lest its money be counted twice.
+// adopt takes over what the gateway shows as cancelled, and the next round. What is shown must be
+// somebody else's doing for sure: not that of an earlier request of this one, which may have been
+// applied late, nor that of another one of ours whose outcome is not known, lest its money be
+// counted twice.
 func (p Policy) adopt(r ledger.Record, n ledger.Next, shown int64, doubt int) ledger.Next {
 	switch {
 	case wasUnknown(r) || shown < r.Sum:
@@ -246,7 +249,7 @@ func otherSum(r ledger.Record, shown int64) string {
 		shown, r.Sum, r.Amount)
 }
 
-// notApplied answers what follows where two inquiries showed that nothing was applied.
+// notApplied returns what follows where two inquiries showed that nothing was applied.
 func (p Policy) notApplied(r ledger.Record, n ledger.Next) ledger.Next {
 	switch {
 	case r.Verification.Reason == string(gateway.Duplicate):

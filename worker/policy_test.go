@@ -56,7 +56,7 @@ func TestPauseGrowsWhateverTheJitter(t *testing.T) {
 	}
 }
 
-// codes answers a code of every row of the shipped table with its class; of a range, both ends.
+// codes returns a code of every row of the shipped table with its class; of a range, both ends.
 func codes(t *testing.T) map[string]gateway.Class {
 	t.Helper()
 	f, err := os.Open("../gateway/result-codes.csv")
@@ -77,7 +77,8 @@ func codes(t *testing.T) map[string]gateway.Class {
 	return all
 }
 
-// TestAfterRequestEveryCode walks the whole table of result codes, for full and partial cancellations.
+// TestAfterRequestEveryCode walks the whole table of result codes, for full and partial
+// cancellations.
 func TestAfterRequestEveryCode(t *testing.T) {
 	t.Parallel()
 	want := map[gateway.Class]map[bool]ledger.Status{ // by class and full
@@ -198,7 +199,8 @@ func TestAfterInquiry(t *testing.T) {
 	}
 }
 
-// A round that somebody else has taken is no refusal: nothing was applied, so the gateway's sum is adopted and the next round tried.
+// A round that somebody else has taken is no refusal: nothing was applied, so the gateway's sum is
+// adopted and the next round tried.
 func TestRoundErrors(t *testing.T) {
 	t.Parallel()
 	p := testPolicy()
@@ -264,7 +266,8 @@ func TestWithoutInquiry(t *testing.T) {
 	}
 }
 
-// A dead letter in review tells what the machine could not find out, not what the connection said last.
+// A dead letter in review tells what the machine could not find out, not what the connection said
+// last.
 func TestReviewSaysWhy(t *testing.T) {
 	t.Parallel()
 	p, blind := testPolicy(), testPolicy()

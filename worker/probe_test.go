@@ -11,7 +11,8 @@ import (
 	"settlecancel/tasks/ledger"
 )
 
-// While a held merchant's probe is under way, everybody else still waits: such a task is postponed, and not done.
+// While a held merchant's probe is under way, everybody else still waits: such a task is postponed,
+// and not done.
 func TestOneProbeAtATime(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, setup{options: Options{HoldFor: time.Nanosecond}})
@@ -38,7 +39,8 @@ func TestOneProbeAtATime(t *testing.T) {
 	b.check(x, ledger.Cancelled, 1, 0, 1)
 }
 
-// What was refused before it was sent says nothing of the gateway: it neither heals a merchant nor ends a row of failures.
+// What was refused before it was sent says nothing of the gateway: it neither heals a merchant nor
+// ends a row of failures.
 func TestHealthOf(t *testing.T) {
 	t.Parallel()
 	local := gateway.Outcome{Class: gateway.Rejected, Code: gateway.Local}

@@ -28,11 +28,11 @@ func (w *Worker) serverConfig(concurrency int) asynq.Config {
 	}
 }
 
-// retryDelay and noFailure are called by asynq outside of any recovery: a panic there would kill the process, and the next one
-// too. They are total.
+// retryDelay and noFailure are called by asynq outside of any recovery: a panic there would kill
+// the process, and the next one too. They are total.
 
-// retryDelay reads the pause that handle asked for. asynq cuts it to whole seconds, so it is rounded up, lest the task come
-// back before the ledger lets it.
+// retryDelay reads the pause that handle asked for. asynq cuts it to whole seconds, so it is
+// rounded up, lest the task come back before the ledger lets it.
 func retryDelay(_ int, err error, _ *asynq.Task) time.Duration {
 	var p *postponed
 	if !errors.As(err, &p) || p == nil {
@@ -47,8 +47,8 @@ func retryDelay(_ int, err error, _ *asynq.Task) time.Duration {
 // noFailure keeps asynq from counting: the ledger counts attempts.
 func noFailure(error) bool { return false }
 
-// freshContext mends asynq's acknowledgements: it repeats a failed one with a context that has been cancelled since, so
-// that the repeat can never succeed. Such a call gets a context of its own.
+// freshContext mends asynq's acknowledgements: it repeats a failed one with a context that has been
+// cancelled since, so that the repeat can never succeed. Such a call gets a context of its own.
 type freshContext struct{}
 
 const freshTimeout = 3 * time.Second

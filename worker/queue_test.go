@@ -144,7 +144,8 @@ func TestRule10ShutdownLetsRequestsEnd(t *testing.T) {
 	b.check(y, ledger.Cancelled, 1, 0, 1)
 }
 
-// blip fails the first acknowledgement of a finished task, as a Redis that is away for a moment would.
+// blip fails the first acknowledgement of a finished task, as a Redis that is away for a moment
+// would.
 type blip struct {
 	left  *atomic.Int32
 	tried *atomic.Int32

@@ -12,8 +12,8 @@ type refusal struct{ why error }
 func (r *refusal) Error() string   { return brief(r.why.Error()) }
 func (r *refusal) Unwrap() []error { return []error{r.why, asynq.SkipRetry} }
 
-// refuse gives a task up that no cancellation of the ledger stands behind: a plain asynq client put it in the queue, which learns
-// nothing of what is wrong with it. Hence people are told.
+// refuse gives a task up that no cancellation of the ledger stands behind: a plain asynq client put
+// it in the queue, which learns nothing of what is wrong with it. Hence people are told.
 func (w *Worker) refuse(ctx context.Context, why error) error {
 	id, _ := asynq.GetTaskID(ctx)
 	queue, _ := asynq.GetQueueName(ctx)

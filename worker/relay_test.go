@@ -52,7 +52,8 @@ func (f *breakage) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Pro
 	}
 }
 
-// Nothing is crossed out that was not told, whichever step Redis fails at: it is told again, under the same id.
+// Nothing is crossed out that was not told, whichever step Redis fails at: it is told again, under
+// the same id.
 func TestRelaySurvivesRedis(t *testing.T) {
 	t.Parallel()
 	script := func(cmd redis.Cmder, part string) bool {
@@ -120,8 +121,8 @@ func TestRelayTellsWhatItCan(t *testing.T) {
 	}
 }
 
-// Two workers relay one at a time: nothing is told twice, and each cancellation's events in their order. A worker that leaves
-// makes way at once.
+// Two workers relay one at a time: nothing is told twice, and each cancellation's events in their
+// order. A worker that leaves makes way at once.
 func TestRelaysTakeTurns(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, setup{redis: ownRedis(t), options: Options{RelayEvery: time.Millisecond}})

@@ -33,7 +33,8 @@ func (b *bench) forget() {
 	}
 }
 
-// A task that asynq takes for active, though it is long overdue, is not waited for: its worker may be gone.
+// A task that asynq takes for active, though it is long overdue, is not waited for: its worker may
+// be gone.
 func TestSweepBesideAnActiveTask(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, setup{redis: ownRedis(t)})

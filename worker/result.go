@@ -14,8 +14,9 @@ import (
 //go:embed result.lua
 var resultLua string
 
-// result notes on the task how its cancellation ended, where the dashboard shows it. asynq's own ResultWriter would do the same with
-// a round trip of its own; so the note goes along with what the ledger writes.
+// result notes on the task how its cancellation ended, where the dashboard shows it. asynq's own
+// ResultWriter would do the same with a round trip of its own; so the note goes along with what the
+// ledger writes.
 func result(ctx context.Context, status ledger.Status, canTrdNo string) func(redis.Pipeliner) {
 	id, isTask := asynq.GetTaskID(ctx)
 	queue, inQueue := asynq.GetQueueName(ctx)

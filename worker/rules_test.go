@@ -154,7 +154,8 @@ func TestRule02OneRequestAtATime(t *testing.T) {
 	}
 }
 
-// Rule 5: the cancellation's own id is the same at every attempt, and the round moves with what was cancelled.
+// Rule 5: the cancellation's own id is the same at every attempt, and the round moves with what was
+// cancelled.
 func TestRule05IDAndRound(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, setup{})

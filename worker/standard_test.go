@@ -45,7 +45,8 @@ func TestStandardRounds(t *testing.T) {
 	}
 }
 
-// A repeated request is refused as a duplicate, which leads to an inquiry and not to a second effect.
+// A repeated request is refused as a duplicate, which leads to an inquiry and not to a second
+// effect.
 func TestStandardDuplicate(t *testing.T) {
 	t.Parallel()
 	for _, amount := range []int64{500, 1000} {
@@ -61,7 +62,8 @@ func TestStandardDuplicate(t *testing.T) {
 	}
 }
 
-// A part that was cancelled elsewhere has taken the round: its sum is adopted, and the next round tried.
+// A part that was cancelled elsewhere has taken the round: its sum is adopted, and the next round
+// tried.
 func TestStandardCancelledElsewhere(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, setup{protocol: gateway.Standard})

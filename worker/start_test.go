@@ -28,7 +28,8 @@ func (u *unreadable) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	}
 }
 
-// A worker takes no task before it knows what is paused: `pause --all` holds it from its first moment.
+// A worker takes no task before it knows what is paused: `pause --all` holds it from its first
+// moment.
 func TestPausedBeforeStart(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, setup{redis: ownRedis(t)})

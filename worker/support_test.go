@@ -29,7 +29,8 @@ var shared redistest.Shared
 
 func TestMain(m *testing.M) { shared.Run(m) }
 
-// bench is a worker with everything around it: a real Redis, a simulated SettleBank behind real HTTP, and a clock of its own.
+// bench is a worker with everything around it: a real Redis, a simulated SettleBank behind real
+// HTTP, and a clock of its own.
 type bench struct {
 	t      *testing.T
 	redis  *redistest.Server
@@ -75,7 +76,7 @@ func newBench(t *testing.T, s setup) *bench {
 	return b
 }
 
-// newWorker answers one more worker on the same Redis and gateway.
+// newWorker returns one more worker on the same Redis and gateway.
 func (b *bench) newWorker(s setup) *Worker {
 	b.t.Helper()
 	key := gateway.Secret("ST1009281328226982205")
@@ -127,7 +128,7 @@ func (b *bench) pay(of, cancel int64) tasks.Cancellation {
 	return x
 }
 
-// sibling answers another cancellation of the same payment.
+// sibling returns another cancellation of the same payment.
 func sibling(x tasks.Cancellation, suffix string, amount int64) tasks.Cancellation {
 	x.IdempotencyKey += suffix
 	x.CanAmt = amount
@@ -163,8 +164,8 @@ func (b *bench) run(w *Worker, x tasks.Cancellation) error {
 	return w.route(context.Background(), asynq.NewTask(tasks.TypeCancel, payload))
 }
 
-// drive hands the task of x to the worker again and again, letting the time pass that the worker asks for, until asynq
-// would be done with it. It answers the record.
+// drive hands the task of x to the worker again and again, letting the time pass that the worker
+// asks for, until asynq would be done with it. It answers the record.
 func (b *bench) drive(x tasks.Cancellation) ledger.Record {
 	b.t.Helper()
 	for range 300 {
@@ -203,7 +204,7 @@ func (b *bench) requests(x tasks.Cancellation) (cancels, inquiries int) {
 	return cancels, inquiries
 }
 
-// effects answers how often, and how much of, a payment was cancelled.
+// effects returns how often, and how much of, a payment was cancelled.
 func (b *bench) effects(x tasks.Cancellation) (n int, sum int64) {
 	for _, e := range b.sim.Effects() {
 		if e.OrgTrdNo == x.OrgTrdNo {
@@ -229,7 +230,8 @@ func (b *bench) check(x tasks.Cancellation, status ledger.Status, cancels, inqui
 	}
 }
 
-// ownRedis starts a Redis for a test that breaks it. Like the one that we ship, it writes everything down before it answers.
+// ownRedis starts a Redis for a test that breaks it. Like the one that we ship, it writes
+// everything down before it answers.
 func ownRedis(t *testing.T) *redistest.Server {
 	t.Helper()
 	return redistest.Start(t, redistest.Options{Args: []string{"--appendonly", "yes", "--appendfsync", "always"}})

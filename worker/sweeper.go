@@ -19,8 +19,9 @@ const maxSweepErrors = 10
 // sweeperKey names the worker whose turn it is to sweep.
 const sweeperKey = "settlecancel:sweeper"
 
-// sweep finds every open cancellation whose task asynq no longer has, whatever took it away, and queues it again; and now and then it
-// trims asynq's archive. Every worker sweeps, one at a time among them.
+// sweep finds every open cancellation whose task asynq no longer has, whatever took it away, and
+// queues it again; and now and then it trims asynq's archive. Every worker sweeps, one at a time
+// among them.
 func (w *Worker) sweep(ctx context.Context) {
 	me := rand.Text()
 	ticker := time.NewTicker(w.opts.SweepEvery)
@@ -46,8 +47,8 @@ func (w *Worker) sweep(ctx context.Context) {
 	}
 }
 
-// sweepOnce looks at one page of what is overdue, and answers where the next sweep goes on. One that cannot be helped does not keep
-// it from the others.
+// sweepOnce looks at one page of what is overdue, and answers where the next sweep goes on. One
+// that cannot be helped does not keep it from the others.
 func (w *Worker) sweepOnce(ctx context.Context, cursor string) (string, error) {
 	overdue := w.opts.Now().Add(-w.opts.SweepAfter)
 	records, next, err := w.ledger.List(ctx, ledger.Open, ledger.Listing{Until: overdue, Cursor: cursor, Limit: sweepPage})

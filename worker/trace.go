@@ -14,7 +14,8 @@ import (
 	"settlecancel/tasks/ledger"
 )
 
-// traced runs f as a span of the trace that the task carries: every run of a cancellation belongs to the trace of its acceptance.
+// traced runs f as a span of the trace that the task carries: every run of a cancellation belongs
+// to the trace of its acceptance.
 func traced(ctx context.Context, tracer trace.Tracer, t *asynq.Task, f func(context.Context, *asynq.Task) error) error {
 	ctx, span := tracer.Start(tasks.WithTrace(ctx, t.Headers()), "process "+t.Type(), trace.WithSpanKind(trace.SpanKindConsumer))
 	defer span.End()
@@ -32,7 +33,8 @@ func traced(ctx context.Context, tracer trace.Tracer, t *asynq.Task, f func(cont
 	return err
 }
 
-// traceRecord tells the span of a task's run which cancellation it is about, and how far that has come.
+// traceRecord tells the span of a task's run which cancellation it is about, and how far that has
+// come.
 func traceRecord(ctx context.Context, r ledger.Record) {
 	if span := trace.SpanFromContext(ctx); span.IsRecording() {
 		span.SetAttributes(attribute.String("key", r.Key), attribute.String("mcht_id", r.MchtID), attribute.String("org_trd_no", r.OrgTrdNo),
@@ -40,7 +42,8 @@ func traceRecord(ctx context.Context, r ledger.Record) {
 	}
 }
 
-// tracedGateway makes a span of each request. Nothing of the trace goes to the gateway: it is nobody's but ours.
+// tracedGateway makes a span of each request. Nothing of the trace goes to the gateway: it is
+// nobody's but ours.
 type tracedGateway struct {
 	Gateway
 	tracer trace.Tracer

@@ -103,7 +103,8 @@ func TestRule03UnknownHoldsItsPaymentOnly(t *testing.T) {
 	}
 }
 
-// Rule 4: a worker that dies while sending, or cannot store what came back, leaves an unknown outcome.
+// Rule 4: a worker that dies while sending, or cannot store what came back, leaves an unknown
+// outcome.
 func TestRule04LostWorkerIsUnknown(t *testing.T) {
 	t.Parallel()
 	for name, applied := range map[string]bool{"applied": true, "not applied": false} {

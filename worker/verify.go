@@ -10,7 +10,8 @@ const (
 	NotApplied                // it is not, as far as this one inquiry tells
 )
 
-// Sighting is what an inquiry showed, and what it is compared with. Amounts are in the smallest unit of the currency.
+// Sighting is what an inquiry showed, and what it is compared with. Amounts are in the smallest
+// unit of the currency.
 type Sighting struct {
 	Confirmed    int64 // what the ledger knows to be cancelled of the transaction, without this cancellation
 	Amount       int64 // of this cancellation
@@ -20,8 +21,9 @@ type Sighting struct {
 	AllCancelled bool  // the gateway shows the payment as cancelled
 }
 
-// Verify compares. The sum counts, not the inquiry's code alone: the code of a partly cancelled payment says nothing of this
-// part. Only for a full cancellation "cancelled" is enough, whoever did it.
+// Verify compares. The sum counts, not the inquiry's code alone: the code of a partly cancelled
+// payment says nothing of this part. Only for a full cancellation "cancelled" is enough, whoever
+// did it.
 func Verify(s Sighting) Verdict {
 	switch {
 	case s.Amount == 0 && s.AllCancelled:

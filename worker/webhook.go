@@ -20,20 +20,21 @@ import (
 
 const (
 	webhookTimeout = 15 * time.Second
-	// maxWebhookAnswer is how much of a receiver's answer is read, so that its connection can be used again. Nothing of it is kept.
+	// maxWebhookAnswer is how much of a receiver's answer is read, so that its connection can be
+	// used again. Nothing of it is kept.
 	maxWebhookAnswer = 64 << 10
 )
 
-// Webhook is a receiver of events, spoken to after the Standard Webhooks convention. It shows neither its URL, which may hold a
-// token, nor its secret.
+// Webhook is a receiver of events, spoken to after the Standard Webhooks convention. It shows
+// neither its URL, which may hold a token, nor its secret.
 type Webhook struct {
 	url    string
 	secret []byte
 	client *http.Client
 }
 
-// NewWebhook answers the receiver at an http or https URL; secret is the decoded key that signs what it is sent. The error does
-// not show the URL.
+// NewWebhook returns the receiver at an http or https URL; secret is the decoded key that signs
+// what it is sent. The error does not show the URL.
 func NewWebhook(to string, secret []byte) (*Webhook, error) {
 	u, err := url.Parse(to)
 	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
@@ -75,7 +76,7 @@ type refused struct {
 
 func (r *refused) Error() string { return "the webhook's receiver answered " + strconv.Itoa(r.status) }
 
-// sign answers the signature over id, time and body: Standard Webhooks, symmetric.
+// sign returns the signature over id, time and body: Standard Webhooks, symmetric.
 func sign(secret []byte, id string, at time.Time, body []byte) string {
 	mac := hmac.New(sha256.New, secret)
 	fmt.Fprintf(mac, "%s.%d.", id, at.Unix())
@@ -83,8 +84,8 @@ func sign(secret []byte, id string, at time.Time, body []byte) string {
 	return "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// deliver sends one event. nil says that the receiver has it; *refused that it answered otherwise; any other error that no
-// answer came.
+// deliver sends one event. nil says that the receiver has it; *refused that it answered otherwise;
+// any other error that no answer came.
 func (h *Webhook) deliver(ctx context.Context, id string, body []byte, now time.Time) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, h.url, bytes.NewReader(body))
 	if err != nil {

@@ -7,7 +7,8 @@ import (
 	"settlecancel/gateway"
 )
 
-// Window is a time in which SettleBank, a bank or a card company does maintenance. Its times are Korean.
+// Window is a time in which SettleBank, a bank or a card company does maintenance. Its times are
+// Korean.
 type Window struct {
 	Methods  []string       // payment methods; empty is every one, also where a cancellation names none
 	Days     []time.Weekday // on which the window begins; empty is every day
@@ -17,7 +18,8 @@ type Window struct {
 // kst is the gateway's time, which knows no daylight saving.
 var kst = time.FixedZone("KST", 9*60*60)
 
-// Closed answers a function for Options.Closed: a request of a method waits until the last of its windows ends.
+// Closed returns a function for Options.Closed: a request of a method waits until the last of its
+// windows ends.
 func Closed(windows []Window) func(gateway.CancelRequest, time.Time) (time.Time, string) {
 	return func(r gateway.CancelRequest, now time.Time) (until time.Time, why string) {
 		for _, w := range windows {
@@ -32,7 +34,7 @@ func Closed(windows []Window) func(gateway.CancelRequest, time.Time) (time.Time,
 	}
 }
 
-// end answers when the window that now lies in ends, or the zero time.
+// end returns when the window that now lies in ends, or the zero time.
 func (w Window) end(now time.Time) time.Time {
 	now = now.In(kst)
 	length := w.To - w.From

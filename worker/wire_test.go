@@ -34,7 +34,8 @@ func (a abandoned) Inquire(ctx context.Context, r gateway.InquiryRequest) gatewa
 	return a.Gateway.Inquire(ctx, r)
 }
 
-// What is on the wire is seen to its end, and its answer counts, though the task's context has ended.
+// What is on the wire is seen to its end, and its answer counts, though the task's context has
+// ended.
 func TestTaskEndsWhileOnTheWire(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -178,7 +179,8 @@ func (c *comeback) after(err error) error {
 	return err
 }
 
-// Redis goes while the gateway answers, and is back within the lease: the outcome is stored, and nobody has to ask for it.
+// Redis goes while the gateway answers, and is back within the lease: the outcome is stored, and
+// nobody has to ask for it.
 func TestOutcomeOutlivesAnOutage(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, setup{redis: ownRedis(t)})

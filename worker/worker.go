@@ -1,8 +1,9 @@
-// Package worker carries cancellations out. Its path reads downhill: asynq hands a task to handle, the ledger grants a step, the
-// gateway is asked, the policy decides what follows, and the ledger keeps it.
+// Package worker carries cancellations out. Its path reads downhill: asynq hands a task to handle,
+// the ledger grants a step, the gateway is asked, the policy decides what follows, and the ledger
+// keeps it.
 //
-// asynq decides only when a task runs. What a run may do is decided by the ledger, so that a task may run twice, late, or in two
-// workers at once.
+// asynq decides only when a task runs. What a run may do is decided by the ledger, so that a task
+// may run twice, late, or in two workers at once.
 package worker
 
 import (
@@ -33,7 +34,8 @@ type Gateway interface {
 	Inquire(context.Context, gateway.InquiryRequest) gateway.Inquiry
 }
 
-// Options of a Worker. Redis, Client and Gateway are required; the zero value of every other field means its default.
+// Options of a Worker. Redis, Client and Gateway are required; the zero value of every other field
+// means its default.
 type Options struct {
 	Redis   redis.UniversalClient // for asynq alone: the worker adds a hook to it
 	Client  *tasks.Client         // its ledger is the worker's
@@ -57,7 +59,8 @@ type Options struct {
 	EventsKeep    int64                    // about how many events the stream keeps, the last ones; default 10000
 	RelayEvery    time.Duration            // how often the ledger's outbox is looked into; default 200ms
 	Webhook       *Webhook                 // whom events are told to besides; default nobody
-	// Closed tells until when, and why, a request must not be sent; a time that is past means now. Default: never.
+	// Closed tells until when, and why, a request must not be sent; a time that is past means now.
+	// Default: never.
 	Closed   func(gateway.CancelRequest, time.Time) (until time.Time, why string)
 	Observer Observer             // default: nobody
 	Tracing  trace.TracerProvider // default: nobody
@@ -83,7 +86,7 @@ type Worker struct {
 	besides sync.WaitGroup
 }
 
-// New answers a worker that does not run yet.
+// New returns a worker that does not run yet.
 func New(o Options) (*Worker, error) {
 	if o.Redis == nil || o.Client == nil || o.Gateway == nil {
 		return nil, errors.New("worker: Redis, Client and Gateway are required")
@@ -156,8 +159,8 @@ func withDefaults(o Options) Options {
 	return o
 }
 
-// canInquire tells which outcomes an inquiry can settle: it needs the original's amount and method, and for a part of a payment its
-// sum, which SettleBank documents in KRW alone.
+// canInquire tells which outcomes an inquiry can settle: it needs the original's amount and method,
+// and for a part of a payment its sum, which SettleBank documents in KRW alone.
 func canInquire(switchedOn bool) func(ledger.Record) bool {
 	return func(r ledger.Record) bool {
 		x, err := tasks.FromRecord(r)
@@ -187,7 +190,8 @@ func (w *Worker) Start() error {
 	return nil
 }
 
-// Shutdown stops taking tasks, lets requests on the wire end and writes their outcomes. It takes at most the ledger's lease.
+// Shutdown stops taking tasks, lets requests on the wire end and writes their outcomes. It takes at
+// most the ledger's lease.
 func (w *Worker) Shutdown() {
 	var all sync.WaitGroup
 	for _, s := range w.servers {
@@ -223,11 +227,12 @@ func (w *Worker) route(ctx context.Context, t *asynq.Task) error {
 	return w.refuse(ctx, fmt.Errorf("no task type of ours: %s", brief(t.Type())))
 }
 
-// lateAnswer is how long the outcome of a request is tried to be stored whose lease has ended: it is still the best that is known. An
-// inquiry's is not, since what it saw may be old by then.
+// lateAnswer is how long the outcome of a request is tried to be stored whose lease has ended: it
+// is still the best that is known. An inquiry's is not, since what it saw may be old by then.
 const lateAnswer = 2 * time.Second
 
-// store writes an outcome, again and again where Redis is away, for as long as the lease could protect it.
+// store writes an outcome, again and again where Redis is away, for as long as the lease could
+// protect it.
 func (w *Worker) store(ctx context.Context, g ledger.Grant, a ledger.Attempt, n ledger.Next) error {
 	until := g.Expiry
 	if least := time.Now().Add(lateAnswer); g.Step == ledger.StepSend && until.Before(least) {

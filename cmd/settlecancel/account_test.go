@@ -9,8 +9,8 @@ import (
 	"settlecancel/tasks"
 )
 
-// A file may hold refunds to accounts: they are stored sealed under the keys of the settings, and no command shows them (which cli
-// checks of all that is printed).
+// A file may hold refunds to accounts: they are stored sealed under the keys of the settings, and
+// no command shows them (which cli checks of all that is printed).
 func TestAccounts(t *testing.T) {
 	t.Parallel()
 	c := newCLI(t, "--appendonly", "yes", "--appendfsync", "always")

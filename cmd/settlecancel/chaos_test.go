@@ -17,9 +17,10 @@ import (
 	"settlecancel/tasks/ledger"
 )
 
-// TestChaos is the promise, tested by breaking things: the program as it is shipped carries cancellations out while its gateway
-// fails in every way, its workers are killed and its Redis is killed too. In the end each cancellation's status is compared with
-// what the gateway did. The environment makes it longer (make chaos): CHAOS_COUNT, CHAOS_SEED, CHAOS_FAULTS, CHAOS_KILLS,
+// TestChaos is the promise, tested by breaking things: the program as it is shipped carries
+// cancellations out while its gateway fails in every way, its workers are killed and its Redis is
+// killed too. In the end each cancellation's status is compared with what the gateway did. The
+// environment makes it longer (make chaos): CHAOS_COUNT, CHAOS_SEED, CHAOS_FAULTS, CHAOS_KILLS,
 // CHAOS_RESTARTS, CHAOS_PROTOCOL (default: one after the other).
 func TestChaos(t *testing.T) {
 	t.Parallel()
@@ -72,8 +73,9 @@ type orders struct {
 	doomed        map[string]bool // by key: the gateway refuses it for good
 }
 
-// prepare registers payments and thinks cancellations of them up: whole ones, and parts of different amounts, so that each
-// effect can be told from the others of its payment. A few cannot be verified, a few are for more than was paid.
+// prepare registers payments and thinks cancellations of them up: whole ones, and parts of
+// different amounts, so that each effect can be told from the others of its payment. A few cannot
+// be verified, a few are for more than was paid.
 func (c *chaos) prepare() {
 	c.Helper()
 	c.doomed = map[string]bool{}
@@ -155,7 +157,8 @@ func (c *chaos) compare(took time.Duration, seed int) {
 	}
 }
 
-// audit looks at each cancellation: what the ledger says of it, and how often the gateway carried it out.
+// audit looks at each cancellation: what the ledger says of it, and how often the gateway carried
+// it out.
 func (o *orders) audit() (found string) {
 	o.Helper()
 	effects := map[string]int{}
@@ -186,7 +189,8 @@ func (o *orders) audit() (found string) {
 	return fmt.Sprintf("%d cancellations: %v; %d lost, %d twice, %d wrong", len(o.cancellations), statuses, len(lost), len(twice), len(wrong))
 }
 
-// right tells whether a status is the truth about a cancellation that was applied n times, and what it should have come to.
+// right reports whether a status is the truth about a cancellation that was applied n times, and
+// what it should have come to.
 func (o *orders) right(x tasks.Cancellation, s ledger.Status, n int) bool {
 	switch s {
 	case ledger.Cancelled, ledger.AlreadyCancelled:

@@ -74,7 +74,8 @@ func (c *cli) runIn(ctx context.Context, in io.Reader, args ...string) outcome {
 	return o
 }
 
-// want checks the exit code, and that both streams hold what they should; a stream that should hold nothing must be empty.
+// want checks the exit code, and that both streams hold what they should; a stream that should hold
+// nothing must be empty.
 func (o outcome) want(t testing.TB, code int, out, err []string) {
 	t.Helper()
 	if o.code != code {
@@ -128,12 +129,13 @@ func (c *cli) file(name, content string) string {
 	return name
 }
 
-// ledger answers a ledger on the test's Redis, under its clock.
+// ledger returns a ledger on the test's Redis, under its clock.
 func (c *cli) ledger() *ledger.Ledger {
 	return ledger.New(c.redis.Client(c), ledger.Options{Now: func() time.Time { return c.clock }})
 }
 
-// leased answers a ledger under the clock of Redis, as the program has it: leases that it grants are running.
+// leased returns a ledger under the clock of Redis, as the program has it: leases that it grants
+// are running.
 func (c *cli) leased() *ledger.Ledger { return ledger.New(c.redis.Client(c), ledger.Options{}) }
 
 // record reads a record that must be there.
@@ -158,7 +160,8 @@ type attempt struct {
 	ledger.Next
 }
 
-// attempts accepts a cancellation and makes attempts; each takes a second, and so does the time between them.
+// attempts accepts a cancellation and makes attempts; each takes a second, and so does the time
+// between them.
 func (c *cli) attempts(x tasks.Cancellation, attempts ...attempt) {
 	c.Helper()
 	ctx, l := context.Background(), c.ledger()

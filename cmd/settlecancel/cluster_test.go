@@ -22,8 +22,8 @@ import (
 	"settlecancel/tasks/ledger/redistest"
 )
 
-// On a Redis Cluster, where no two keys need lie on one node, everything works: worker, server and its pages, and every command. Their
-// user may do there what README says, and needs no more.
+// On a Redis Cluster, where no two keys need lie on one node, everything works: worker, server and
+// its pages, and every command. Their user may do there what README says, and needs no more.
 func TestCluster(t *testing.T) {
 	t.Parallel()
 	var told atomic.Int64

@@ -14,7 +14,8 @@ import (
 	"settlecancel/tasks/ledger"
 )
 
-// columns are those of an export, named as in JSON. Amounts are in the smallest unit of the currency.
+// columns are those of an export, named as in JSON. Amounts are in the smallest unit of the
+// currency.
 var columns = []struct {
 	name string
 	cell func(tasks.Report) string
@@ -60,7 +61,8 @@ func numberIfGiven(n *int64) string {
 	return strconv.FormatInt(*n, 10)
 }
 
-// brokenOff is the last line of a list that is not whole: one cell, where any reader expects as many as the first line has.
+// brokenOff is the last line of a list that is not whole: one cell, where any reader expects as
+// many as the first line has.
 const brokenOff = "THIS EXPORT BROKE OFF AND IS NOT COMPLETE"
 
 // csv writes the list after RFC 4180, below a line of names.
@@ -89,8 +91,8 @@ func (l lister) csv(ctx context.Context, out io.Writer) error {
 
 var plainNumber = regexp.MustCompile(`^[+-]?[0-9]+(\.[0-9]+)?$`)
 
-// harmless makes foreign text fit for a cell: on one line, without what a terminal acts on, and behind an apostrophe where a
-// spreadsheet would take it for a formula.
+// harmless makes foreign text fit for a cell: on one line, without what a terminal acts on, and
+// behind an apostrophe where a spreadsheet would take it for a formula.
 func harmless(text string) string {
 	start := strings.TrimLeft(text, " ")
 	if start != "" && strings.ContainsRune("=+-@\t\r\n＝＋－＠", []rune(start)[0]) && !plainNumber.MatchString(text) {

@@ -73,7 +73,8 @@ func (a app) export(ctx context.Context, list lister, format, name string) error
 	return damaged
 }
 
-// buffered writes in large steps. What cannot be read, damaged, does not keep the rest from being written.
+// buffered writes in large steps. What cannot be read, damaged, does not keep the rest from being
+// written.
 func buffered(out io.Writer, write func(io.Writer) error) (damaged, err error) {
 	b := bufio.NewWriterSize(out, 64<<10)
 	if err = write(b); errors.Is(err, ledger.ErrDamaged) {

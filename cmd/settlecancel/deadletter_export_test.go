@@ -243,7 +243,8 @@ func TestExportWithDamage(t *testing.T) {
 	}
 }
 
-// No account number, and no name of its holder, leaves by an export; cli looks at all that is printed.
+// No account number, and no name of its holder, leaves by an export; cli looks at all that is
+// printed.
 func TestExportHoldsNoAccounts(t *testing.T) {
 	t.Parallel()
 	c := newCLI(t)

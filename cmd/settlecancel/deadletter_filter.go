@@ -61,13 +61,13 @@ func (f *filterFlags) flags(flags *pflag.FlagSet) {
 	}
 }
 
-// given tells whether any of them is.
+// given reports whether any of them is.
 func (f *filterFlags) given(flags *pflag.FlagSet) bool {
 	return slices.ContainsFunc(f.all(), func(x filterFlag) bool { return flags.Changed(x.name) })
 }
 
-// read answers what they select, and all that is wrong with them. An empty value is a fault: an empty variable of a script must
-// not select everything.
+// read returns what they select, and all that is wrong with them. An empty value is a fault: an
+// empty variable of a script must not select everything.
 func (f *filterFlags) read(flags *pflag.FlagSet, now time.Time) (tasks.Filter, error) {
 	var faults []error
 	for _, x := range f.all() {
@@ -101,7 +101,7 @@ func (f *filterFlags) choices() (status ledger.Status, currency string, faults [
 	return status, currency, faults
 }
 
-// times answers the span that ages and times leave together.
+// times returns the span that ages and times leave together.
 func (f *filterFlags) times(now time.Time) (from, before time.Time, faults []error) {
 	narrow := func(flag, text string, read func(string) (time.Time, error), by func(time.Time)) {
 		if text == "" {

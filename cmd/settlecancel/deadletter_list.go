@@ -24,8 +24,9 @@ type lister struct {
 	limit  int // 0: all
 }
 
-// each calls show for every dead letter that is to be listed, the newest first. Those that cannot be read do not keep the others
-// from being listed; its error names them, whether the filter would take them or not.
+// each calls show for every dead letter that is to be listed, the newest first. Those that cannot
+// be read do not keep the others from being listed; its error names them, whether the filter would
+// take them or not.
 func (l lister) each(ctx context.Context, show func(tasks.Report) error) error {
 	page := deadletterPage
 	if l.limit > 0 && l.filter == (tasks.Filter{}) {

@@ -173,7 +173,8 @@ func (d *deciding) readWords() error {
 	return errors.Join(faults...)
 }
 
-// decideTimeout bounds one decision, which is seen to its end even where the command is interrupted.
+// decideTimeout bounds one decision, which is seen to its end even where the command is
+// interrupted.
 const decideTimeout = 15 * time.Second
 
 // decide decides on one.
@@ -187,7 +188,7 @@ func (d *deciding) decide(ctx context.Context, client *tasks.Client, key string)
 	return client.Retry(ctx, key, decided)
 }
 
-// becomes answers the status that a dead letter takes.
+// becomes returns the status that a dead letter takes.
 func (d *deciding) becomes(s ledger.Status) ledger.Status {
 	switch {
 	case d.resolve:
@@ -211,7 +212,7 @@ func follows(s ledger.Status) string {
 	return "queued again with a new budget"
 }
 
-// refusal answers why a decision on a record would be refused, nil where it would not.
+// refusal returns why a decision on a record would be refused, nil where it would not.
 func (d *deciding) refusal(r ledger.Record) error {
 	switch {
 	case d.resolve && r.Ended():
@@ -222,7 +223,8 @@ func (d *deciding) refusal(r ledger.Record) error {
 	return nil
 }
 
-// explain says why a decision was refused, and what to do instead. r is the record as it is, where the ledger answered it.
+// explain says why a decision was refused, and what to do instead. r is the record as it is, where
+// the ledger answered it.
 func explain(r ledger.Record, key string, err error) error {
 	status := "see settlecancel status " + key
 	switch {

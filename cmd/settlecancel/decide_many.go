@@ -59,7 +59,8 @@ func (d *deciding) decideSelected(ctx context.Context, client *tasks.Client) err
 	seen := d.filter
 	seen.Before = s.before()
 	done := tasks.DecideAll(ctx, s.Keys, func(ctx context.Context, key string) (ledger.Record, error) {
-		// Resolving ends whatever is open: one that left the dead letters since it was selected is not what was confirmed.
+		// Resolving ends whatever is open: one that left the dead letters since it was selected is
+		// not what was confirmed.
 		if d.resolve {
 			r, err := client.Ledger().Get(ctx, key)
 			if err == nil && !(r.Dead() && seen.Takes(r)) {

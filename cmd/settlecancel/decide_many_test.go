@@ -37,7 +37,8 @@ func (c *cli) wantCounts(open, dead int64) {
 	}
 }
 
-// The command that a dry run prints does what was shown: whatever dies later stays, however long that takes.
+// The command that a dry run prints does what was shown: whatever dies later stays, however long
+// that takes.
 func TestRetrySelected(t *testing.T) {
 	t.Parallel()
 	c := newCLI(t)
@@ -138,7 +139,8 @@ func TestConfirmOfAnotherNumber(t *testing.T) {
 	c.run("deadletter", "retry", "--code", "9999", "--confirm", "0").wantOut(t, "no dead letters match\n")
 }
 
-// twice puts a dead letter into the set of another shard too, so that it is selected twice: by the second time it has moved on.
+// twice puts a dead letter into the set of another shard too, so that it is selected twice: by the
+// second time it has moved on.
 func (c *cli) twice(key string) {
 	c.Helper()
 	rdb, ctx := c.redis.Client(c), context.Background()
@@ -194,7 +196,8 @@ func TestResolveSelectedLeavesWhatIsRetried(t *testing.T) {
 	c.wantStatuses(map[string]ledger.Status{"a": ledger.Queued})
 }
 
-// overtaking is a context that does something when it is asked whether it has ended, which is before the first decision.
+// overtaking is a context that does something when it is asked whether it has ended, which is
+// before the first decision.
 type overtaking struct {
 	context.Context
 	after func()
@@ -261,7 +264,8 @@ type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
-// What cannot be read is not decided on, is not passed over in silence, and does not keep the others from being decided on.
+// What cannot be read is not decided on, is not passed over in silence, and does not keep the
+// others from being decided on.
 func TestDecideWithDamage(t *testing.T) {
 	t.Parallel()
 	c := newCLI(t)

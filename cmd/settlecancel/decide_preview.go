@@ -54,7 +54,8 @@ func (d *deciding) add(s *selection, c tasks.Report) {
 	}
 }
 
-// selectDead answers what the filters select, the oldest first. With ErrDamaged, which names what cannot be read, it is valid.
+// selectDead returns what the filters select, the oldest first. With ErrDamaged, which names what
+// cannot be read, it is valid.
 func (d *deciding) selectDead(ctx context.Context, client *tasks.Client) (selection, error) {
 	s := newSelection()
 	err := lister{client: client, filter: d.filter}.each(ctx, func(c tasks.Report) error {
@@ -69,10 +70,11 @@ func (d *deciding) selectDead(ctx context.Context, client *tasks.Client) (select
 	return s, err
 }
 
-// before answers the first moment after the latest of them died: the ledger knows nothing shorter than a millisecond.
+// before returns the first moment after the latest of them died: the ledger knows nothing shorter
+// than a millisecond.
 func (s selection) before() time.Time { return s.latest.Add(time.Millisecond) }
 
-// selectKeys answers which of the keys can be decided on, and complains of the others.
+// selectKeys returns which of the keys can be decided on, and complains of the others.
 func (d *deciding) selectKeys(ctx context.Context, client *tasks.Client) (selection, error) {
 	s := newSelection()
 	var failed error
@@ -120,7 +122,8 @@ func (d *deciding) preview(ctx context.Context, client *tasks.Client) error {
 	return errors.Join(err, d.showPreview(s, command))
 }
 
-// pin answers the flags that make filters select the same again, however much later: times in the place of ages.
+// pin returns the flags that make filters select the same again, however much later: times in the
+// place of ages.
 func (d *deciding) pin(s selection) (flags []string) {
 	if len(d.keys) > 0 {
 		return nil
@@ -163,7 +166,7 @@ func (d *deciding) showPreview(s selection, command []string) error {
 	return err
 }
 
-// commandLine answers the command line as it was given, without some of its flags, and with more.
+// commandLine returns the command line as it was given, without some of its flags, and with more.
 func (d *deciding) commandLine(without []string, more ...string) []string {
 	words := strings.Fields(d.command.CommandPath())
 	d.command.Flags().Visit(func(f *pflag.Flag) {

@@ -72,7 +72,8 @@ func TestResolveDryRun(t *testing.T) {
 	c.wantCounts(0, 2)
 }
 
-// A dry run of keys says which of them would be refused, and goes for what is open as far as the command itself does.
+// A dry run of keys says which of them would be refused, and goes for what is open as far as the
+// command itself does.
 func TestDryRunOfKeys(t *testing.T) {
 	t.Parallel()
 	c := newCLI(t)

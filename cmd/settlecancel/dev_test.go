@@ -26,7 +26,8 @@ func TestDevOnce(t *testing.T) {
 	}
 }
 
-// Where the port is taken dev goes on at another one, and says so. The READMEs count as its story does.
+// Where the port is taken dev goes on at another one, and says so. The READMEs count as its story
+// does.
 func TestDevElsewhere(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")

@@ -56,7 +56,8 @@ func (a app) runDoctor(ctx context.Context, asJSON bool) error {
 	return err
 }
 
-// impatient opens Redis without waiting for it: that it does not answer is a finding, and to be found soon.
+// impatient opens Redis without waiting for it: that it does not answer is a finding, and to be
+// found soon.
 func impatient(cfg config.Config) redis.UniversalClient {
 	o := cfg.RedisOptions()
 	o.MaxRetries, o.DialerRetries, o.ContextTimeoutEnabled = -1, 1, true
@@ -77,13 +78,15 @@ func examination(cfg config.Config, rdb redis.UniversalClient) doctor.Options {
 	}
 }
 
-// marks are how the levels are shown, and their order: what matters most stands last, where the eye is.
+// marks are how the levels are shown, and their order: what matters most stands last, where the eye
+// is.
 var marks = []struct {
 	level doctor.Level
 	mark  string
 }{{doctor.OK, "ok"}, {doctor.Note, "note"}, {doctor.Danger, "DANGER"}}
 
-// printFindings prints the findings, each with what mends it below, and how many there are of each level.
+// printFindings prints the findings, each with what mends it below, and how many there are of each
+// level.
 func (a app) printFindings(findings []doctor.Finding) error {
 	t := &table{out: a.out}
 	counts := map[doctor.Level]int{}

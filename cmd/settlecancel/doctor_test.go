@@ -55,7 +55,8 @@ func TestDoctorDanger(t *testing.T) {
 	}
 }
 
-// Neither a Redis nor a SettleBank that is away keeps it from examining the rest, and no secret is shown.
+// Neither a Redis nor a SettleBank that is away keeps it from examining the rest, and no secret is
+// shown.
 func TestDoctorAway(t *testing.T) {
 	t.Parallel()
 	gone := httptest.NewServer(nil)

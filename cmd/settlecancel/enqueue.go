@@ -83,8 +83,8 @@ func cancellationFlags() []cancellationFlag {
 	}
 }
 
-// check judges the flags together and answers the fields that they give: nil where there is a file instead. Its error names
-// every fault.
+// check judges the flags together and answers the fields that they give: nil where there is a file
+// instead. Its error names every fault.
 func (o *enqueueOptions) check(flags *pflag.FlagSet) (map[string]string, error) {
 	given := map[string]string{}
 	for _, f := range cancellationFlags() {
@@ -149,7 +149,8 @@ func (a app) enqueueOne(ctx context.Context, given map[string]string, o enqueueO
 	return err
 }
 
-// parseFlags reads a cancellation from the fields that flags gave, with the rules of every other way in. Its faults name flags.
+// parseFlags reads a cancellation from the fields that flags gave, with the rules of every other
+// way in. Its faults name flags.
 func parseFlags(given map[string]string, mchtID string) (tasks.Cancellation, error) {
 	members := make([]string, 0, len(given))
 	for _, field := range slices.Sorted(maps.Keys(given)) {
@@ -190,7 +191,8 @@ func flagOf(field string) string {
 	return ""
 }
 
-// quote writes a text as a JSON string byte for byte: encoding/json would mend what is not UTF-8, and so hide it.
+// quote writes a text as a JSON string byte for byte: encoding/json would mend what is not UTF-8,
+// and so hide it.
 func quote(text string) string {
 	var b strings.Builder
 	b.WriteByte('"')
@@ -232,7 +234,7 @@ func (e enqueuer) enqueue(ctx context.Context, x tasks.Cancellation, waiting fun
 	}, backoff.WithContext(wait, ctx), func(err error, _ time.Duration) { waiting(err) })
 }
 
-// warnOnce answers what tells the first failure alone: those that follow say the same.
+// warnOnce returns what tells the first failure alone: those that follow say the same.
 func (a app) warnOnce() func(error) {
 	warned := false
 	return func(err error) {
@@ -243,7 +245,8 @@ func (a app) warnOnce() func(error) {
 	}
 }
 
-// ofLine tells an error that is the cancellation's own, and would come again however often it is tried.
+// ofLine tells an error that is the cancellation's own, and would come again however often it is
+// tried.
 func ofLine(err error) bool {
 	var invalid *tasks.InvalidError
 	return errors.As(err, &invalid) || errors.Is(err, tasks.ErrConflict) || errors.Is(err, ledger.ErrFull) || errors.Is(err, ledger.ErrDamaged)

@@ -127,8 +127,8 @@ type settled struct {
 	err     error
 }
 
-// run enqueues every line, many at a time. Lines with the same key are enqueued one after the other, so that which of them
-// is accepted is no matter of luck.
+// run enqueues every line, many at a time. Lines with the same key are enqueued one after the
+// other, so that which of them is accepted is no matter of luck.
 func (b *bulk) run(ctx context.Context, lines iter.Seq[tasks.Line]) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -173,7 +173,8 @@ func (b *bulk) run(ctx context.Context, lines iter.Seq[tasks.Line]) {
 	}
 }
 
-// pool is the goroutines that enqueue, until work is closed. While some of it is in flight, somebody must listen to both others.
+// pool is the goroutines that enqueue, until work is closed. While some of it is in flight,
+// somebody must listen to both others.
 type pool struct {
 	work     chan tasks.Line
 	done     chan settled
@@ -194,7 +195,8 @@ func (b *bulk) pool(ctx context.Context) pool {
 	return p
 }
 
-// produce hands the lines on until ctx ends. Reading itself cannot be ended: who waits at a terminal or a pipe stays behind.
+// produce hands the lines on until ctx ends. Reading itself cannot be ended: who waits at a
+// terminal or a pipe stays behind.
 func produce(ctx context.Context, lines iter.Seq[tasks.Line]) <-chan tasks.Line {
 	out := make(chan tasks.Line)
 	go func() {

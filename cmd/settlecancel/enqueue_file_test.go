@@ -19,7 +19,7 @@ import (
 	"settlecancel/tasks/ledger"
 )
 
-// numbered answers so many cancellations, f-1 first.
+// numbered returns so many cancellations, f-1 first.
 func numbered(n int) []tasks.Cancellation {
 	xs := make([]tasks.Cancellation, n)
 	for i := range xs {
@@ -53,7 +53,7 @@ func keysOf(xs []tasks.Cancellation) []string {
 	return keys
 }
 
-// complaints answers the numbers of the lines that standard error names, in order.
+// complaints returns the numbers of the lines that standard error names, in order.
 func complaints(stderr string) []int {
 	var numbers []int
 	for _, m := range regexp.MustCompile(`(?m)^settlecancel: line (\d+): `).FindAllStringSubmatch(stderr, -1) {
@@ -152,7 +152,8 @@ func TestEnqueueFileFormats(t *testing.T) {
 	})
 }
 
-// Of several lines with one key the first is the one that counts, every time, whatever is in flight.
+// Of several lines with one key the first is the one that counts, every time, whatever is in
+// flight.
 func TestEnqueueFileOneKeyTwice(t *testing.T) {
 	t.Parallel()
 	c := newCLI(t)
@@ -337,7 +338,8 @@ func TestEnqueueFileInterrupted(t *testing.T) {
 	}
 }
 
-// The first line that was not enqueued is named exactly. All lines have one key here, so that one follows the other.
+// The first line that was not enqueued is named exactly. All lines have one key here, so that one
+// follows the other.
 func TestBulkInterrupted(t *testing.T) {
 	t.Parallel()
 	line := func(number int) tasks.Line { return tasks.Line{Number: number, Cancellation: cancellation("one")} }

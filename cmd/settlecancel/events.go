@@ -154,7 +154,8 @@ func (a app) replayToWebhook(ctx context.Context, client *tasks.Client, events i
 	return err
 }
 
-// eachEvent calls show for each event. Damaged ones do not keep the others from being shown; its error names them.
+// eachEvent calls show for each event. Damaged ones do not keep the others from being shown; its
+// error names them.
 func eachEvent(events iter.Seq2[tasks.Event, error], show func(tasks.Event) error) error {
 	var damaged []error
 	for e, err := range events {
@@ -174,7 +175,7 @@ func eachEvent(events iter.Seq2[tasks.Event, error], show func(tasks.Event) erro
 
 func (a app) jsonLine(e tasks.Event) error { return printJSON(a.out, e, false) }
 
-// showEvent answers a function that prints an event as one line for people.
+// showEvent returns a function that prints an event as one line for people.
 func (a app) showEvent() func(tasks.Event) error {
 	t := &table{out: a.out, right: map[int]bool{3: true}}
 	return func(e tasks.Event) error {

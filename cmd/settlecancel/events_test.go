@@ -62,7 +62,8 @@ func (c *cli) threeEvents() []tasks.Event {
 	return c.relay()
 }
 
-// follow gives a command line that runs until it is told to end, and answers its lines as they come.
+// follow gives a command line that runs until it is told to end, and answers its lines as they
+// come.
 func (c *cli) follow(args ...string) (next func() string, end func() int) {
 	c.Helper()
 	ctx, cancel := context.WithCancel(context.Background())

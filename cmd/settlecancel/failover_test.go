@@ -16,8 +16,9 @@ import (
 	"settlecancel/tasks/ledger/redistest"
 )
 
-// TestFailover is TestChaos with a Redis that has replicas: a master is killed while half of the cancellations are carried out, and
-// the other half is enqueued into the gap. A replica takes over, and then the old master comes back.
+// TestFailover is TestChaos with a Redis that has replicas: a master is killed while half of the
+// cancellations are carried out, and the other half is enqueued into the gap. A replica takes over,
+// and then the old master comes back.
 func TestFailover(t *testing.T) {
 	t.Parallel()
 	t.Run("Sentinel", func(t *testing.T) {
@@ -45,8 +46,8 @@ func TestFailover(t *testing.T) {
 	})
 }
 
-// getAhead loses a master that holds what its replica does not. That was neither confirmed nor sent; without REDIS_WAIT_REPLICAS it
-// would be lost, or sent twice.
+// getAhead loses a master that holds what its replica does not. That was neither confirmed nor
+// sent; without REDIS_WAIT_REPLICAS it would be lost, or sent twice.
 func getAhead(t *testing.T) {
 	t.Parallel()
 	f := redistest.StartFailover(t, 1, shipped())
@@ -72,7 +73,7 @@ func shipped(args ...string) redistest.Options {
 	return redistest.Options{Config: "../../config/redis.conf", Args: args}
 }
 
-// clusterURL answers what REDIS_URL says of a cluster.
+// clusterURL returns what REDIS_URL says of a cluster.
 func clusterURL(rdb *redis.ClusterClient) string {
 	return "redis-cluster://" + strings.Join(rdb.Options().Addrs, ",")
 }
@@ -119,7 +120,8 @@ func (o *outage) must(err error) {
 	}
 }
 
-// settle waits until all is accepted and done, and looks at what came of it. The workers have lived through it.
+// settle waits until all is accepted and done, and looks at what came of it. The workers have lived
+// through it.
 func (o *outage) settle() {
 	o.Helper()
 	o.producers.Wait()

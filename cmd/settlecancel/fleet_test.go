@@ -18,7 +18,8 @@ import (
 	"settlecancel/tasks/ledger"
 )
 
-// front is a worker's own way to the simulated SettleBank, so that it is known what came from this worker.
+// front is a worker's own way to the simulated SettleBank, so that it is known what came from this
+// worker.
 type front struct {
 	sim http.Handler
 
@@ -59,7 +60,7 @@ func (f *front) release() {
 	}
 }
 
-// counts answers how many requests were ever held, and how many have been answered.
+// counts returns how many requests were ever held, and how many have been answered.
 func (f *front) counts() (held, answered int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -125,7 +126,7 @@ func (h *hand) leaves() {
 	}
 }
 
-// running tells that the process has not ended.
+// running reports whether the process has not ended.
 func (r *process) running() bool {
 	select {
 	case err := <-r.done:
@@ -141,7 +142,7 @@ var (
 	pausedOnes = regexp.MustCompile(`settlecancel_postponed_total\{reason="paused"\} (\d+)`)
 )
 
-// putOff answers how many tasks it has put off for a pause.
+// putOff returns how many tasks it has put off for a pause.
 func (h *hand) putOff() int {
 	h.Helper()
 	h.logs("ops=")
@@ -165,7 +166,8 @@ func (h *hand) putOff() int {
 	return n
 }
 
-// flow is producers that always are a few cancellations ahead of the gateway: however fast the machine is, there is work.
+// flow is producers that always are a few cancellations ahead of the gateway: however fast the
+// machine is, there is work.
 type flow struct {
 	orders
 	mchtID    string
@@ -235,7 +237,7 @@ func (p *plant) applied(prefix string) int {
 	return n
 }
 
-// payment answers what to cancel of a payment: all of it, or two parts.
+// payment returns what to cancel of a payment: all of it, or two parts.
 func payment(mchtID, orgTrdNo string, parts bool) []tasks.Cancellation {
 	x := tasks.Cancellation{IdempotencyKey: orgTrdNo, MchtID: mchtID, OrgTrdNo: orgTrdNo, OrgMchtTrdNo: "O" + orgTrdNo, OrgTrdDt: "20260105",
 		CanAmt: wasPaid, OrgTrdAmt: wasPaid, Method: "CA"}
@@ -256,7 +258,8 @@ func (p *plant) settles() {
 	})
 }
 
-// undisturbed compares the orders with what the gateway did, and wants each carried out by the one request that was sent for it.
+// undisturbed compares the orders with what the gateway did, and wants each carried out by the one
+// request that was sent for it.
 func (o *orders) undisturbed() {
 	o.Helper()
 	said := o.audit()

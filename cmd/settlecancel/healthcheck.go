@@ -52,8 +52,9 @@ func (a app) healthcheckCommand() *cobra.Command {
 	}
 }
 
-// dialTLS verifies whom it talks to, but on this machine: a certificate has the name that others call it by. The address decides at
-// each connection, so that no redirect takes the leniency elsewhere.
+// dialTLS verifies whom it talks to, but on this machine: a certificate has the name that others
+// call it by. The address decides at each connection, so that no redirect takes the leniency
+// elsewhere.
 func dialTLS(ctx context.Context, network, addr string) (net.Conn, error) {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -64,7 +65,7 @@ func dialTLS(ctx context.Context, network, addr string) (net.Conn, error) {
 	return (&tls.Dialer{Config: &tls.Config{InsecureSkipVerify: here}}).DialContext(ctx, network, addr)
 }
 
-// local answers how to reach, from this machine, what listens on addr.
+// local returns how to reach, from this machine, what listens on addr.
 func local(addr string) string {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {

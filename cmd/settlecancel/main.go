@@ -1,4 +1,5 @@
-// Command settlecancel cancels payments at SettleBank for order systems. README.md describes its commands.
+// Command settlecancel cancels payments at SettleBank for order systems. README.md describes its
+// commands.
 package main
 
 import (

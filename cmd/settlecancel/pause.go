@@ -81,8 +81,8 @@ func whom(args []string, all bool) (string, error) {
 	return "", usagef("name one merchant, or --all")
 }
 
-// whomToPause refuses a merchant that the settings do not have: a typo would look like a stop. What is paused may be resumed
-// under any name.
+// whomToPause refuses a merchant that the settings do not have: a typo would look like a stop. What
+// is paused may be resumed under any name.
 func (a app) whomToPause(args []string, all bool) (string, error) {
 	id, err := whom(args, all)
 	if err != nil || all {

@@ -14,8 +14,8 @@ import (
 // pauseRule is how soon a pause stops every worker.
 const pauseRule = 2 * time.Second
 
-// While several workers work, a pause by hand stops all of them, and whom it does not name goes on. Resumed, everything flows again, and
-// has cost nothing.
+// While several workers work, a pause by hand stops all of them, and whom it does not name goes on.
+// Resumed, everything flows again, and has cost nothing.
 func TestPauseStopsEveryWorker(t *testing.T) {
 	t.Parallel()
 	const one, another = "nxca_jt_bi", "nxca_ks_gu"
@@ -94,7 +94,8 @@ func TestPauseUsage(t *testing.T) {
 	c.run("pause").want(t, exitDone, []string{"shop  since ", "by kim"}, nil)
 }
 
-// putOff enqueues for merchants that are paused until each worker has put three tasks off: it is at work, and knows.
+// putOff enqueues for merchants that are paused until each worker has put three tasks off: it is at
+// work, and knows.
 func (o *orders) putOff(workers []*hand, merchants []string) {
 	o.Helper()
 	for i, w := range workers {
@@ -120,7 +121,8 @@ func (p *plant) arrived(mchtID string) int {
 	return n
 }
 
-// quiet checks that nothing of a merchant has come to the gateway since a moment, and that what waits has cost nothing.
+// quiet checks that nothing of a merchant has come to the gateway since a moment, and that what
+// waits has cost nothing.
 func (p *plant) quiet(mchtID string, since time.Time) {
 	p.Helper()
 	var last time.Time

@@ -90,7 +90,7 @@ func plantOn(t testing.TB, url string, o simulator.Options, environ ...string) *
 	return p
 }
 
-// freeAddr answers an address that nobody listens at.
+// freeAddr returns an address that nobody listens at.
 func freeAddr(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -15,7 +15,7 @@ type progress struct {
 	size int64 // -1: not known
 }
 
-// progress answers a bar for a file of a size, and the reader that moves it.
+// progress returns a bar for a file of a size, and the reader that moves it.
 func (a app) progress(in io.Reader, size int64) (*progress, io.Reader) {
 	if !a.terminal {
 		return nil, in
@@ -32,7 +32,8 @@ func (a app) progress(in io.Reader, size int64) (*progress, io.Reader) {
 	return p, &countingReader{in, p.read}
 }
 
-// show moves the bar. It never reaches its end: lines are still being enqueued when all has been read.
+// show moves the bar. It never reaches its end: lines are still being enqueued when all has been
+// read.
 func (p *progress) show(lines int) {
 	if p == nil {
 		return

@@ -8,8 +8,8 @@ import (
 	"settlecancel/gateway/simulator"
 )
 
-// Two workers together keep to SETTLEBANK_RATE: in no second do more requests than that, and a tenth, reach the gateway, inquiries
-// among them.
+// Two workers together keep to SETTLEBANK_RATE: in no second do more requests than that, and a
+// tenth, reach the gateway, inquiries among them.
 func TestRateOfTwoWorkers(t *testing.T) {
 	t.Parallel()
 	const rate, most, requests, unknown = 20, 22, 70, 7
@@ -39,7 +39,8 @@ func TestRateOfTwoWorkers(t *testing.T) {
 	for _, r := range p.sim.Received() {
 		arrivals = append(arrivals, r.Time)
 	}
-	// The workers space what they send. How far it may have been pushed together on its way here, this machine tells.
+	// The workers space what they send. How far it may have been pushed together on its way here,
+	// this machine tells.
 	window := time.Second - late()
 	n := densest(arrivals, window)
 	if n > most {
@@ -71,7 +72,7 @@ func lateness(t *testing.T) func() time.Duration {
 	}
 }
 
-// densest answers how many of these moments lie within one window at most.
+// densest returns how many of these moments lie within one window at most.
 func densest(moments []time.Time, window time.Duration) int {
 	most, first := 0, 0
 	for i := range moments {

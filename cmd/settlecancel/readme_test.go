@@ -84,7 +84,7 @@ func TestReadmeCommands(t *testing.T) {
 	}
 }
 
-// commandLines answers the command lines of a README, those within its text too.
+// commandLines returns the command lines of a README, those within its text too.
 func commandLines(text string) (lines []string) {
 	text = strings.ReplaceAll(text, "\\\n", "")
 	for _, found := range regexp.MustCompile("(?m)^ {4,}(settlecancel .*)$|`(settlecancel [^`]+)`").FindAllStringSubmatch(text, -1) {
@@ -147,7 +147,7 @@ func TestReadmeEvent(t *testing.T) {
 	}
 }
 
-// redisUser answers the line of README that lets a user of Redis do what the program needs, as the words of ACL SETUSER.
+// redisUser returns the line of README that lets a user of Redis do what the program needs, as the words of ACL SETUSER.
 func redisUser(t testing.TB) []string {
 	t.Helper()
 	line := regexp.MustCompile(`(?m)^ {4,}user (settlecancel on .*)$`).FindStringSubmatch(readme(t))

@@ -13,7 +13,8 @@ import (
 	"settlecancel/tasks/ledger"
 )
 
-// reconciling is a command line with a simulated SettleBank, on a day of which each has what the other lacks.
+// reconciling is a command line with a simulated SettleBank, on a day of which each has what the
+// other lacks.
 func reconciling(t *testing.T) *cli {
 	t.Helper()
 	c := newCLI(t)

@@ -8,8 +8,9 @@ import (
 	"settlecancel/gateway/simulator"
 )
 
-// Two workers are replaced one after the other, as a rolling upgrade does, while cancellations keep coming. Nothing is lost, nothing is
-// done twice, what was on the wire ends as if nothing had happened, and at every moment somebody works.
+// Two workers are replaced one after the other, as a rolling upgrade does, while cancellations keep
+// coming. Nothing is lost, nothing is done twice, what was on the wire ends as if nothing had
+// happened, and at every moment somebody works.
 func TestRollingUpgrade(t *testing.T) {
 	t.Parallel()
 	for protocol, newFirst := range map[string]bool{"flat": false, "0A19": true} {
@@ -45,8 +46,9 @@ func upgrade(t *testing.T, protocol string, newFirst bool) {
 	coming.undisturbed()
 }
 
-// replace puts a new worker in the place of an old one, whose requests are on the wire when it is told to go. The other one must have
-// requests answered at every step: between the signal and the old one's end, before the new one is started, and after that.
+// replace puts a new worker in the place of an old one, whose requests are on the wire when it is
+// told to go. The other one must have requests answered at every step: between the signal and the
+// old one's end, before the new one is started, and after that.
 func replace(old, other *hand, newFirst bool) (successor *hand) {
 	if newFirst {
 		successor = old.plant.hire()

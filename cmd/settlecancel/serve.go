@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// listener is an HTTP server that is listening already, so that its address is known and taken before anything else starts.
+// listener is an HTTP server that is listening already, so that its address is known and taken
+// before anything else starts.
 type listener struct {
 	net.Listener
 	server *http.Server
@@ -31,7 +32,7 @@ func listen(addr string, h http.Handler) (*listener, error) {
 	}}, nil
 }
 
-// url answers where a browser on this machine finds the server.
+// url returns where a browser on this machine finds the server.
 func (l *listener) url() string {
 	scheme := "http://"
 	if l.secure {
@@ -40,7 +41,7 @@ func (l *listener) url() string {
 	return scheme + local(l.Addr().String())
 }
 
-// serve answers requests until ctx ends, and then lets those under way end.
+// serve returns requests until ctx ends, and then lets those under way end.
 func (l *listener) serve(ctx context.Context) error {
 	failed := make(chan error, 1)
 	go func() {

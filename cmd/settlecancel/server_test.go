@@ -16,8 +16,8 @@ import (
 	"settlecancel/tasks"
 )
 
-// Two hundred producers repeat each request three times, and the server is killed in the middle: each key is accepted once, and none is
-// lost that got a 202.
+// Two hundred producers repeat each request three times, and the server is killed in the middle:
+// each key is accepted once, and none is lost that got a 202.
 func TestServerKilled(t *testing.T) {
 	t.Parallel()
 	addr := freeAddr(t)

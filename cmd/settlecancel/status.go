@@ -32,7 +32,7 @@ func (a app) statusCommand() *cobra.Command {
 	return c
 }
 
-// find answers a record, with an error for people where there is none.
+// find returns a record, with an error for people where there is none.
 func find(ctx context.Context, client *tasks.Client, key string) (ledger.Record, error) {
 	r, err := client.Ledger().Get(ctx, key)
 	if errors.Is(err, ledger.ErrNotFound) {

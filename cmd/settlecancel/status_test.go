@@ -12,8 +12,8 @@ import (
 	"settlecancel/tasks/ledger"
 )
 
-// nasty is what a gateway may write: escape sequences of a terminal, in both of their forms, line ends, marks that turn the
-// direction of writing.
+// nasty is what a gateway may write: escape sequences of a terminal, in both of their forms, line
+// ends, marks that turn the direction of writing.
 const nasty = "한도\x1b[2J초과\u009b31m\r\n\u202egnp\tend"
 
 func shown(amount int64) *int64 { return &amount }

@@ -43,8 +43,8 @@ func (d *dev) story() []chapter {
 	}
 }
 
-// tell enqueues the story and shows each cancellation's states as they change. Its error names those that ended otherwise than
-// they should.
+// tell enqueues the story and shows each cancellation's states as they change. Its error names
+// those that ended otherwise than they should.
 func (a app) tell(ctx context.Context, d *dev) error {
 	story := d.story()
 	watched := map[string]ledger.Status{}

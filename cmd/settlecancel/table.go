@@ -18,8 +18,8 @@ import (
 	"settlecancel/tasks/ledger"
 )
 
-// table prints rows in columns. It is flushed page by page, so that a list of any length takes little memory; columns only
-// grow from page to page.
+// table prints rows in columns. It is flushed page by page, so that a list of any length takes
+// little memory; columns only grow from page to page.
 type table struct {
 	out    io.Writer
 	indent string
@@ -59,8 +59,8 @@ func (t *table) flush() error {
 	return err
 }
 
-// clean makes foreign text fit for a line of a terminal: what a gateway or a person wrote may hold escape sequences, line ends
-// and marks that turn the direction of writing.
+// clean makes foreign text fit for a line of a terminal: what a gateway or a person wrote may hold
+// escape sequences, line ends and marks that turn the direction of writing.
 func clean(text string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -90,7 +90,8 @@ func cut(text string, most int) string {
 	return text
 }
 
-// money shows an amount in the smallest unit of its currency ("" is KRW) as people write it: "1,234,500 KRW", "12.34 USD".
+// money shows an amount in the smallest unit of its currency ("" is KRW) as people write it:
+// "1,234,500 KRW", "12.34 USD".
 func money(amount int64, currency string) string {
 	if currency == tasks.CurrencyUSD {
 		return fmt.Sprintf("%s.%02d USD", thousands(amount/100), amount%100)
@@ -129,8 +130,9 @@ func printJSON(out io.Writer, v any, indented bool) error {
 	return err
 }
 
-// printArray prints what each shows as one array, in constant memory. If the showing breaks off, so does the array: then nobody takes it
-// for complete. Damage alone, an ErrDamaged, does not break it off.
+// printArray prints what each shows as one array, in constant memory. If the showing breaks off, so
+// does the array: then nobody takes it for complete. Damage alone, an ErrDamaged, does not break it
+// off.
 func printArray[T any](out io.Writer, each func(show func(T) error) error) error {
 	separator := "["
 	err := each(func(v T) error {
@@ -153,8 +155,8 @@ func printArray[T any](out io.Writer, each func(show func(T) error) error) error
 	return errors.Join(err, failed)
 }
 
-// terminalJSON writes v as JSON that is harmless on a terminal too: characters that encoding/json leaves as they are, and a
-// terminal may act on, stand as \u escapes.
+// terminalJSON writes v as JSON that is harmless on a terminal too: characters that encoding/json
+// leaves as they are, and a terminal may act on, stand as \u escapes.
 func terminalJSON(v any, indented bool) ([]byte, error) {
 	var plain bytes.Buffer
 	enc := json.NewEncoder(&plain)

@@ -44,8 +44,8 @@ func openCertificate(cert, key string, log *slog.Logger) (*certificate, error) {
 	return c, c.read(c.look())
 }
 
-// get answers the certificate for a connection. Files that do not fit, or are gone, leave the last good pair in force: a renewal
-// replaces one after the other.
+// get returns the certificate for a connection. Files that do not fit, or are gone, leave the last
+// good pair in force: a renewal replaces one after the other.
 func (c *certificate) get(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -61,7 +61,8 @@ func (c *certificate) get(hello *tls.ClientHelloInfo) (*tls.Certificate, error) 
 	return c.pair, nil
 }
 
-// read takes the pair that the files hold. What they looked like was seen before, so that no later change is missed.
+// read takes the pair that the files hold. What they looked like was seen before, so that no later
+// change is missed.
 func (c *certificate) read(seen [2]os.FileInfo) error {
 	c.seen = seen
 	pair, err := tls.LoadX509KeyPair(c.files[0], c.files[1])
@@ -80,7 +81,7 @@ func (c *certificate) look() (seen [2]os.FileInfo) {
 	return seen
 }
 
-// same tells whether a file is what it was. Another one may be older, or as long.
+// same reports whether a file is what it was. Another one may be older, or as long.
 func same(a, b os.FileInfo) bool {
 	if a == nil || b == nil {
 		return a == nil && b == nil

@@ -58,8 +58,8 @@ func (p *pair) issue(serial int64) (cert, key []byte) {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})
 }
 
-// put writes a file as a renewal does, in place of the one before. However fast two of them follow, and though the clock they come
-// from is behind, each has a time of its own.
+// put writes a file as a renewal does, in place of the one before. However fast two of them follow,
+// and though the clock they come from is behind, each has a time of its own.
 func (p *pair) put(path string, content []byte) {
 	p.Helper()
 	p.changes++
@@ -78,7 +78,7 @@ func (p *pair) renew(serial int64) {
 	p.put(p.key, key)
 }
 
-// served answers the number of the certificate that a new connection sees.
+// served returns the number of the certificate that a new connection sees.
 func (p *pair) served(addr string, o *tls.Config) (int64, error) {
 	o.InsecureSkipVerify = true // every one is signed by itself; the number tells which it is
 	c, err := tls.Dial("tcp", addr, o)
@@ -110,7 +110,8 @@ func (p *pair) secured(log io.Writer) *listener {
 	return l
 }
 
-// A renewed certificate is served from the next connection on, and what does not fit leaves the one before in force.
+// A renewed certificate is served from the next connection on, and what does not fit leaves the one
+// before in force.
 func TestCertificateRenewal(t *testing.T) {
 	t.Parallel()
 	p := newPair(t)

@@ -24,7 +24,8 @@ type tracing struct {
 // flushTimeout bounds how long a process that ends waits for whoever takes its traces.
 const flushTimeout = 3 * time.Second
 
-// newTracing makes no connection yet; whoever takes the traces may come and go, and nothing waits for him.
+// newTracing makes no connection yet; whoever takes the traces may come and go, and nothing waits
+// for him.
 func newTracing(ctx context.Context, cfg config.Config, log *slog.Logger) (tracing, error) {
 	if cfg.TracesURL == "" {
 		return tracing{close: func() {}}, nil

@@ -47,7 +47,7 @@ func newCollector(t *testing.T) *collector {
 	return c
 }
 
-// lineage answers the names of a span and its ancestors, the eldest first.
+// lineage returns the names of a span and its ancestors, the eldest first.
 func (c *collector) lineage(of *tracepb.Span) (names []string) {
 	for ; of != nil; of = c.find(func(s *tracepb.Span) bool { return string(s.SpanId) == string(of.ParentSpanId) }) {
 		names = append([]string{of.Name}, names...)
@@ -82,8 +82,8 @@ func attributeOf(s *tracepb.Span, name string) string {
 	return ""
 }
 
-// A cancellation is one trace: of the order system that asks for it, the server that accepts it, the worker, each attempt, and each
-// request to the gateway, which is told nothing of it.
+// A cancellation is one trace: of the order system that asks for it, the server that accepts it,
+// the worker, each attempt, and each request to the gateway, which is told nothing of it.
 func TestTrace(t *testing.T) {
 	t.Parallel()
 	c := newCollector(t)
@@ -143,7 +143,8 @@ func TestTrace(t *testing.T) {
 	}
 }
 
-// Each line of a file is a trace of its own, and a collector that is away keeps nobody from working.
+// Each line of a file is a trace of its own, and a collector that is away keeps nobody from
+// working.
 func TestTraceOfFile(t *testing.T) {
 	t.Parallel()
 	c := newCollector(t)

@@ -31,7 +31,8 @@ func dial(ctx context.Context, cfg config.Config) (redis.UniversalClient, error)
 	return dialWithin(ctx, cfg, dialTime)
 }
 
-// dialWithin does not wait for the client: with several hosts, or TLS, that tries on for longer than any of its time-outs.
+// dialWithin does not wait for the client: with several hosts, or TLS, that tries on for longer
+// than any of its time-outs.
 func dialWithin(ctx context.Context, cfg config.Config, limit time.Duration) (redis.UniversalClient, error) {
 	within, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -62,7 +63,8 @@ func dialWithin(ctx context.Context, cfg config.Config, limit time.Duration) (re
 	return nil, fmt.Errorf("no Redis at %s (REDIS_URL): %w%s", where, err, hint)
 }
 
-// noTLS tells whether a TLS connection failed as it does where the other side does not speak TLS: Redis waits then, or hangs up.
+// noTLS reports whether a TLS connection failed as it does where the other side does not speak TLS:
+// Redis waits then, or hangs up.
 func noTLS(err error) bool {
 	var record tls.RecordHeaderError
 	return errors.As(err, &record) || errors.Is(err, io.EOF) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded)
@@ -120,7 +122,8 @@ func newClient(cfg config.Config, rdb redis.UniversalClient, traces trace.Tracer
 	}})
 }
 
-// newSealer answers nil where there are no keys: cancellations with an account number are then refused.
+// newSealer returns nil where there are no keys: cancellations with an account number are then
+// refused.
 func newSealer(cfg config.Config) *tasks.Sealer {
 	if len(cfg.PayloadKeys) == 0 {
 		return nil
@@ -136,7 +139,7 @@ func newSealer(cfg config.Config) *tasks.Sealer {
 	return s
 }
 
-// merchantsOf answers the merchants of the settings as the gateway takes them.
+// merchantsOf returns the merchants of the settings as the gateway takes them.
 func merchantsOf(cfg config.Config) []gateway.Merchant {
 	merchants := make([]gateway.Merchant, len(cfg.Merchants))
 	for i, m := range cfg.Merchants {
@@ -185,7 +188,7 @@ func protocolsOf(cfg config.Config) map[string]gateway.Protocol {
 	return protocols
 }
 
-// newWebhook answers nil where events go to the stream alone.
+// newWebhook returns nil where events go to the stream alone.
 func newWebhook(cfg config.Config) (*worker.Webhook, error) {
 	if !cfg.WebhookURL.IsSet() {
 		return nil, nil
@@ -193,7 +196,8 @@ func newWebhook(cfg config.Config) (*worker.Webhook, error) {
 	return worker.NewWebhook(cfg.WebhookURL.Reveal(), cfg.WebhookSecret.Bytes())
 }
 
-// closed tells until when a request waits for the windows of the settings and those that the gateway is known to have.
+// closed tells until when a request waits for the windows of the settings and those that the
+// gateway is known to have.
 func closed(windows []config.Window, protocols map[string]gateway.Protocol) func(gateway.CancelRequest, time.Time) (time.Time, string) {
 	configured := make([]worker.Window, len(windows))
 	for i, w := range windows {

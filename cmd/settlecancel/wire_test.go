@@ -63,7 +63,8 @@ func TestClosed(t *testing.T) {
 	}
 }
 
-// A Redis that does not answer is waited for, but not for long, and whoever gives up hears that he did.
+// A Redis that does not answer is waited for, but not for long, and whoever gives up hears that he
+// did.
 func TestDial(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0") // takes connections, and says nothing
@@ -113,7 +114,8 @@ func TestDial(t *testing.T) {
 	}
 }
 
-// Every method that a cancellation may name may have a window, so that the settings and the producers' contract do not drift apart.
+// Every method that a cancellation may name may have a window, so that the settings and the
+// producers' contract do not drift apart.
 func TestWindowMethods(t *testing.T) {
 	t.Parallel()
 	for a := 'A'; a <= 'Z'; a++ {

@@ -80,7 +80,7 @@ func opsRoutes(rdb redis.UniversalClient, seen *metrics.Metrics) http.Handler {
 	return mux
 }
 
-// health answers /healthz while the process lives and /readyz while Redis answers too.
+// health returns /healthz while the process lives and /readyz while Redis answers too.
 func health(rdb redis.UniversalClient) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
@@ -96,7 +96,8 @@ func health(rdb redis.UniversalClient) http.Handler {
 	return mux
 }
 
-// together runs the parts of a process until each has ended, as they do when ctx ends. One that fails ends the others.
+// together runs the parts of a process until each has ended, as they do when ctx ends. One that
+// fails ends the others.
 func together(ctx context.Context, parts ...func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -13,7 +13,8 @@ import (
 	"settlecancel/tasks/ledger"
 )
 
-// What the page documents reaches the gateway byte for byte, and the command line tells how it ended.
+// What the page documents reaches the gateway byte for byte, and the command line tells how it
+// ended.
 func TestPageExample(t *testing.T) {
 	t.Parallel()
 	for amount, hash := range map[string]string{
@@ -62,8 +63,8 @@ func TestTermLetsRequestsEnd(t *testing.T) {
 	}
 }
 
-// A worker is killed while the gateway holds its request, which the gateway then applies. Another one finds out, without a hand's
-// help, and nothing happens twice.
+// A worker is killed while the gateway holds its request, which the gateway then applies. Another
+// one finds out, without a hand's help, and nothing happens twice.
 func TestKilledWorker(t *testing.T) {
 	t.Parallel()
 	p := newPlant(t, simulator.Options{AutoAmount: 1000}, "SETTLEBANK_TIMEOUT=1s", "SETTLEBANK_CONNECT_TIMEOUT=500ms", "SETTLEBANK_VERIFY_AFTER=3s")

@@ -6,8 +6,8 @@ import (
 	"encoding/base64"
 )
 
-// encrypt returns plain as the standard specification sends it: AES-256/ECB/PKCS5 with the merchant's key, Base64. The
-// merchant has a key.
+// encrypt returns plain as the standard specification sends it: AES-256/ECB/PKCS5 with the
+// merchant's key, Base64. The merchant has a key.
 func (m Merchant) encrypt(plain string) string {
 	block, err := aes.NewCipher([]byte(m.AESKey))
 	if err != nil {
@@ -21,8 +21,8 @@ func (m Merchant) encrypt(plain string) string {
 	return base64.StdEncoding.EncodeToString(b)
 }
 
-// decrypt reverses encrypt, and says whether text was encrypted with the merchant's key, as far as its form tells: what
-// the protocol encrypts is printable ASCII.
+// decrypt reverses encrypt, and says whether text was encrypted with the merchant's key, as far as
+// its form tells: what the protocol encrypts is printable ASCII.
 func (m Merchant) decrypt(text string) (plain string, ok bool) {
 	block, err := aes.NewCipher([]byte(m.AESKey))
 	if err != nil {

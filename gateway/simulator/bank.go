@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// bank holds the originals and what was cancelled of them. Whoever calls it holds the lock of its state.
+// bank holds the originals and what was cancelled of them. Whoever calls it holds the lock of its
+// state.
 type bank struct {
 	byTrdNo   map[name]*transaction
 	byOrder   map[name]*transaction // by the merchant's order number
@@ -20,8 +21,9 @@ type bank struct {
 // name is a number and the merchant it belongs to.
 type name struct{ mchtID, number string }
 
-// transaction is an original, with its cancellations and those who are at it now. Of one that was created on first
-// sight some things may be unknown; they are empty, agree with whatever a request says, and are then adopted from it.
+// transaction is an original, with its cancellations and those who are at it now. Of one that was
+// created on first sight some things may be unknown; they are empty, agree with whatever a request
+// says, and are then adopted from it.
 type transaction struct {
 	Original
 	cancelled int64
@@ -109,8 +111,8 @@ func (b *bank) adopt(t *transaction, from terms) {
 	t.Currency = cmp.Or(t.Currency, from.currency)
 }
 
-// find returns the transaction a request means, nil where there is none: by the vendor's number where it is given,
-// else by the merchant's.
+// find returns the transaction a request means, nil where there is none: by the vendor's number
+// where it is given, else by the merchant's.
 func (b *bank) find(t terms) *transaction {
 	if t.orgTrdNo != "" {
 		return b.byTrdNo[name{t.mchtID, t.orgTrdNo}]
@@ -118,8 +120,8 @@ func (b *bank) find(t terms) *transaction {
 	return b.byOrder[name{t.mchtID, t.orgMchtTrdNo}]
 }
 
-// findOrCreate is find, but creates an original of amount on first sight where amount is above zero and the request
-// tells the vendor's number.
+// findOrCreate is find, but creates an original of amount on first sight where amount is above zero
+// and the request tells the vendor's number.
 func (b *bank) findOrCreate(t terms, amount int64) *transaction {
 	if found := b.find(t); found != nil || amount <= 0 || t.orgTrdNo == "" {
 		return found
@@ -137,7 +139,8 @@ func (b *bank) findOrCreate(t terms, amount int64) *transaction {
 	return created
 }
 
-// methodInNumber reads the method from a number of the vendor's form, STFP_PGCAnxca_jt_il…; "" where it tells none.
+// methodInNumber reads the method from a number of the vendor's form, STFP_PGCAnxca_jt_il…; ""
+// where it tells none.
 func methodInNumber(orgTrdNo string) string {
 	const prefix = "STFP_PG"
 	if !strings.HasPrefix(orgTrdNo, prefix) || len(orgTrdNo) < len(prefix)+2 {

@@ -45,7 +45,8 @@ func (l *limitedWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// drippingWriter sends byte by byte, the delay of the exchange's fault apart, and tells before the last one.
+// drippingWriter sends byte by byte, the delay of the exchange's fault apart, and tells before the
+// last one.
 type drippingWriter struct {
 	x    *exchange
 	left int

@@ -9,8 +9,8 @@ const (
 	PathCollation Path = "collation" // lists a day
 )
 
-// call is one request as its protocol understood it. Where the fields could not be trusted, refused says why, and
-// the rest is what could be read, for rules and journal alone.
+// call is one request as its protocol understood it. Where the fields could not be trusted, refused
+// says why, and the rest is what could be read, for rules and journal alone.
 type call struct {
 	protocol
 	path    Path
@@ -19,8 +19,9 @@ type call struct {
 	echoes  bool // the answer repeats the request's pktHash
 }
 
-// terms are what a request names the original transaction by, and what it wants of it. Empty is what it does not tell.
-// In a cancellation the amount is what to cancel; in an inquiry, what the original was. A collation's date is its day.
+// terms are what a request names the original transaction by, and what it wants of it. Empty is
+// what it does not tell. In a cancellation the amount is what to cancel; in an inquiry, what the
+// original was. A collation's date is its day.
 type terms struct {
 	mchtID       string
 	orgTrdNo     string
@@ -37,7 +38,8 @@ type terms struct {
 	round        string    // its cnclOrd
 }
 
-// protocol is how one message is answered: a 0A19 cancellation differs from a flat one in nothing else.
+// protocol is how one message is answered: a 0A19 cancellation differs from a flat one in nothing
+// else.
 type protocol interface {
 	// explain gives the protocol's result code for a verdict about an original paid by method.
 	explain(v verdict, method string) refusal
@@ -59,7 +61,8 @@ type result struct {
 	wrongCount bool     // a collation's: tell another count than follows
 }
 
-// readCancel reads the body of POST /spay/APICancel.do. The path serves flat and 0A19; the body's shape tells which.
+// readCancel reads the body of POST /spay/APICancel.do. The path serves flat and 0A19; the body's
+// shape tells which.
 func (s *Simulator) readCancel(body []byte) call {
 	m, err := decodeMessage(body)
 	switch {
@@ -92,7 +95,8 @@ func (s *Simulator) readTrdcheck(body []byte) call {
 	return s.readStandardInquiry(m, true)
 }
 
-// readTrdStatInq reads the body of POST /spay/APITrdStatInq.do: flat, or 0A1M as the 2025 site has it.
+// readTrdStatInq reads the body of POST /spay/APITrdStatInq.do: flat, or 0A1M as the 2025 site has
+// it.
 func (s *Simulator) readTrdStatInq(body []byte) call {
 	m, err := decodeMessage(body)
 	switch {

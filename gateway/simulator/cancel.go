@@ -2,8 +2,9 @@ package simulator
 
 import "strconv"
 
-// readStandardCancel checks a request of protocol 0A19: params, method and bizType, merchant, encryption, data, hash over
-// trdDt + trdTm + mchtId + mchtTrdNo + amount, and last the tax amounts.
+// readStandardCancel checks a request of protocol 0A19: params, method and bizType, merchant,
+// encryption, data, hash over trdDt + trdTm + mchtId + mchtTrdNo + amount, and last the tax
+// amounts.
 func (s *Simulator) readStandardCancel(url string, m message) call {
 	q := &standardCancel{standardReply: standardReply{m}}
 	c := call{protocol: q, path: PathCancel, terms: terms{
@@ -34,7 +35,8 @@ func (s *Simulator) readStandardCancel(url string, m message) call {
 	return c
 }
 
-// readStandardData checks the data of a request whose params are right, and reads from it what is encrypted.
+// readStandardData checks the data of a request whose params are right, and reads from it what is
+// encrypted.
 func (s *Simulator) readStandardData(t *terms, q *standardCancel, op *standardOperation) refusal {
 	plain, refused := open(q.data, op.data, q.merchant)
 	amount := plain.get("cnclAmt")
@@ -55,7 +57,8 @@ func (s *Simulator) readStandardData(t *terms, q *standardCancel, op *standardOp
 	return refused
 }
 
-// open returns data with what comes encrypted in plain text, and the refusal of the first field that does not.
+// open returns data with what comes encrypted in plain text, and the refusal of the first field
+// that does not.
 func open(data object, specs []fieldSpec, m Merchant) (object, refusal) {
 	out := append(object(nil), data...)
 	var refused refusal
@@ -73,8 +76,9 @@ func open(data object, specs []fieldSpec, m Merchant) (object, refusal) {
 	return out, refused
 }
 
-// checkTax tells whether the amounts of a compound tax are all there and add up: taxable amount, VAT and exempt amount
-// are the whole. Whether the service charge is among them the protocol leaves open, so both are taken.
+// checkTax reports whether the amounts of a compound tax are all there and add up: taxable amount,
+// VAT and exempt amount are the whole. Whether the service charge is among them the protocol leaves
+// open, so both are taken.
 func checkTax(plain object) refusal {
 	if plain.get("taxTypeCd") != "G" {
 		return refusal{}
@@ -93,7 +97,8 @@ func checkTax(plain object) refusal {
 	return refusal{}
 }
 
-// standardCancel answers a request of protocol 0A19. A request that is not to be trusted is answered without data.
+// standardCancel returns a request of protocol 0A19. A request that is not to be trusted is
+// answered without data.
 type standardCancel struct {
 	standardReply
 	merchant  Merchant
@@ -124,8 +129,8 @@ func (q *standardCancel) reply(res result) (string, body) {
 	return "0000", appendStandard(q.params, res.canTrdNo, "0021", refusal{"0000", okMessage}, true, data)
 }
 
-// amounts are what a success tells: what was cancelled, of what it was made up where the method tells that, and what is
-// left to cancel.
+// amounts are what a success tells: what was cancelled, of what it was made up where the method
+// tells that, and what is left to cancel.
 func (q *standardCancel) amounts(res result) object {
 	if q.operation == OperationWithdraw {
 		return nil

@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// standardCodeOf reads the result code of an answer, "" where there is no whole answer of protocol 0A19.
+// standardCodeOf reads the result code of an answer, "" where there is no whole answer of protocol
+// 0A19.
 func standardCodeOf(r reply) (code string, a nested) {
 	if r.err != nil || r.status != http.StatusOK || json.Unmarshal(r.body, &a) != nil {
 		return "", nested{}
@@ -92,8 +93,8 @@ func TestWrongEchoMeetsOnlyWhatEchoes(t *testing.T) {
 	}
 }
 
-// TestStandardChaosBooks has many clients cancel parts under every fault at once, each sending the same request again
-// until the gateway says that it is applied: each is then applied exactly once.
+// TestStandardChaosBooks has many clients cancel parts under every fault at once, each sending the
+// same request again until the gateway says that it is applied: each is then applied exactly once.
 func TestStandardChaosBooks(t *testing.T) {
 	t.Parallel()
 	kinds := slices.DeleteFunc(DefaultFaults(), func(f Fault) bool { return f.Kind == KindHang || f.Kind == KindFlood })

@@ -172,8 +172,8 @@ func TestDollars(t *testing.T) {
 	}
 }
 
-// TestStandardAutoAmount creates an original from a 0A19 request, which tells neither date nor order number: these are
-// learnt from the first request that does.
+// TestStandardAutoAmount creates an original from a 0A19 request, which tells neither date nor
+// order number: these are learnt from the first request that does.
 func TestStandardAutoAmount(t *testing.T) {
 	t.Parallel()
 	b := start(t, Options{AutoAmount: 1000})

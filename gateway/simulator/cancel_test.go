@@ -68,8 +68,8 @@ func TestStandardVectors(t *testing.T) {
 	}
 }
 
-// TestStandardOperations sends every row of the operations table, for the whole and for a part, and compares the whole
-// answer and the books.
+// TestStandardOperations sends every row of the operations table, for the whole and for a part, and
+// compares the whole answer and the books.
 func TestStandardOperations(t *testing.T) {
 	t.Parallel()
 	type row struct {
@@ -161,7 +161,8 @@ func checkStandardSuccess(t *testing.T, b *bench, sent, got nested, operation Op
 	}
 }
 
-// TestStandardPairs tries each method with each bizType on each path: what is no row of the table is refused.
+// TestStandardPairs tries each method with each bizType on each path: what is no row of the table
+// is refused.
 func TestStandardPairs(t *testing.T) {
 	t.Parallel()
 	b := start(t, Options{})

@@ -1,7 +1,7 @@
 package simulator
 
-// verdict is what the bank says to a request whose fields and hash are right. Each protocol has codes of its own for
-// it.
+// verdict is what the bank says to a request whose fields and hash are right. Each protocol has
+// codes of its own for it.
 type verdict uint8
 
 const (
@@ -68,7 +68,8 @@ func flatRefusal(v verdict, method string) refusal {
 	}
 }
 
-// standardRefusal gives the code of the standard specification for a verdict, about an original paid by method.
+// standardRefusal gives the code of the standard specification for a verdict, about an original
+// paid by method.
 func standardRefusal(v verdict, method string) refusal {
 	switch v {
 	case granted:

@@ -28,7 +28,8 @@ var (
 	collationEmpty    = refusal{"1001", "조회된 내역이 없습니다."}
 )
 
-// collationMerchantOf returns the merchant in /api/pg/{mchtId}/transInfo.do, and whether the path is of that form.
+// collationMerchantOf returns the merchant in /api/pg/{mchtId}/transInfo.do, and whether the path
+// is of that form.
 func collationMerchantOf(path string) (mchtID string, ok bool) {
 	rest, ok := strings.CutPrefix(path, "/api/pg/")
 	if !ok {
@@ -38,7 +39,8 @@ func collationMerchantOf(path string) (mchtID string, ok bool) {
 	return mchtID, ok && mchtID != "" && !strings.Contains(mchtID, "/")
 }
 
-// serveCollation takes a form, in the query of a GET or the body of a POST. mchtID is what the path says.
+// serveCollation takes a form, in the query of a GET or the body of a POST. mchtID is what the path
+// says.
 func (s *Simulator) serveCollation(w http.ResponseWriter, r *http.Request, mchtID string) {
 	form, status := readForm(w, r)
 	s.serve(w, r, PathCollation, form, status, func(form []byte) call { return s.readCollation(mchtID, string(form)) })
@@ -69,8 +71,8 @@ func readForm(w http.ResponseWriter, r *http.Request) ([]byte, int) {
 	}
 }
 
-// readCollation checks a collation: fields, merchant, hash over mchtId + trdDtSt. The authentication key that ends it is
-// the merchant's hash key.
+// readCollation checks a collation: fields, merchant, hash over mchtId + trdDtSt. The
+// authentication key that ends it is the merchant's hash key.
 func (s *Simulator) readCollation(mchtID, form string) call {
 	o, err := decodeForm(form)
 	c := call{protocol: collation{}, path: PathCollation, terms: terms{
@@ -112,7 +114,7 @@ func decodeForm(form string) (object, error) {
 	return o, nil
 }
 
-// collation answers a daily collation.
+// collation returns a daily collation.
 type collation struct{}
 
 func (collation) explain(verdict, string) refusal { return refusal{} }

@@ -94,7 +94,8 @@ func TestCollationSuffersNoChaos(t *testing.T) {
 	}
 }
 
-// FuzzCollation sends forms: a list is told to nobody who did not sign for exactly this merchant and day.
+// FuzzCollation sends forms: a list is told to nobody who did not sign for exactly this merchant
+// and day.
 func FuzzCollation(f *testing.F) {
 	f.Add(testMerchant, collationForm(nil).Encode())
 	f.Add("nx_mid_il", collationForm(fields{"mchtId": "nx_mid_il"}).Encode())

@@ -139,7 +139,8 @@ func TestCollationHTTP(t *testing.T) {
 	}
 }
 
-// TestCollation lists payments and cancellations of several days, merchants and methods, however they came.
+// TestCollation lists payments and cancellations of several days, merchants and methods, however
+// they came.
 func TestCollation(t *testing.T) {
 	t.Parallel()
 	clock := clocktest.New(time.Date(2023, 12, 15, 14, 59, 59, 0, time.UTC)) // the last second of the day in Korea

@@ -40,7 +40,8 @@ func controlCalls() []controlCall {
 	}
 }
 
-// controlHandler serves the calls; an error a call returns is bad input, every fault of it on a line of its own.
+// controlHandler serves the calls; an error a call returns is bad input, every fault of it on a
+// line of its own.
 func (s *Simulator) controlHandler() http.Handler {
 	mux := http.NewServeMux()
 	for _, c := range controlCalls() {
@@ -54,7 +55,7 @@ func (s *Simulator) controlHandler() http.Handler {
 	return mux
 }
 
-// writeControl answers with JSON.
+// writeControl returns with JSON.
 func writeControl(w http.ResponseWriter, status int, v any) {
 	var body bytes.Buffer
 	enc := json.NewEncoder(&body)

@@ -58,8 +58,8 @@ func TestControlErrors(t *testing.T) {
 	}
 }
 
-// FuzzControl posts bodies to the calls that take one: whatever they are answered, no fault that stands afterwards
-// claims success, and every rule survives being written and read again.
+// FuzzControl posts bodies to the calls that take one: whatever they are answered, no fault that
+// stands afterwards claims success, and every rule survives being written and read again.
 func FuzzControl(f *testing.F) {
 	f.Add("/_sim/originals", []byte(originalT1))
 	f.Add("/_sim/faults", []byte(`[{"path":"cancel","fault":{"kind":"code","code":"CA01","delay":"1s","apply":"late"}}]`))

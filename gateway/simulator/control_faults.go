@@ -76,8 +76,8 @@ func (s *Simulator) controlRemoveFault(w http.ResponseWriter, r *http.Request) e
 	return nil
 }
 
-// chaosJSON is Chaos as the control interface takes it: a kind may be named alone, and then means every fault of that
-// kind in DefaultFaults.
+// chaosJSON is Chaos as the control interface takes it: a kind may be named alone, and then means
+// every fault of that kind in DefaultFaults.
 type chaosJSON struct {
 	Rate      float64           `json:"rate"`
 	Seed      uint64            `json:"seed"`

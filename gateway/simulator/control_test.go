@@ -28,7 +28,8 @@ func (b *bench) call(method, path, body string, status int, out any) {
 
 const originalT1 = `{"mchtId":"nxca_jt_bi","orgTrdNo":"T1","orgMchtTrdNo":"O1","orgTrdDt":"20231215","amount":1000,"method":"CA"}`
 
-// cancelT1 sends a flat cancellation of the original above and returns its result code, "" where no answer came.
+// cancelT1 sends a flat cancellation of the original above and returns its result code, "" where no
+// answer came.
 func (b *bench) cancelT1(amount string) string {
 	b.t.Helper()
 	r := b.post(cancelPath, encode(b.t, flatFields(amount, fields{"orgTrdNo": "T1", "orgMchtTrdNo": "O1"})))

@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// mayCancel decides on a cancellation, a refund or a withdrawal. Without a round, as in flat, a repeated partial
-// cancellation is as good as a second intended one, as long as enough is left: there is nothing to tell them apart by.
+// mayCancel decides on a cancellation, a refund or a withdrawal. Without a round, as in flat, a
+// repeated partial cancellation is as good as a second intended one, as long as enough is left:
+// there is nothing to tell them apart by.
 func (t *transaction) mayCancel(want terms, m Merchant, now time.Time) verdict {
 	switch {
 	case t == nil:
@@ -76,7 +77,8 @@ func (t *transaction) refundOpen(m Merchant, now time.Time) string {
 	}
 }
 
-// late says whether the time to cancel has passed; inMonth: a phone payment's ends with its calendar month.
+// late says whether the time to cancel has passed; inMonth: a phone payment's ends with its
+// calendar month.
 func (t *transaction) late(now time.Time, inMonth bool) bool {
 	today := now.In(kst).Format(dayLayout)
 	switch {
@@ -131,7 +133,8 @@ func (t *transaction) done() bool { return t.cancelled == t.Amount || t.withdraw
 // nextRound is the cnclOrd of the next cancellation, whichever way the ones before it came.
 func (t *transaction) nextRound() string { return fmt.Sprintf("%03d", len(t.changes)+1) }
 
-// shown is what an inquiry shows at a moment: the sum cancelled, and whether that is the whole or the number withdrawn.
+// shown is what an inquiry shows at a moment: the sum cancelled, and whether that is the whole or
+// the number withdrawn.
 func (t *transaction) shown(at time.Time) (sum int64, all bool) {
 	for _, c := range t.changes {
 		if !c.visible.After(at) {

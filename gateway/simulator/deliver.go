@@ -18,7 +18,7 @@ const (
 // foreignBody is valid JSON, and nothing the gateway says.
 const foreignBody = `{"status":"success","data":{"id":7,"cancelled":true}}`
 
-// deliver answers a request, or fails to, as its fault wants it.
+// deliver returns a request, or fails to, as its fault wants it.
 func (x *exchange) deliver(res result) {
 	switch x.fault.Kind {
 	case KindCode:
@@ -76,8 +76,8 @@ func (x *exchange) hang() {
 	x.reset()
 }
 
-// reset ends the connection without an answer: with RST where the transport is TCP, so that the client cannot take it
-// for an orderly end.
+// reset ends the connection without an answer: with RST where the transport is TCP, so that the
+// client cannot take it for an orderly end.
 func (x *exchange) reset() {
 	conn, _, err := http.NewResponseController(x.w).Hijack()
 	if err != nil {
@@ -148,7 +148,7 @@ func writeHead(w http.ResponseWriter, status int, contentType string) {
 	w.WriteHeader(status)
 }
 
-// writePage answers as something in front of the gateway does: with a status and a page.
+// writePage returns as something in front of the gateway does: with a status and a page.
 func writePage(w http.ResponseWriter, status int) {
 	text := http.StatusText(status)
 	write(w, status, contentHTML, fmt.Appendf(nil,

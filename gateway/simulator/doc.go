@@ -1,8 +1,10 @@
-// Package simulator is a SettleBank cancellation gateway in one process, for development, tests and benchmarks: strict
-// about what it takes, honest in its books, and as unreliable on the wire as one asks it to be.
+// Package simulator is a SettleBank cancellation gateway in one process, for development, tests and
+// benchmarks: strict about what it takes, honest in its books, and as unreliable on the wire as one
+// asks it to be.
 //
-// It is written from the vendor's protocol alone and shares no code with the client: it decodes, checks and signs by
-// itself, proven with golden vectors, so that an error in the one does not hide in the other.
+// It is written from the vendor's protocol alone and shares no code with the client: it decodes,
+// checks and signs by itself, proven with golden vectors, so that an error in the one does not hide
+// in the other.
 //
 // # What it speaks
 //
@@ -16,15 +18,16 @@
 //
 // And it sends cancellation notifications where it is told to (Options.NotiURL, SetNoti).
 //
-// A message must be a POST with Content-Type "application/json; charset=UTF-8" and one JSON object of strings; lengths
-// are characters. Fields, merchant and hash are checked before anything else; what fails there moves no money,
-// whatever fault it suffers. Where the result codes name no code for a field, a missing one is 6001, as is an unknown
-// one, and one that is too long 1126.
+// A message must be a POST with Content-Type "application/json; charset=UTF-8" and one JSON object
+// of strings; lengths are characters. Fields, merchant and hash are checked before anything else;
+// what fails there moves no money, whatever fault it suffers. Where the result codes name no code
+// for a field, a missing one is 6001, as is an unknown one, and one that is too long 1126.
 //
 // # What it decides
 //
-// A flat cancellation has nothing to be told from its repetition by: a repeated partial one is applied again. One of 0A19
-// has an id and a round, whose books all protocols, and CancelElsewhere, share:
+// A flat cancellation has nothing to be told from its repetition by: a repeated partial one is
+// applied again. One of 0A19 has an id and a round, whose books all protocols, and CancelElsewhere,
+// share:
 //
 //   - An id that was applied is refused with ST25, a refund's with ST39, where it comes with the same transaction,
 //     operation, amount and round, else with ST50. A request that was refused does not use its id up.
@@ -37,11 +40,12 @@
 //     number can be withdrawn until something was refunded (ST19), and nothing refunded once it was withdrawn.
 //   - The amounts of a compound tax must add up to what is cancelled, with or without the service charge: else ST55.
 //
-// A request that is not to be trusted is answered without data, a refusal of the books with pktHash and orgTrdNo.
+// A request that is not to be trusted is answered without data, a refusal of the books with pktHash
+// and orgTrdNo.
 //
-// A collation lists approvals by the original's date and cancellations by the day they took effect, refunds among them,
-// withdrawals not. In it and in notifications, a cancellation without an id goes by the merchant's order number. The
-// authentication key of its hash is the hash key.
+// A collation lists approvals by the original's date and cancellations by the day they took effect,
+// refunds among them, withdrawals not. In it and in notifications, a cancellation without an id
+// goes by the merchant's order number. The authentication key of its hash is the hash key.
 //
 // # How a request goes
 //
@@ -49,13 +53,15 @@
 //	                              │                         ▲           ▲
 //	                              └── delay, leave out, apply late ─────┴── drop, hang, maim, lie
 //
-// One short lock guards the books; nobody holds it while waiting, reading or writing. A fault takes away or spoils the
-// answer, never the truth behind it: no answer claims success for what was not applied.
+// One short lock guards the books; nobody holds it while waiting, reading or writing. A fault takes
+// away or spoils the answer, never the truth behind it: no answer claims success for what was not
+// applied.
 //
 // # Control interface
 //
-// Below /_sim/ stands a control interface, JSON both ways; GET /_sim/ lists its calls. Bad input is answered with 400
-// and {"errors":["…"]}, every fault named. Durations are text. It has no login: bind it to loopback.
+// Below /_sim/ stands a control interface, JSON both ways; GET /_sim/ lists its calls. Bad input is
+// answered with 400 and {"errors":["…"]}, every fault named. Durations are text. It has no login:
+// bind it to loopback.
 //
 // Register originals, one or a list (all or none):
 //
@@ -66,7 +72,8 @@
 //	GET /_sim/originals/nxca_jt_bi/T1
 //	→ 200 {"mchtId":"nxca_jt_bi",…,"cancelledAmount":500,"remaining":500,"nextRound":"002","effects":[…],…}
 //
-// Beside "method" an original may have "currency", "noPartial", "cancelUntil", "rfdPsblCd" and "vAcntNo"; see Original.
+// Beside "method" an original may have "currency", "noPartial", "cancelUntil", "rfdPsblCd" and
+// "vAcntNo"; see Original.
 //
 // Cancel an amount as somebody does on the vendor's own site:
 //
@@ -86,8 +93,8 @@
 //	{"path":"cancel","orgTrdNo":"T1","skip":1,"times":1,"fault":{"kind":"drop","apply":"yes"}}
 //	→ 201 {"ids":[1]}
 //
-// Each inquiry shows what there was half a second ago; every cancellation hangs, and is applied when its client has
-// long gone:
+// Each inquiry shows what there was half a second ago; every cancellation hangs, and is applied
+// when its client has long gone:
 //
 //	[{"path":"inquiry","fault":{"kind":"stale","delay":"500ms"}},
 //	 {"path":"cancel","fault":{"kind":"hang","apply":"late","delay":"250ms","bound":"30s"}}]
@@ -96,8 +103,9 @@
 //
 //	[{"path":"collation","times":1,"fault":{"kind":"truncated"}},{"path":"collation","fault":{"kind":"wrongCount"}}]
 //
-// GET /_sim/faults shows the rules, how often each was met, and the random faults; DELETE /_sim/faults ends both,
-// DELETE /_sim/faults/1 removes one rule. Rules are tried in order, the first with uses left wins.
+// GET /_sim/faults shows the rules, how often each was met, and the random faults; DELETE
+// /_sim/faults ends both, DELETE /_sim/faults/1 removes one rule. Rules are tried in order, the
+// first with uses left wins.
 //
 // Random faults; a kind alone stands for those of that kind in the default mix:
 //

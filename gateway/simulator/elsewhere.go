@@ -9,9 +9,9 @@ import (
 // ErrNoOriginal is returned by CancelElsewhere for an original that does not exist.
 var ErrNoOriginal = errors.New("no such original")
 
-// CancelElsewhere cancels an amount of an original as somebody does on the vendor's own site: no request of the merchant
-// asked for it, yet every protocol sees it, and the round moves on. The error says why it cannot be; ErrNoOriginal that
-// there is nothing to cancel from.
+// CancelElsewhere cancels an amount of an original as somebody does on the vendor's own site: no
+// request of the merchant asked for it, yet every protocol sees it, and the round moves on. The
+// error says why it cannot be; ErrNoOriginal that there is nothing to cancel from.
 func (s *Simulator) CancelElsewhere(mchtID, orgTrdNo string, amount int64) (Effect, error) {
 	now := s.options.Now()
 	st := s.state.Load()

@@ -11,7 +11,8 @@ import (
 	"settlecancel/gateway/simulator"
 )
 
-// A test registers an original, scripts what shall go wrong, lets the client run, and looks into the books.
+// A test registers an original, scripts what shall go wrong, lets the client run, and looks into
+// the books.
 func Example() {
 	sim, err := simulator.New(simulator.Options{})
 	if err != nil {

@@ -13,8 +13,9 @@ import (
 // Kind is how a request goes wrong.
 type Kind string
 
-// The kinds of fault. The first seven may leave the cancellation out, apply it, or apply it late, as Fault.Apply says;
-// the others always apply it, because what they deliver, be it late or maimed, is the true answer.
+// The kinds of fault. The first seven may leave the cancellation out, apply it, or apply it late,
+// as Fault.Apply says; the others always apply it, because what they deliver, be it late or maimed,
+// is the true answer.
 const (
 	KindCode     Kind = "code"     // answers Fault.Code, whatever was applied
 	KindDrop     Kind = "drop"     // resets the connection instead of an answer
@@ -45,8 +46,9 @@ const (
 
 // Fault is one way for a request to go wrong. No fault claims success for what was not applied.
 //
-// A code that the classes of result codes call safe to send again, answered though the cancellation was applied, is a
-// lie that no client can see through; the simulator tells it when a rule says so, and never by itself.
+// A code that the classes of result codes call safe to send again, answered though the cancellation
+// was applied, is a lie that no client can see through; the simulator tells it when a rule says so,
+// and never by itself.
 type Fault struct {
 	Kind    Kind
 	Apply   Apply         // default ApplyNo for the kinds that may leave it out, else ApplyYes, the only choice

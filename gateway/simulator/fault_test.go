@@ -29,8 +29,8 @@ func isOK(r reply) bool {
 	return r.err == nil && r.status == http.StatusOK && json.Unmarshal(r.body, &a) == nil && a.ResultCode == "0000"
 }
 
-// TestFaults sends one cancellation of 400 won through every fault, in each of its ways, and compares what the client
-// saw with what the books say.
+// TestFaults sends one cancellation of 400 won through every fault, in each of its ways, and
+// compares what the client saw with what the books say.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	const soon = time.Millisecond
@@ -211,7 +211,8 @@ func TestDelayedThoughTheClientHasGone(t *testing.T) {
 	}
 }
 
-// TestDropOverTLS drops connections where the TCP connection hides below TLS, and where there are only HTTP/2 streams.
+// TestDropOverTLS drops connections where the TCP connection hides below TLS, and where there are
+// only HTTP/2 streams.
 func TestDropOverTLS(t *testing.T) {
 	t.Parallel()
 	for name, http2 := range map[string]bool{"OK HTTP/1.1": false, "OK HTTP/2": true} {

@@ -15,7 +15,8 @@ const dayLayout = "20060102"
 // maxAmount is the greatest amount that twelve digits hold, in the currency's smallest unit.
 const maxAmount = 999_999_999_999
 
-// refusal is a result code other than success, and the words that go with it. The zero value refuses nothing.
+// refusal is a result code other than success, and the words that go with it. The zero value
+// refuses nothing.
 type refusal struct{ code, message string }
 
 // The refusals of a request that are the same in every protocol.
@@ -39,8 +40,8 @@ type fieldSpec struct {
 	secret   bool              // comes encrypted; max and valid are about the plain text
 }
 
-// checkFields tells what is wrong with an object, unknown names first, then by kind of fault and in the order of
-// specs: of several faults a request has, the gateway names one.
+// checkFields tells what is wrong with an object, unknown names first, then by kind of fault and in
+// the order of specs: of several faults a request has, the gateway names one.
 func checkFields(o object, specs []fieldSpec) refusal {
 	for i := range o {
 		if findSpec(specs, o[i].name) == nil {
@@ -97,8 +98,8 @@ func isTime(s string) bool {
 	return err == nil && isDigits(s)
 }
 
-// maxAccount is the most digits an account number has here; the protocol names 16 for refunds and none for virtual
-// accounts.
+// maxAccount is the most digits an account number has here; the protocol names 16 for refunds and
+// none for virtual accounts.
 const maxAccount = 20
 
 // isAccount says whether s is an account number.

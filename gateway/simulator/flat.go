@@ -5,8 +5,8 @@ import "strconv"
 // okMessage goes with result code 0000.
 const okMessage = "정상 처리되었습니다."
 
-// flatCancelFields is the request table of the page "결제 취소" in protocol.md. Where the result codes name no field
-// of that name, a missing one is an invalid parameter.
+// flatCancelFields is the request table of the page "결제 취소" in protocol.md. Where the result codes
+// name no field of that name, a missing one is an invalid parameter.
 var flatCancelFields = []fieldSpec{
 	{name: "mchtId", max: 10, missing: "1001", tooLong: "1101"},
 	{name: "orgTrdNo", max: 50, missing: "6001", tooLong: "1120"},
@@ -16,10 +16,11 @@ var flatCancelFields = []fieldSpec{
 	{name: "pktHash", max: 64, missing: "6001", tooLong: "1127"},
 }
 
-// flatCancel answers a cancellation of protocol flat.
+// flatCancel returns a cancellation of protocol flat.
 type flatCancel struct{}
 
-// readFlatCancel checks a flat cancellation: fields, merchant, hash over orgTrdNo + orgMchtTrdNo + orgTrdDt + canAmt.
+// readFlatCancel checks a flat cancellation: fields, merchant, hash over orgTrdNo + orgMchtTrdNo +
+// orgTrdDt + canAmt.
 func (s *Simulator) readFlatCancel(o object) call {
 	c := call{protocol: flatCancel{}, path: PathCancel, terms: terms{
 		mchtID:       o.get("mchtId"),
@@ -74,7 +75,8 @@ func beginFlat(res result) (string, []byte) {
 	return code, appendString(b, text)
 }
 
-// flatMethods are the letters the flat inquiry has for the methods, where they differ from the standard's.
+// flatMethods are the letters the flat inquiry has for the methods, where they differ from the
+// standard's.
 var flatMethods = map[string]string{"CA": "CA", "BT": "RA", "MP": "MP", "VB": "VA"}
 
 func isFlatMethod(s string) bool { return flatMethods[s] != "" }
@@ -90,11 +92,12 @@ var flatInquiryFields = []fieldSpec{
 	{name: "pktHash", max: 64, missing: "6001", tooLong: "1127"},
 }
 
-// flatInquiry answers an inquiry of protocol flat.
+// flatInquiry returns an inquiry of protocol flat.
 type flatInquiry struct{}
 
-// readFlatInquiry checks a flat inquiry: fields, merchant, hash over trdDt + trdTm + mchtId + mchtTrdNo + method +
-// trdAmt. It names the payment by the merchant's order number and its exact date and time.
+// readFlatInquiry checks a flat inquiry: fields, merchant, hash over trdDt + trdTm + mchtId +
+// mchtTrdNo + method + trdAmt. It names the payment by the merchant's order number and its exact
+// date and time.
 func (s *Simulator) readFlatInquiry(o object) call {
 	c := call{protocol: flatInquiry{}, path: PathInquiry, terms: terms{
 		mchtID:       o.get("mchtId"),
@@ -113,7 +116,8 @@ func (s *Simulator) readFlatInquiry(o object) call {
 
 func (flatInquiry) explain(v verdict, method string) refusal { return flatRefusal(v, method) }
 
-// reply tells of the payment and never of its cancellations, as the page has it: trdStat stays "0021", done.
+// reply tells of the payment and never of its cancellations, as the page has it: trdStat stays
+// "0021", done.
 func (flatInquiry) reply(res result) (string, body) {
 	code, b := beginFlat(res)
 	if res.code == "" {

@@ -9,8 +9,9 @@ import (
 	"testing"
 )
 
-// FuzzCancel sends bodies to the paths that move money: nothing ever takes effect unless encoding/json reads a flat
-// object of strings, or params and data, from it whose hash, computed here again, is right; and the answer says so.
+// FuzzCancel sends bodies to the paths that move money: nothing ever takes effect unless
+// encoding/json reads a flat object of strings, or params and data, from it whose hash, computed
+// here again, is right; and the answer says so.
 func FuzzCancel(f *testing.F) {
 	for _, v := range vectors(f, "flat_cancel") {
 		f.Add(cancelPath, []byte(encode(f, v)))
@@ -93,8 +94,9 @@ func checkStandardEffect(t *testing.T, body []byte, e Effect) {
 	}
 }
 
-// FuzzStandardCancel sends cancellations of protocol 0A19 with foreign values, signed or not: only a signed one takes
-// effect, with just the values it named, and every answer is JSON that repeats its id.
+// FuzzStandardCancel sends cancellations of protocol 0A19 with foreign values, signed or not: only
+// a signed one takes effect, with just the values it named, and every answer is JSON that repeats
+// its id.
 func FuzzStandardCancel(f *testing.F) {
 	f.Add("C1", "T1", "001", "1000", "", true)
 	f.Add("C1", "T1", "001", "400", "고객 \"변심\"\n", true)

@@ -192,7 +192,8 @@ type nested struct {
 	Data   fields `json:"data"`
 }
 
-// inquiry is a 0A1M inquiry for the vectors' original with an id of its own, signed after the changes.
+// inquiry is a 0A1M inquiry for the vectors' original with an id of its own, signed after the
+// changes.
 func inquiry(id, amount string, params, data fields) nested {
 	n := nested{
 		Params: with(fields{"mchtId": testMerchant, "ver": "0A1M", "mchtTrdNo": id, "trdDt": "20231216", "trdTm": "080101"}, params),

@@ -1,7 +1,7 @@
 package simulator
 
-// recentIDs remembers the ids of the last requests, so that none is used twice. It forgets the older half once
-// maxRecentIDs are held, so a simulator that runs for weeks does not grow.
+// recentIDs remembers the ids of the last requests, so that none is used twice. It forgets the
+// older half once maxRecentIDs are held, so a simulator that runs for weeks does not grow.
 type recentIDs struct{ young, old map[name]struct{} }
 
 const maxRecentIDs = 1 << 16
@@ -24,8 +24,9 @@ func (r *recentIDs) has(id name) bool {
 	return young || old
 }
 
-// cancelIDs remembers the ids of cancellations that were applied, by which the gateway refuses a duplicate. A refused one may
-// be used again: the page asks for the same request to be sent again later.
+// cancelIDs remembers the ids of cancellations that were applied, by which the gateway refuses a
+// duplicate. A refused one may be used again: the page asks for the same request to be sent again
+// later.
 type cancelIDs struct {
 	applied map[name]essence
 }

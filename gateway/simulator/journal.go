@@ -25,7 +25,8 @@ type Request struct {
 	Done      bool   // answered or given up; false: in progress
 }
 
-// MarshalJSON writes the body as text, in field body, where it is UTF-8, else Base64, in field bodyBase64.
+// MarshalJSON writes the body as text, in field body, where it is UTF-8, else Base64, in field
+// bodyBase64.
 func (r Request) MarshalJSON() ([]byte, error) {
 	wire := struct {
 		Seq        int64     `json:"seq"`
@@ -55,7 +56,8 @@ func (r Request) MarshalJSON() ([]byte, error) {
 	return json.Marshal(wire)
 }
 
-// Effect is one cancellation that was applied: money that went back, or a virtual account number that was withdrawn.
+// Effect is one cancellation that was applied: money that went back, or a virtual account number
+// that was withdrawn.
 type Effect struct {
 	Seq       int64     `json:"seq"`  // from 1, in the order of application
 	Time      time.Time `json:"time"` // of application

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// listing is what a collation found: the records in their order, to be written out while they are sent.
+// listing is what a collation found: the records in their order, to be written out while they are
+// sent.
 type listing struct {
 	st      *state
 	method  string
@@ -23,8 +24,9 @@ type record struct {
 // chunk is how many originals, effects or lines are worked through before others get the lock.
 const chunk = 512
 
-// collate finds the approvals, then the cancellations of a merchant, a method and a day, as they showed staleness ago. It
-// takes the lock for a moment at a time, so that a long list holds nobody up.
+// collate finds the approvals, then the cancellations of a merchant, a method and a day, as they
+// showed staleness ago. It takes the lock for a moment at a time, so that a long list holds nobody
+// up.
 func (x *exchange) collate(now time.Time) result {
 	want, seen := x.call.terms, now.Add(-x.staleness())
 	list := &listing{st: x.st, method: want.method}
@@ -37,7 +39,8 @@ func (x *exchange) collate(now time.Time) result {
 	return result{list: list}
 }
 
-// collateApprovals looks through a chunk of the originals and says whether there are more. It takes the lock.
+// collateApprovals looks through a chunk of the originals and says whether there are more. It takes
+// the lock.
 func (st *state) collateApprovals(list *listing, want terms, from int) (more bool) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
@@ -50,7 +53,8 @@ func (st *state) collateApprovals(list *listing, want terms, from int) (more boo
 	return to < len(st.bank.filed)
 }
 
-// collateEffects looks through a chunk of the effects and says whether there are more. It takes the lock.
+// collateEffects looks through a chunk of the effects and says whether there are more. It takes the
+// lock.
 func (st *state) collateEffects(list *listing, want terms, seen time.Time, from int) (more bool) {
 	begin, _ := parseDate(want.orgTrdDt) // which was checked to be one
 	end := begin.AddDate(0, 0, 1)
@@ -78,7 +82,8 @@ func (t *transaction) collatesAs() string {
 	return t.Method
 }
 
-// collationBody is the answer of a collation: a line with code, message and count, then one a record.
+// collationBody is the answer of a collation: a line with code, message and count, then one a
+// record.
 type collationBody struct {
 	first refusal
 	list  *listing // nil: none
@@ -129,8 +134,8 @@ func (l *listing) appendRecords(b []byte, records []record) []byte {
 	return b
 }
 
-// appendRecord appends the 16 fields of the page. A cancellation without an id of its own goes by the merchant's order
-// number; what the simulator knows nothing of is the same in every record.
+// appendRecord appends the 16 fields of the page. A cancellation without an id of its own goes by
+// the merchant's order number; what the simulator knows nothing of is the same in every record.
 func (l *listing) appendRecord(b []byte, r record) []byte {
 	const customer, product, approval, institution, instalments, interestFree = "홍길동", "상품", "00000000", "001", "00", "N"
 	t := r.tx
@@ -155,7 +160,8 @@ func (e *Effect) idOf(t *transaction) string {
 	return t.OrgMchtTrdNo
 }
 
-// appendLine appends fields, each with a bar behind it. What would end a field or a line within one becomes a space.
+// appendLine appends fields, each with a bar behind it. What would end a field or a line within one
+// becomes a space.
 func appendLine(b []byte, fields ...string) []byte {
 	for _, f := range fields {
 		for i := range len(f) {

@@ -14,8 +14,8 @@ const (
 	testbedAESKey  = "pgSettle30y739r82jtd709yOfZ2yK5K"
 )
 
-// Merchant is one merchant that the simulator knows, with the keys it shares with the gateway. It prints as its
-// id alone, and encodes without its keys.
+// Merchant is one merchant that the simulator knows, with the keys it shares with the gateway. It
+// prints as its id alone, and encodes without its keys.
 type Merchant struct {
 	ID      string `json:"id"` // 1 to 12 characters; flat takes 10 at most
 	HashKey string `json:"-"`  // what every pktHash ends in
@@ -59,8 +59,8 @@ func merchantsByID(merchants []Merchant) (map[string]Merchant, error) {
 	return byID, errors.Join(faults...)
 }
 
-// sign returns the pktHash over the parts and the merchant's hash key: lower-case hex SHA-256 of their UTF-8, with no
-// separator.
+// sign returns the pktHash over the parts and the merchant's hash key: lower-case hex SHA-256 of
+// their UTF-8, with no separator.
 func (m Merchant) sign(parts ...string) string {
 	b := make([]byte, 0, 256)
 	for _, p := range parts {

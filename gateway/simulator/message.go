@@ -8,7 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// maxFields bounds an object of a request; the longest message of the protocol has some twenty fields.
+// maxFields bounds an object of a request; the longest message of the protocol has some twenty
+// fields.
 const maxFields = 64
 
 var errMalformed = errors.New("not one JSON object whose values are strings, nor one of params and data")
@@ -19,7 +20,8 @@ type field struct{ name, value string }
 // object is a JSON object of strings, in the order it was sent.
 type object []field
 
-// get returns the value of name, "" where it is absent: the gateway takes an empty field for a missing one.
+// get returns the value of name, "" where it is absent: the gateway takes an empty field for a
+// missing one.
 func (o object) get(name string) string {
 	for i := range o {
 		if o[i].name == name {
@@ -45,8 +47,9 @@ type message struct {
 	params, data object
 }
 
-// decodeMessage reads a body, and refuses whatever the gateway's messages are not: other types than strings, null
-// among them, a name that comes twice, something behind the object, bytes that are no UTF-8.
+// decodeMessage reads a body, and refuses whatever the gateway's messages are not: other types than
+// strings, null among them, a name that comes twice, something behind the object, bytes that are no
+// UTF-8.
 func decodeMessage(body []byte) (message, error) {
 	if !utf8.Valid(body) {
 		return message{}, errMalformed
@@ -65,7 +68,8 @@ func decodeMessage(body []byte) (message, error) {
 	return m, nil
 }
 
-// decodeBody reads the outer object behind its opening brace; the shape of the first value decides which it must be.
+// decodeBody reads the outer object behind its opening brace; the shape of the first value decides
+// which it must be.
 func decodeBody(dec *json.Decoder) (message, error) {
 	var m message
 	var haveParams, haveData bool

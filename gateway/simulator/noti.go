@@ -28,7 +28,8 @@ type NotiStats struct {
 	GivenUp   int64 `json:"givenUp"`   // never answered OK
 }
 
-// notiQueue holds the effects that somebody is still to be told of. Whoever calls it holds the lock of its state.
+// notiQueue holds the effects that somebody is still to be told of. Whoever calls it holds the lock
+// of its state.
 type notiQueue struct {
 	url     string // empty: nobody is told
 	waiting []int  // places among the effects
@@ -69,8 +70,8 @@ type noti struct {
 	mchtID, orgTrdNo string
 }
 
-// next takes a notification out of the queue. Where there is none, it returns a channel that is closed once there is. It
-// takes the lock.
+// next takes a notification out of the queue. Where there is none, it returns a channel that is
+// closed once there is. It takes the lock.
 func (st *state) nextNoti(merchants map[string]Merchant) (*noti, <-chan struct{}) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
@@ -88,8 +89,8 @@ func (st *state) nextNoti(merchants map[string]Merchant) (*noti, <-chan struct{}
 	return &noti{q.url, notiForm(e, t, merchants[e.MchtID]).Encode(), e.MchtID, e.OrgTrdNo}, nil
 }
 
-// notiForm is the form of "Cancellation notification" in protocol.md. A cancellation without an id of its own goes by the
-// merchant's order number; its amount is trdAmt.
+// notiForm is the form of "Cancellation notification" in protocol.md. A cancellation without an id
+// of its own goes by the merchant's order number; its amount is trdAmt.
 func notiForm(e *Effect, t *transaction, m Merchant) url.Values {
 	const outStatCd = "0021"
 	at, id, amount := e.Time.In(kst), e.idOf(t), strconv.FormatInt(e.Amount, 10)
@@ -117,7 +118,8 @@ func notiForm(e *Effect, t *transaction, m Merchant) url.Values {
 	}
 }
 
-// notifier sends notifications from a few goroutines, which begin when the first is asked for and end with close.
+// notifier sends notifications from a few goroutines, which begin when the first is asked for and
+// end with close.
 type notifier struct {
 	ctx    context.Context // ended by stop
 	stop   context.CancelFunc
@@ -164,8 +166,8 @@ func (n *notifier) close() {
 	n.client.CloseIdleConnections()
 }
 
-// SetNoti tells every effect from now on to a URL, as a cancellation notification; an empty one ends that. The error
-// says what is wrong with the URL, or that the simulator is closed.
+// SetNoti tells every effect from now on to a URL, as a cancellation notification; an empty one
+// ends that. The error says what is wrong with the URL, or that the simulator is closed.
 func (s *Simulator) SetNoti(target string) error {
 	if err := checkNotiURL(target); err != nil {
 		return err

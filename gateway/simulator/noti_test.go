@@ -138,7 +138,8 @@ func TestNotiIsTriedAgain(t *testing.T) {
 	}
 }
 
-// TestNotiSwitch turns notifications on and off by the control interface; what happened while they were off is not told.
+// TestNotiSwitch turns notifications on and off by the control interface; what happened while they
+// were off is not told.
 func TestNotiSwitch(t *testing.T) {
 	t.Parallel()
 	target, told := merchantServer(t, always(200, "OK"))
@@ -203,7 +204,8 @@ func TestNotiPoolIsBounded(t *testing.T) {
 	}
 }
 
-// TestClose ends what is being sent and what waits to be tried again; the gateway goes on without notifications.
+// TestClose ends what is being sent and what waits to be tried again; the gateway goes on without
+// notifications.
 func TestClose(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})
@@ -239,7 +241,8 @@ func TestClose(t *testing.T) {
 	}
 }
 
-// TestNotiEndsWithAReset: what a reset forgets nobody is told of any more, and the senders go on with what comes.
+// TestNotiEndsWithAReset: what a reset forgets nobody is told of any more, and the senders go on
+// with what comes.
 func TestNotiEndsWithAReset(t *testing.T) {
 	t.Parallel()
 	target, told := merchantServer(t, func(nth int64) (int, string) {

@@ -46,8 +46,9 @@ var standardOperations = []standardOperation{
 // tooLong is the result code of a field that is too long and has no code of its own.
 const tooLong = "1126"
 
-// The request of protocol 0A19 in protocol.md: params, and the data of its operations. Where the page names no length,
-// there is a generous one. Lengths are bytes of UTF-8, of what is encrypted those of the plain text.
+// The request of protocol 0A19 in protocol.md: params, and the data of its operations. Where the
+// page names no length, there is a generous one. Lengths are bytes of UTF-8, of what is encrypted
+// those of the plain text.
 var (
 	standardParams = []fieldSpec{
 		{name: "mchtId", max: 12, missing: "1001", tooLong: "1101"},
@@ -106,7 +107,8 @@ func noKorean(s string) bool {
 	return true
 }
 
-// operationOf finds the row of the table for a request; nil where the path serves no such method and bizType.
+// operationOf finds the row of the table for a request; nil where the path serves no such method
+// and bizType.
 func operationOf(url, method, bizType string) *standardOperation {
 	for i := range standardOperations {
 		op := &standardOperations[i]

@@ -5,7 +5,8 @@ import (
 	"fmt"
 )
 
-// ErrRegistered is returned by Register for an original, or a merchant's order number, that is there already.
+// ErrRegistered is returned by Register for an original, or a merchant's order number, that is
+// there already.
 var ErrRegistered = errors.New("already registered")
 
 // Original is a payment that can be cancelled.
@@ -17,19 +18,21 @@ type Original struct {
 	OrgTrdTm     string `json:"orgTrdTm,omitempty"` // HHmmss; empty: a flat inquiry may name any time
 	Amount       int64  `json:"amount"`             // in the currency's smallest unit: won, or cents
 	Currency     string `json:"currency,omitempty"` // KRW, or USD for a card paid abroad; empty: KRW
-	// Method is the two letters of the payment method; empty: CA, or for an original that was created on first sight
-	// whatever the first request says that names one.
+	// Method is the two letters of the payment method; empty: CA, or for an original that was
+	// created on first sight whatever the first request says that names one.
 	Method string `json:"method,omitempty"`
 	// NoPartial refuses partial cancellations, as vouchers always do.
 	NoPartial bool `json:"noPartial,omitempty"`
-	// CancelUntil is the last day, yyyyMMdd in Korean time, on which it may be cancelled; a refund still may follow.
-	// Empty: for ever, but in protocol 0A19 a phone payment only in its own calendar month.
+	// CancelUntil is the last day, yyyyMMdd in Korean time, on which it may be cancelled; a refund
+	// still may follow. Empty: for ever, but in protocol 0A19 a phone payment only in its own
+	// calendar month.
 	CancelUntil string `json:"cancelUntil,omitempty"`
-	// RfdPsblCd says whether a refund of a phone payment or of a virtual account is open: Y, N for a merchant that is
-	// not registered for it, C for conditions not met. Empty: N for a merchant with NoRefund, C for a phone payment
-	// that may still be cancelled, else Y.
+	// RfdPsblCd says whether a refund of a phone payment or of a virtual account is open: Y, N for
+	// a merchant that is not registered for it, C for conditions not met. Empty: N for a merchant
+	// with NoRefund, C for a phone payment that may still be cancelled, else Y.
 	RfdPsblCd string `json:"rfdPsblCd,omitempty"`
-	// VAcntNo is the virtual account number that a withdrawal must name; empty: any. It is never shown again.
+	// VAcntNo is the virtual account number that a withdrawal must name; empty: any. It is never
+	// shown again.
 	VAcntNo string `json:"vAcntNo,omitempty"`
 }
 

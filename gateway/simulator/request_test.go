@@ -13,7 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// FuzzDecodeMessage checks the strict decoder against encoding/json: what it takes is JSON with these very values.
+// FuzzDecodeMessage checks the strict decoder against encoding/json: what it takes is JSON with
+// these very values.
 func FuzzDecodeMessage(f *testing.F) {
 	for _, seed := range []string{
 		`{}`, `{"a":"b"}`, `{"params":{"a":"b"},"data":{}}`, `{"a":"\ud83d\ude00\n"}`, `{"a":"b","a":"c"}`, `{"a":1}`,
@@ -80,7 +81,8 @@ func BenchmarkCancel(b *testing.B) {
 	}
 }
 
-// benchRequest is a cancellation of a transaction of its own; making it costs too, about a tenth of the whole.
+// benchRequest is a cancellation of a transaction of its own; making it costs too, about a tenth of
+// the whole.
 func benchRequest(i int64) *http.Request {
 	m := Merchant{HashKey: testbedHashKey}
 	number := strconv.FormatInt(i, 10)

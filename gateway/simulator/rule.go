@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// Rule says which requests suffer a fault. An empty condition meets every request; CanAmt none but cancellations,
-// OrgTrdNo no collation, and a fault of KindWrongEcho none whose answer has no hash to repeat.
+// Rule says which requests suffer a fault. An empty condition meets every request; CanAmt none but
+// cancellations, OrgTrdNo no collation, and a fault of KindWrongEcho none whose answer has no hash
+// to repeat.
 type Rule struct {
 	Path     Path   `json:"path,omitempty"`
 	MchtID   string `json:"mchtId,omitempty"`
@@ -69,9 +70,9 @@ func (r *Rule) meets(q *Request, c *call) bool {
 		(r.Fault.Kind != KindWrongEcho || c.echoes)
 }
 
-// Chaos is random faults. Whether a request suffers one, and which, depends on the seed, the transaction and how many
-// requests of its kind that transaction had before: so a run shows each transaction the same whatever the others do. No
-// collation suffers one.
+// Chaos is random faults. Whether a request suffers one, and which, depends on the seed, the
+// transaction and how many requests of its kind that transaction had before: so a run shows each
+// transaction the same whatever the others do. No collation suffers one.
 type Chaos struct {
 	Rate      float64 `json:"rate"`            // of cancellations, 0 to 1
 	Seed      uint64  `json:"seed"`            // any
@@ -79,9 +80,10 @@ type Chaos struct {
 	Inquiries bool    `json:"inquiries"`       // inquiries suffer too, at the same rate
 }
 
-// DefaultFaults is a mix of everything that a client can come through with every cancellation carried out once: no
-// refusal that is for good, no lie that cannot be seen through. What is applied late, or shown late, is so by at most
-// 50 ms: a client must wait longer than that before it believes an inquiry.
+// DefaultFaults is a mix of everything that a client can come through with every cancellation
+// carried out once: no refusal that is for good, no lie that cannot be seen through. What is
+// applied late, or shown late, is so by at most 50 ms: a client must wait longer than that before
+// it believes an inquiry.
 func DefaultFaults() []Fault {
 	const late = 50 * time.Millisecond
 	return []Fault{
@@ -173,7 +175,8 @@ func (f *faults) remove(id int) bool {
 	return len(f.rules) < before
 }
 
-// pick returns the fault a request suffers: the first rule's that it meets, else a random one; the zero Fault if none.
+// pick returns the fault a request suffers: the first rule's that it meets, else a random one; the
+// zero Fault if none.
 func (f *faults) pick(r *Request, c *call, nth uint64) Fault {
 	for i, rule := range f.live {
 		if !rule.meets(r, c) {

@@ -53,7 +53,8 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// TestRuleMeetsInquiryByOrderNumber has an inquiry that does not name the vendor's number the rule is about.
+// TestRuleMeetsInquiryByOrderNumber has an inquiry that does not name the vendor's number the rule
+// is about.
 func TestRuleMeetsInquiryByOrderNumber(t *testing.T) {
 	t.Parallel()
 	b := registered(t, Options{}, 1000)
@@ -164,9 +165,9 @@ func TestChaosErrors(t *testing.T) {
 	}
 }
 
-// TestChaosBooks has many clients cancel parts of a few transactions under every fault at once, and then audits the
-// books from outside: what was answered with success was applied, what was applied was asked for, once a request, and
-// no original lost more than it had.
+// TestChaosBooks has many clients cancel parts of a few transactions under every fault at once, and
+// then audits the books from outside: what was answered with success was applied, what was applied
+// was asked for, once a request, and no original lost more than it had.
 func TestChaosBooks(t *testing.T) {
 	t.Parallel()
 	kinds := slices.DeleteFunc(DefaultFaults(), func(f Fault) bool { return f.Kind == KindHang || f.Kind == KindFlood })

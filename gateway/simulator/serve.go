@@ -33,8 +33,8 @@ func (s *Simulator) serveMessage(w http.ResponseWriter, r *http.Request, path Pa
 	s.serve(w, r, path, body, status, read)
 }
 
-// serve goes the way of one request to a gateway path: check its body, unless status turns it away already, choose its
-// fault, apply it, answer it.
+// serve goes the way of one request to a gateway path: check its body, unless status turns it away
+// already, choose its fault, apply it, answer it.
 func (s *Simulator) serve(w http.ResponseWriter, r *http.Request, path Path, body []byte, status int, read func([]byte) call) {
 	c := call{path: path}
 	if status == 0 {
@@ -54,8 +54,8 @@ func (s *Simulator) serve(w http.ResponseWriter, r *http.Request, path Path, bod
 	x.run()
 }
 
-// readBody reads the body of a request, and returns the HTTP status that turns it away where it is none of the
-// protocol's.
+// readBody reads the body of a request, and returns the HTTP status that turns it away where it is
+// none of the protocol's.
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, int) {
 	var tooLarge *http.MaxBytesError
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
@@ -81,8 +81,8 @@ func isJSON(contentType []string) bool {
 		strings.EqualFold(contentType[0][len(want):], charset)
 }
 
-// arrive files a request in the journal, finds its transaction and chooses its fault. What is turned away on HTTP
-// level never reaches the bank, and suffers none.
+// arrive files a request in the journal, finds its transaction and chooses its fault. What is
+// turned away on HTTP level never reaches the bank, and suffers none.
 func (s *Simulator) arrive(w http.ResponseWriter, r *http.Request, c call, body []byte, status int) *exchange {
 	x := &exchange{sim: s, st: s.state.Load(), call: c, w: w, r: r, rec: &Request{
 		Time: s.options.Now(), Path: r.URL.Path, Body: body, Remote: r.RemoteAddr,
@@ -210,8 +210,9 @@ func (x *exchange) leaveLocked() {
 	x.st.touched()
 }
 
-// finish files how the request is answered; only the first time counts. It must come before the answer's last byte, so
-// that what a client does next is no overlap. status is 0 and code empty where nothing is sent.
+// finish files how the request is answered; only the first time counts. It must come before the
+// answer's last byte, so that what a client does next is no overlap. status is 0 and code empty
+// where nothing is sent.
 func (x *exchange) finish(status int, code string) {
 	x.st.mu.Lock()
 	if x.rec.Done {

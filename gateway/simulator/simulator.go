@@ -13,24 +13,27 @@ import (
 	"time"
 )
 
-// Options is how a Simulator behaves. The zero value is a gateway of the testbed's merchants without a fault and
-// without an original.
+// Options is how a Simulator behaves. The zero value is a gateway of the testbed's merchants
+// without a fault and without an original.
 type Options struct {
 	// Merchants are those it knows; nil: TestbedMerchants.
 	Merchants []Merchant
-	// AutoAmount, where above zero, creates an original of this amount (in the smallest unit of the request's currency)
-	// when the first request with a valid hash names it; zero: only registered originals exist.
+	// AutoAmount, where above zero, creates an original of this amount (in the smallest unit of the
+	// request's currency) when the first request with a valid hash names it; zero: only registered
+	// originals exist.
 	AutoAmount int64
 	// Latency is added to every answer of a gateway path.
 	Latency time.Duration
 
-	// FaultRate, Seed, Kinds and InquiryFaults are the random faults from the start on, as in Chaos.
+	// FaultRate, Seed, Kinds and InquiryFaults are the random faults from the start on, as in
+	// Chaos.
 	FaultRate     float64
 	Seed          uint64
 	Kinds         []Fault
 	InquiryFaults bool
 
-	// NotiURL is where every effect is told to as a cancellation notification; empty: nowhere. SetNoti changes it.
+	// NotiURL is where every effect is told to as a cancellation notification; empty: nowhere.
+	// SetNoti changes it.
 	NotiURL string
 	// NotiAttempts is how often a notification is tried until it is answered OK; 0: 5.
 	NotiAttempts int
@@ -47,8 +50,8 @@ type Options struct {
 
 const defaultJournal = 10_000
 
-// Simulator is a SettleBank gateway, an http.Handler. Its methods may be called from many goroutines at once. One that
-// was ever told to send notifications needs a Close.
+// Simulator is a SettleBank gateway, an http.Handler. Its methods may be called from many
+// goroutines at once. One that was ever told to send notifications needs a Close.
 type Simulator struct {
 	merchants map[string]Merchant
 	options   Options
@@ -115,7 +118,8 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Close ends the sending of notifications for good and waits until nobody is at it. The gateway itself goes on.
+// Close ends the sending of notifications for good and waits until nobody is at it. The gateway
+// itself goes on.
 func (s *Simulator) Close() {
 	s.notifier.close()
 	_ = s.SetNoti("") // no URL is no wrong one
@@ -143,8 +147,8 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// Register adds an original. The error names everything that is wrong with it; ErrRegistered says that it, or its
-// orgMchtTrdNo, is there already.
+// Register adds an original. The error names everything that is wrong with it; ErrRegistered says
+// that it, or its orgMchtTrdNo, is there already.
 func (s *Simulator) Register(o Original) error {
 	st := s.state.Load()
 	st.mu.Lock()
@@ -160,7 +164,8 @@ func (s *Simulator) Original(mchtID, orgTrdNo string) (OriginalState, bool) {
 	return s.state.Load().original(mchtID, orgTrdNo)
 }
 
-// Script adds a rule behind those there are and returns its id. The error names everything that is wrong with it.
+// Script adds a rule behind those there are and returns its id. The error names everything that is
+// wrong with it.
 func (s *Simulator) Script(r Rule) (int, error) {
 	r.Fault = r.Fault.withDefaults()
 	if err := r.check(); err != nil {
@@ -172,7 +177,8 @@ func (s *Simulator) Script(r Rule) (int, error) {
 	return st.faults.script(r), nil
 }
 
-// SetChaos begins other random faults than before; the zero Chaos ends them. The error names everything that is wrong.
+// SetChaos begins other random faults than before; the zero Chaos ends them. The error names
+// everything that is wrong.
 func (s *Simulator) SetChaos(c Chaos) error {
 	ready, err := c.ready()
 	if err != nil {
@@ -207,8 +213,9 @@ func (s *Simulator) Stats() Stats {
 	return st.stats()
 }
 
-// Await waits until the counts fulfil a condition, which is tried again whenever they change: until a request has
-// arrived, say, or, with Stats.Idle, until nothing is in progress. The error is the context's.
+// Await waits until the counts fulfil a condition, which is tried again whenever they change: until
+// a request has arrived, say, or, with Stats.Idle, until nothing is in progress. The error is the
+// context's.
 func (s *Simulator) Await(ctx context.Context, until func(Stats) bool) error {
 	for {
 		st := s.state.Load()
@@ -226,8 +233,9 @@ func (s *Simulator) Await(ctx context.Context, until func(Stats) bool) error {
 	}
 }
 
-// Reset makes everything as New left it: no originals, no effects, an empty journal, no rules, the random faults and
-// NotiURL of the options. Requests in progress end, and what they would have applied late never is.
+// Reset makes everything as New left it: no originals, no effects, an empty journal, no rules, the
+// random faults and NotiURL of the options. Requests in progress end, and what they would have
+// applied late never is.
 func (s *Simulator) Reset() {
 	fresh := newState(&s.options, s.chaos)
 	if s.notifier.ctx.Err() != nil {
@@ -237,8 +245,8 @@ func (s *Simulator) Reset() {
 	close(old.closed)
 }
 
-// nextCanTrdNo returns a number no cancellation had before, of 40 characters at most: in the standard specification a
-// transaction's number may not be longer.
+// nextCanTrdNo returns a number no cancellation had before, of 40 characters at most: in the
+// standard specification a transaction's number may not be longer.
 func (s *Simulator) nextCanTrdNo(mchtID string, now time.Time) string {
 	b := append(make([]byte, 0, 40), "SIM"...)
 	b = append(b, mchtID...)

@@ -123,7 +123,8 @@ func TestOverlapIsSeen(t *testing.T) {
 	}
 }
 
-// TestOneAfterTheOtherIsNoOverlap sends each cancellation as soon as the one before is answered, and never finds two.
+// TestOneAfterTheOtherIsNoOverlap sends each cancellation as soon as the one before is answered,
+// and never finds two.
 func TestOneAfterTheOtherIsNoOverlap(t *testing.T) {
 	t.Parallel()
 	b := registered(t, Options{}, 1000)

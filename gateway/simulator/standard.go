@@ -26,7 +26,8 @@ var (
 
 func isMethod(s string) bool { _, ok := methods[s]; return ok }
 
-// readStandardInquiry checks a 0A1M inquiry: fields, merchant, hash over trdDt + trdTm + mchtId + mchtTrdNo + trdAmt.
+// readStandardInquiry checks a 0A1M inquiry: fields, merchant, hash over trdDt + trdTm + mchtId +
+// mchtTrdNo + trdAmt.
 func (s *Simulator) readStandardInquiry(m message, escaped bool) call {
 	c := call{protocol: standardInquiry{standardReply{m}, escaped}, path: PathInquiry, echoes: true, terms: terms{
 		mchtID:       m.params.get("mchtId"),
@@ -48,14 +49,16 @@ func (s *Simulator) readStandardInquiry(m message, escaped bool) call {
 	return c
 }
 
-// standardInquiry answers a 0A1M inquiry. outRsltMsg is URL-encoded on the path of the 2024 specification and plain on
-// that of the 2025 site, so that both forms the vendor announces are met.
+// standardInquiry returns a 0A1M inquiry. outRsltMsg is URL-encoded on the path of the 2024
+// specification and plain on that of the 2025 site, so that both forms the vendor announces are
+// met.
 type standardInquiry struct {
 	standardReply
 	escaped bool
 }
 
-// reply shows the sum cancelled so far; "0001" once that is the whole amount, or the virtual account number withdrawn.
+// reply shows the sum cancelled so far; "0001" once that is the whole amount, or the virtual
+// account number withdrawn.
 func (q standardInquiry) reply(res result) (string, body) {
 	data := object{{"pktHash", echo(q.data.get("pktHash"), res.wrongEcho)}}
 	if res.code != "" {
@@ -84,8 +87,8 @@ func echo(hash string, wrong bool) string {
 	}
 }
 
-// standardReply answers in the standard specification's form; alone, it refuses a nested message that no protocol of
-// its path knows.
+// standardReply returns in the standard specification's form; alone, it refuses a nested message
+// that no protocol of its path knows.
 type standardReply struct{ message }
 
 func (standardReply) explain(v verdict, method string) refusal { return standardRefusal(v, method) }
@@ -97,7 +100,8 @@ func (r standardReply) reply(res result) (string, body) {
 // echoedParams are the request's params that an answer repeats, in the order of the specification.
 var echoedParams = []string{"mchtId", "ver", "method", "bizType", "encCd", "mchtTrdNo", "trdDt", "trdTm"}
 
-// appendStandard writes an answer of the standard specification: the request's params, the outcome, the data.
+// appendStandard writes an answer of the standard specification: the request's params, the outcome,
+// the data.
 func appendStandard(params object, trdNo, outStatCd string, code refusal, escaped bool, data object) body {
 	out := make(object, 0, len(echoedParams)+4)
 	for _, name := range echoedParams {

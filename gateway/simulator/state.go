@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// state is everything that a reset forgets. Its lock is held for moments only: never while somebody waits, reads or
-// writes.
+// state is everything that a reset forgets. Its lock is held for moments only: never while somebody
+// waits, reads or writes.
 type state struct {
 	closed chan struct{} // closed by a reset
 
@@ -65,8 +65,9 @@ type Stats struct {
 	LateApplies     int              `json:"lateApplies"` // cancellations of ended requests, still to be applied
 	Notis           NotiStats        `json:"notis"`       // cancellation notifications
 
-	// MaxConcurrent is the most cancel requests that were ever in progress at once for one transaction. A request is
-	// in progress until its answer's last byte is about to leave, or its client has gone.
+	// MaxConcurrent is the most cancel requests that were ever in progress at once for one
+	// transaction. A request is in progress until its answer's last byte is about to leave, or its
+	// client has gone.
 	MaxConcurrent int `json:"maxConcurrent"`
 	// MaxConcurrentRequests is the same with inquiries.
 	MaxConcurrentRequests int `json:"maxConcurrentRequests"`
@@ -159,7 +160,8 @@ func (st *state) original(mchtID, orgTrdNo string) (OriginalState, bool) {
 	return out, true
 }
 
-// enter counts a request in, at its transaction too where there is one, and returns which of its kind it is there.
+// enter counts a request in, at its transaction too where there is one, and returns which of its
+// kind it is there.
 func (st *state) enter(path Path, t *transaction) (nth uint64) {
 	st.counts.inProgress++
 	switch path {
@@ -190,7 +192,8 @@ func (st *state) enter(path Path, t *transaction) (nth uint64) {
 	return now.cancels
 }
 
-// cancel applies a cancellation if its id and the transaction allow it. Inquiries show it from visible on.
+// cancel applies a cancellation if its id and the transaction allow it. Inquiries show it from
+// visible on.
 func (st *state) cancel(r *Request, t *transaction, want terms, m Merchant, e Effect, visible time.Time) verdict {
 	v := st.bank.cancels.seen(want)
 	if v != granted {

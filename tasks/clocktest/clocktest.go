@@ -1,4 +1,5 @@
-// Package clocktest is time in tests: a clock that stands still, and patience with what tells nobody when it is done.
+// Package clocktest is time in tests: a clock that stands still, and patience with what tells
+// nobody when it is done.
 package clocktest
 
 import (
@@ -13,10 +14,10 @@ type Clock struct {
 	now time.Time
 }
 
-// New answers a clock that stands at now.
+// New returns a clock that stands at now.
 func New(now time.Time) *Clock { return &Clock{now: now} }
 
-// Now answers what the clock shows.
+// Now returns what the clock shows.
 func (c *Clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -40,8 +41,8 @@ func (c *Clock) Advance(d time.Duration) {
 // patience is no measure of speed: only a hang lasts that long.
 const patience = 2 * time.Minute
 
-// WaitFor looks again and again until it is so, and fails the test where it never is: for other processes and for asynq's own
-// clock, which tell nobody. What can be waited on needs no WaitFor.
+// WaitFor looks again and again until it is so, and fails the test where it never is: for other
+// processes and for asynq's own clock, which tell nobody. What can be waited on needs no WaitFor.
 func WaitFor(t testing.TB, what string, is func() bool) {
 	t.Helper()
 	deadline := time.NewTimer(patience)

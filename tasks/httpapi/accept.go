@@ -14,8 +14,8 @@ import (
 
 const keyHeader = "Idempotency-Key"
 
-// headerKey answers the idempotency key that stands in the header: a string of RFC 8941, or the key as it is. What is neither
-// is no key, and is refused as one.
+// headerKey returns the idempotency key that stands in the header: a string of RFC 8941, or the key
+// as it is. What is neither is no key, and is refused as one.
 func headerKey(h http.Header) string {
 	given := strings.TrimSpace(strings.Join(h.Values(keyHeader), ", "))
 	if text, ok := strings.CutPrefix(given, `"`); ok {
@@ -26,7 +26,7 @@ func headerKey(h http.Header) string {
 	return given
 }
 
-// badKey tells that no cancellation can have this key.
+// badKey reports whether no cancellation can have this key.
 func badKey(key string) bool {
 	var e *tasks.InvalidError
 	err := tasks.Cancellation{IdempotencyKey: key}.Validate(time.Time{})
@@ -74,7 +74,8 @@ func (c *call) options() tasks.EnqueueOptions {
 
 func location(key string) string { return pathCancellations + "/" + url.PathEscape(key) }
 
-// notAccepted answers the problem of a cancellation that was not accepted, and stands at a place of the request.
+// notAccepted returns the problem of a cancellation that was not accepted, and stands at a place of
+// the request.
 func notAccepted(key, at string, err error) *problem {
 	if faults := faultsOf(err, at); len(faults) > 0 {
 		return faulty(faults)
@@ -82,7 +83,7 @@ func notAccepted(key, at string, err error) *problem {
 	return refusal(key, err)
 }
 
-// faultsOf answers what is wrong with a cancellation, if that is what the error says.
+// faultsOf returns what is wrong with a cancellation, if that is what the error says.
 func faultsOf(err error, at string) (faults []fault) {
 	var e *tasks.InvalidError
 	if !errors.As(err, &e) {
@@ -101,7 +102,7 @@ func faultsOf(err error, at string) (faults []fault) {
 	return faults
 }
 
-// show answers one cancellation.
+// show returns one cancellation.
 func (a *API) show(ctx context.Context, c *call) (*answer, error) {
 	if len(c.faults) > 0 {
 		return nil, faulty(c.faults)

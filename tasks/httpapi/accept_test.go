@@ -13,7 +13,8 @@ import (
 	"settlecancel/tasks/ledger"
 )
 
-// What is accepted is stored under the name of the token, waits in the queue, and can be looked at under its Location.
+// What is accepted is stored under the name of the token, waits in the queue, and can be looked at
+// under its Location.
 func TestAccept(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, closed())
@@ -114,7 +115,8 @@ func TestAcceptKey(t *testing.T) {
 	})
 }
 
-// A repeat answers the record as it is by now; the same key with other parameters is refused, and changes nothing.
+// A repeat answers the record as it is by now; the same key with other parameters is refused, and
+// changes nothing.
 func TestAcceptAgain(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, closed())

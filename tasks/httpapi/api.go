@@ -39,7 +39,8 @@ type Options struct {
 	RequestIDs func() string        // ids for requests that bring none; default random
 }
 
-// API is an http.Handler for everything but what others serve beside it. It is safe for concurrent use.
+// API is an http.Handler for everything but what others serve beside it. It is safe for concurrent
+// use.
 type API struct {
 	client *tasks.Client
 	ledger *ledger.Ledger
@@ -57,7 +58,7 @@ type API struct {
 	described []*huma.Operation
 }
 
-// New answers an API, or an error that names every fault of the options.
+// New returns an API, or an error that names every fault of the options.
 func New(o Options) (*API, error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -118,9 +119,9 @@ func (o Options) check() error {
 	return nil
 }
 
-// Ops lets ops through to what others serve: whoever carries their credentials, or, where there are none, whoever asks by a
-// loopback name. Failed logins are limited, and logged once a minute for each address. It answers who it is, or false once it has
-// answered the request itself.
+// Ops lets ops through to what others serve: whoever carries their credentials, or, where there are
+// none, whoever asks by a loopback name. Failed logins are limited, and logged once a minute for
+// each address. It answers who it is, or false once it has answered the request itself.
 func (a *API) Ops(w http.ResponseWriter, r *http.Request) (who string, ok bool) {
 	c, p := a.guard.identify(r, a.now())
 	if p != nil && a.failed.take(address(r), a.now()) == 0 {

@@ -1,5 +1,5 @@
-// Package httpapi is tasks.Client over HTTP: order systems hand over cancellations and look at them, people decide on dead
-// letters.
+// Package httpapi is tasks.Client over HTTP: order systems hand over cancellations and look at
+// them, people decide on dead letters.
 //
 //	POST /v1/cancellations                 accept one            producers
 //	POST /v1/cancellations:batch           accept up to 1,000    producers
@@ -9,14 +9,17 @@
 //	POST /v1/cancellations/{key}/resolve   end it                ops
 //	GET  /openapi.json, /docs              this, for machines and for people
 //
-// A cancellation is accepted (202) once ledger and queue both hold it. Whoever got no 202 repeats the request with the same
-// idempotency key until there is one: it is carried out once, however often it is asked for.
+// A cancellation is accepted (202) once ledger and queue both hold it. Whoever got no 202 repeats
+// the request with the same idempotency key until there is one: it is carried out once, however
+// often it is asked for.
 //
-// A request passes, in this order: its request id, the defence against foreign pages, who is asking (guard.go), how often
-// (limiters.go), what it says (request.go, json.go), and then its operation (accept.go, list.go, office.go). Whatever stops it
-// answers with a problem (RFC 9457, problem.go), and so does a path that does not exist, or a panic. Every operation is declared
-// once (operations.go), from which come its route, its checks, and its part of the OpenAPI document (openapi.go).
+// A request passes, in this order: its request id, the defence against foreign pages, who is asking
+// (guard.go), how often (limiters.go), what it says (request.go, json.go), and then its operation
+// (accept.go, list.go, office.go). Whatever stops it answers with a problem (RFC 9457, problem.go),
+// and so does a path that does not exist, or a panic. Every operation is declared once
+// (operations.go), from which come its route, its checks, and its part of the OpenAPI document
+// (openapi.go).
 //
-// Bodies are read by tasks.Parse, which is strict and names every fault, and not by huma, which would take a field that stands
-// twice; huma describes them, and writes the document.
+// Bodies are read by tasks.Parse, which is strict and names every fault, and not by huma, which
+// would take a field that stands twice; huma describes them, and writes the document.
 package httpapi

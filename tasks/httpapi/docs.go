@@ -22,7 +22,8 @@ var docsHTML string
 //go:embed docs.css
 var docsCSS string
 
-// docsPage is the OpenAPI document for people: one page made here, which loads nothing and runs nothing.
+// docsPage is the OpenAPI document for people: one page made here, which loads nothing and runs
+// nothing.
 type docsPage struct {
 	html   []byte
 	policy string // Content-Security-Policy
@@ -58,7 +59,7 @@ type docsField struct {
 	*huma.Schema
 }
 
-// fieldsOf answers the fields of an object, those first that are required.
+// fieldsOf returns the fields of an object, those first that are required.
 func fieldsOf(s *huma.Schema) (all []docsField) {
 	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
 		all = append(all, docsField{name, slices.Contains(s.Required, name), s.Properties[name]})
@@ -75,7 +76,7 @@ func fieldsOf(s *huma.Schema) (all []docsField) {
 	return all
 }
 
-// refOf answers the name of the schema that s, or each part of it, refers to.
+// refOf returns the name of the schema that s, or each part of it, refers to.
 func refOf(s *huma.Schema) string {
 	if s.Items != nil {
 		s = s.Items

@@ -10,8 +10,8 @@ import (
 	"settlecancel/tasks/ledger"
 )
 
-// Whatever a body holds: either it is a JSON object of the known names, each once, and that is what is read; or faults of the body
-// are named, and they fit into an answer.
+// Whatever a body holds: either it is a JSON object of the known names, each once, and that is what
+// is read; or faults of the body are named, and they fit into an answer.
 func FuzzMembers(f *testing.F) {
 	for _, body := range []string{`{}`, `{"as":"cancelled","note":"x"}`, `{"items":[{},1]}`, `{"as":1,"as":2}`, `{"x":{}}`, `[]`, `null`, ``, `{"a`, "{\"\xff\":1}",
 		`{"\u0061s":1}`, ` {"note" : "\ud83d"} `, `{"items":[]}x`} {

@@ -49,8 +49,8 @@ const (
 
 type digest = [sha256.Size]byte
 
-// guard tells who is asking. Of secrets it keeps digests alone, which are of one length and compared whole, so that the time
-// this takes tells nothing.
+// guard tells who is asking. Of secrets it keeps digests alone, which are of one length and
+// compared whole, so that the time this takes tells nothing.
 type guard struct {
 	tokens []knownToken
 	ops    *knownOps
@@ -75,9 +75,10 @@ func newGuard(tokens []Token, credentials *Credentials) *guard {
 	return g
 }
 
-// identify answers who a request says it is from, nobody where it says nothing that can be checked. What it says wrong is a
-// failed login. Of wrong passwords too many stop those from the same address, right ones too: passwords can be guessed. Tokens
-// cannot: wrong ones are only slowed down, and neither a producer nor ops behind the same proxy suffer for them.
+// identify returns who a request says it is from, nobody where it says nothing that can be checked.
+// What it says wrong is a failed login. Of wrong passwords too many stop those from the same
+// address, right ones too: passwords can be guessed. Tokens cannot: wrong ones are only slowed
+// down, and neither a producer nor ops behind the same proxy suffer for them.
 func (g *guard) identify(r *http.Request, now time.Time) (caller, *problem) {
 	scheme, value, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	from := address(r)
@@ -103,9 +104,9 @@ func (g *guard) identify(r *http.Request, now time.Time) (caller, *problem) {
 	return caller{}, newProblem(unauthorized, "the credentials are not valid").with("WWW-Authenticate", g.challenges(true)...)
 }
 
-// admit lets a caller through to an operation that needs a role. Where nothing is configured that could prove the role, the
-// server is reachable from this machine alone, and so whoever asks has it; unless a foreign page asks, whose name was made to lead
-// to this machine.
+// admit lets a caller through to an operation that needs a role. Where nothing is configured that
+// could prove the role, the server is reachable from this machine alone, and so whoever asks has
+// it; unless a foreign page asks, whose name was made to lead to this machine.
 func (g *guard) admit(c caller, r *http.Request, need role) (caller, *problem) {
 	open := need == producer && len(g.tokens) == 0 || need == ops && g.ops == nil
 	switch {
@@ -140,7 +141,7 @@ func (g *guard) challenges(wrong bool) (all []string) {
 	return all
 }
 
-// token answers whose token it is.
+// token returns whose token it is.
 func (g *guard) token(token string) (string, bool) {
 	sum, found := sha256.Sum256([]byte(token)), -1
 	for i, t := range g.tokens {
@@ -162,7 +163,8 @@ func tooManyLogins(wait time.Duration) *problem {
 	return newProblem(tooMany, "too many failed logins from this address; even the right ones have to wait %.0f s", math.Ceil(wait.Seconds())).retryAfter(wait)
 }
 
-// address names where a request comes from: of IPv6 the network, since whoever has one address has them all.
+// address names where a request comes from: of IPv6 the network, since whoever has one address has
+// them all.
 func address(r *http.Request) string {
 	at, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
@@ -177,7 +179,7 @@ func address(r *http.Request) string {
 	return ip.String()
 }
 
-// loopback tells whether the host of a URL is this machine.
+// loopback reports whether the host of a URL is this machine.
 func loopback(hostport string) bool {
 	host := hostport
 	if h, _, err := net.SplitHostPort(hostport); err == nil {

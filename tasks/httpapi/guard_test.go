@@ -12,7 +12,8 @@ import (
 	"settlecancel/tasks/secrettest"
 )
 
-// everyOperation is one request of each kind; all but batch and list are of cancellations that exist.
+// everyOperation is one request of each kind; all but batch and list are of cancellations that
+// exist.
 func everyOperation() map[string]request {
 	resolve := `{"as":"rejected","note":"the customer keeps it"}`
 	return map[string]request{
@@ -40,7 +41,8 @@ func TestGuard(t *testing.T) {
 		"no base64": "Basic ???", "other scheme": "Digest username=kim",
 	}
 	all := closed()
-	// producer and ops tell what operations for them answer: 0 is success, for retry and resolve that there is no such key.
+	// producer and ops tell what operations for them answer: 0 is success, for retry and resolve
+	// that there is no such key.
 	type want struct{ producer, ops int }
 	tests := []struct {
 		name    string
@@ -103,8 +105,8 @@ func TestChallenges(t *testing.T) {
 	}
 }
 
-// Without credentials to ask for, the server answers to loopback names alone: a foreign page whose name was made to lead to this
-// machine is no user of it.
+// Without credentials to ask for, the server answers to loopback names alone: a foreign page whose
+// name was made to lead to this machine is no user of it.
 func TestOpenIsLoopback(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, Options{})

@@ -16,8 +16,8 @@ import (
 // maxUnknown bounds how many names that are no field's are told one by one.
 const maxUnknown = 20
 
-// members reads the body as one JSON object, and answers the values of the names that it may have. Whatever else is in it is a
-// fault.
+// members reads the body as one JSON object, and answers the values of the names that it may have.
+// Whatever else is in it is a fault.
 func (c *call) members(names ...string) map[string]json.RawMessage {
 	if !utf8.Valid(c.body) {
 		c.fault("body", "holds bytes that are not UTF-8")
@@ -58,7 +58,8 @@ func (c *call) members(names ...string) map[string]json.RawMessage {
 	return values
 }
 
-// text reads a text of at most so many characters, without the spaces around it; "" where there is none.
+// text reads a text of at most so many characters, without the spaces around it; "" where there is
+// none.
 func (c *call) text(name string, raw json.RawMessage, longest int) string {
 	if raw == nil {
 		return ""
@@ -81,7 +82,7 @@ func (c *call) text(name string, raw json.RawMessage, longest int) string {
 	return text
 }
 
-// quote answers foreign text fit to be shown, cut short.
+// quote returns foreign text fit to be shown, cut short.
 func quote(text string) string {
 	const most = 40
 	return strconv.Quote(fmt.Sprintf("%.*s", most, strings.ToValidUTF8(text, "\uFFFD")))

@@ -21,7 +21,8 @@ func newLimiters(r rate.Limit, burst, most int) *limiters {
 	return &limiters{rate: r, burst: burst, most: most, of: map[string]*rate.Limiter{}}
 }
 
-// take takes one of what a name may have, and answers 0, or how long it takes until there is one again.
+// take takes one of what a name may have, and answers 0, or how long it takes until there is one
+// again.
 func (l *limiters) take(name string, now time.Time) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -39,7 +40,7 @@ func (l *limiters) take(name string, now time.Time) time.Duration {
 	return wait
 }
 
-// left answers 0 while a name may take one, else how long it takes until it may again.
+// left returns 0 while a name may take one, else how long it takes until it may again.
 func (l *limiters) left(name string, now time.Time) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// Passwords cannot be guessed at speed; producers with a right token go on meanwhile, and who waits may log in again.
+// Passwords cannot be guessed at speed; producers with a right token go on meanwhile, and who waits
+// may log in again.
 func TestFailedLogins(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, closed())

@@ -26,7 +26,7 @@ type page struct {
 	Incomplete bool           `json:"incomplete,omitempty" doc:"Some records cannot be read; the log names them under the request id."`
 }
 
-// list answers cancellations of one status, or all.
+// list returns cancellations of one status, or all.
 func (a *API) list(ctx context.Context, c *call) (*answer, error) {
 	status := ledger.Status(c.query.Get("status"))
 	inner, ok := openCursor(c.query.Get("cursor"), status)
@@ -60,8 +60,9 @@ func (a *API) list(ctx context.Context, c *call) (*answer, error) {
 	return &answer{http.StatusOK, nil, p}, nil
 }
 
-// find answers a page of the records that have a status. The ledger keeps the open ones and the dead letters in order; for
-// what has ended, and for all at once, it has to look through everything.
+// find returns a page of the records that have a status. The ledger keeps the open ones and the
+// dead letters in order; for what has ended, and for all at once, it has to look through
+// everything.
 func (a *API) find(ctx context.Context, status ledger.Status, cursor string, limit int) ([]ledger.Record, string, error) {
 	is := func(r ledger.Record) bool { return r.Status == status }
 	switch status {

@@ -112,7 +112,8 @@ func malformedBodies() []malformed {
 	}
 }
 
-// Whatever a body holds, it is refused with every fault at once, stored nowhere, and never the server's failure.
+// Whatever a body holds, it is refused with every fault at once, stored nowhere, and never the
+// server's failure.
 func TestMalformedBodies(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, Options{})

@@ -40,7 +40,8 @@ func (a *API) retry(ctx context.Context, c *call) (*answer, error) {
 	case errors.Is(err, ledger.ErrNotDead):
 		return nil, noDeadLetter(r)
 	case err != nil && r.Key != "" && r.Open():
-		// It is open again, and will be queued by the sweeper: to say that it failed would be wrong, and to try again useless.
+		// It is open again, and will be queued by the sweeper: to say that it failed would be
+		// wrong, and to try again useless.
 		a.log.WarnContext(ctx, "retried, but not queued yet", "request_id", c.id, "key", c.key, "error", err)
 	case err != nil:
 		return nil, err
@@ -104,7 +105,7 @@ func (c *call) decision(names ...string) (ledger.Decision, error) {
 	return d, nil
 }
 
-// spoiled tells that a field has a fault already, or the whole body one.
+// spoiled reports whether a field has a fault already, or the whole body one.
 func (c *call) spoiled(location string) bool {
 	return slices.ContainsFunc(c.faults, func(f fault) bool { return f.Location == location || f.Location == "body" })
 }

@@ -105,7 +105,7 @@ func problemHeaders(k kind) map[string]*huma.Param {
 	return nil
 }
 
-// pathNames answers the names in a path that stand for something.
+// pathNames returns the names in a path that stand for something.
 func pathNames(path string) (names []string) {
 	for {
 		_, rest, found := strings.Cut(path, "{")
@@ -117,7 +117,8 @@ func pathNames(path string) (names []string) {
 	}
 }
 
-// addDocuments serves the document, for machines and for people, and what is neither that nor an operation.
+// addDocuments serves the document, for machines and for people, and what is neither that nor an
+// operation.
 func (a *API) addDocuments() error {
 	document, err := json.Marshal(a.huma.OpenAPI())
 	if err != nil {

@@ -17,7 +17,8 @@ import (
 	"settlecancel/tasks/ledger"
 )
 
-// document reads the OpenAPI document, as any client would, and checks it against the rules of OpenAPI 3.1.
+// document reads the OpenAPI document, as any client would, and checks it against the rules of
+// OpenAPI 3.1.
 func (d *desk) document() (*v3.Document, validator.Validator) {
 	d.Helper()
 	res := d.want(get("/openapi.json"), http.StatusOK)
@@ -44,7 +45,8 @@ func (d *desk) document() (*v3.Document, validator.Validator) {
 	return &model.Model, v
 }
 
-// generic is a client that knows of the API what the document says, and checks what it sends and gets against it.
+// generic is a client that knows of the API what the document says, and checks what it sends and
+// gets against it.
 type generic struct {
 	*desk
 	doc *v3.Document

@@ -138,7 +138,8 @@ func (a *API) add(op *operation) {
 	a.huma.Adapter().Handle(described, a.serve(op))
 }
 
-// addElsewhere answers what no operation does: paths that there are not, and methods that a path does not take.
+// addElsewhere returns what no operation does: paths that there are not, and methods that a path
+// does not take.
 func (a *API) addElsewhere() {
 	for path, item := range a.huma.OpenAPI().Paths {
 		var allowed []string

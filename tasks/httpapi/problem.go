@@ -102,7 +102,7 @@ const (
 	patience  = 10 * time.Second
 )
 
-// refusal answers the problem that an error of tasks or of the ledger stands for.
+// refusal returns the problem that an error of tasks or of the ledger stands for.
 func refusal(key string, err error) *problem {
 	var p *problem
 	switch {

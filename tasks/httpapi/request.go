@@ -43,7 +43,8 @@ type call struct {
 
 type callKey struct{}
 
-// ServeHTTP answers one request. Nothing that happens on the way answers anything but a result or a problem.
+// ServeHTTP returns one request. Nothing that happens on the way answers anything but a result or a
+// problem.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := &call{api: a, w: w, r: r, id: a.requestID(r), began: a.now()}
 	h := w.Header()
@@ -62,8 +63,8 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.handler.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callKey{}, c)))
 }
 
-// screen refuses what a page of another origin sends in the name of whoever looks at it, and paths that ServeMux would answer with
-// a redirect.
+// screen refuses what a page of another origin sends in the name of whoever looks at it, and paths
+// that ServeMux would answer with a redirect.
 func screen(r *http.Request) *problem {
 	if clean := path.Clean(r.URL.Path); r.URL.Path != clean && (clean == "/" || r.URL.Path != clean+"/") {
 		return newProblem(notFound, "no such path; see /docs")
@@ -213,7 +214,7 @@ func (c *call) answer(a *answer) {
 	c.write(a.status, "application/json", body)
 }
 
-// refuse answers a problem.
+// refuse returns a problem.
 func (c *call) refuse(p *problem) {
 	p.RequestID = c.id
 	c.failed = p

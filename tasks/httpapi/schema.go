@@ -10,8 +10,8 @@ import (
 	"settlecancel/tasks/ledger"
 )
 
-// field is what the document says of a field of a cancellation. What tasks.Parse takes is decided there; a test holds the two
-// together.
+// field is what the document says of a field of a cancellation. What tasks.Parse takes is decided
+// there; a test holds the two together.
 type field struct {
 	doc      string
 	schema   huma.Schema
@@ -111,7 +111,7 @@ func exampleRequest() map[string]any {
 		"orgMchtTrdNo": "ORDER20231215143022", "orgTrdDt": "20231215", "canAmt": 500, "orgTrdAmt": 1000, "method": "CA", "reason": "returned by the customer"}
 }
 
-// request answers the schema of a body.
+// request returns the schema of a body.
 func (a *API) request(name string) *huma.Schema {
 	registry := a.huma.OpenAPI().Components.Schemas
 	ref := &huma.Schema{Ref: schemaPrefix + name}
@@ -149,8 +149,8 @@ func (a *API) cancellationSchema() *huma.Schema {
 	return s
 }
 
-// answerSchema answers the schema of what is answered, with what a reader of it wants to know. Readers must expect fields that
-// a later version adds.
+// answerSchema returns the schema of what is answered, with what a reader of it wants to know.
+// Readers must expect fields that a later version adds.
 func (a *API) answerSchema(t reflect.Type) *huma.Schema {
 	registry := a.huma.OpenAPI().Components.Schemas
 	ref := registry.Schema(t, true, "")

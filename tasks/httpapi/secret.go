@@ -8,7 +8,8 @@ import (
 
 const redacted = "[redacted]"
 
-// Secret is a token or a password. However it is formatted, logged or encoded, it shows a placeholder; string(s) is the value.
+// Secret is a token or a password. However it is formatted, logged or encoded, it shows a
+// placeholder; string(s) is the value.
 type Secret string
 
 // String returns a placeholder.

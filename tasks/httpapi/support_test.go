@@ -78,7 +78,7 @@ func newDeskOn(t *testing.T, rdb *redis.Client, o Options) *desk {
 	return d
 }
 
-// tasksOf answers the ids of the tasks that wait in the default queue.
+// tasksOf returns the ids of the tasks that wait in the default queue.
 func (d *desk) tasksOf() []string {
 	d.Helper()
 	ids, err := d.rdb.LRange(context.Background(), "asynq:{default}:pending", 0, -1).Result()

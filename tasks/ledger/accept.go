@@ -13,10 +13,12 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// claimLife bounds the life of an index entry whose producer died before the cancellation was stored.
+// claimLife bounds the life of an index entry whose producer died before the cancellation was
+// stored.
 const claimLife = 24 * time.Hour
 
-// Entry is a cancellation as the producer asked for it. Two with the same key are the same where all but Queue and By agree.
+// Entry is a cancellation as the producer asked for it. Two with the same key are the same where
+// all but Queue and By agree.
 type Entry struct {
 	Key      string // idempotency key; no space
 	MchtID   string // no colon
@@ -32,7 +34,7 @@ type Entry struct {
 // digits is how many of a number's digits Redis's JSON keeps.
 const digits = 14
 
-// fault answers what of an entry the ledger could store, but not find or compare again.
+// fault returns what of an entry the ledger could store, but not find or compare again.
 func (e Entry) fault() error {
 	var faults []error
 	wrong := func(is bool, what string) {
@@ -65,9 +67,10 @@ type Accepted struct {
 	Err    error // nothing was stored: ErrConflict, ErrFull, or what is wrong with the entry
 }
 
-// Accept stores a cancellation durably, or answers the one that the key names already. It returns ErrConflict where the key
-// was used with other parameters, ErrFull, what is wrong with the entry, ErrNotReplicated, or what Redis said; after the latter
-// two it may have been stored, and the same call may be repeated.
+// Accept stores a cancellation durably, or answers the one that the key names already. It returns
+// ErrConflict where the key was used with other parameters, ErrFull, what is wrong with the entry,
+// ErrNotReplicated, or what Redis said; after the latter two it may have been stored, and the same
+// call may be repeated.
 func (l *Ledger) Accept(ctx context.Context, e Entry) (Record, bool, error) {
 	answers, err := l.AcceptMany(ctx, []Entry{e})
 	if err != nil {
@@ -80,8 +83,8 @@ func (l *Ledger) Accept(ctx context.Context, e Entry) (Record, bool, error) {
 	return a.Record, a.Known, nil
 }
 
-// AcceptMany accepts several in two round trips. An error means that none of them is confirmed; what befell a
-// single one stands in its answer.
+// AcceptMany accepts several in two round trips. An error means that none of them is confirmed;
+// what befell a single one stands in its answer.
 func (l *Ledger) AcceptMany(ctx context.Context, entries []Entry) ([]Accepted, error) {
 	answers := make([]Accepted, len(entries))
 	calls := make([]*call, 0, len(entries))
@@ -171,8 +174,8 @@ func (c *call) accepted(a *Accepted) (err error) {
 	return err
 }
 
-// releaseIndex lets the entries expire again that were taken for those of new cancellations: of what has ended with what it
-// leads to, of what was not stored as any claim.
+// releaseIndex lets the entries expire again that were taken for those of new cancellations: of
+// what has ended with what it leads to, of what was not stored as any claim.
 func (l *Ledger) releaseIndex(ctx context.Context, calls []*call) error {
 	lives := make(map[string]time.Duration)
 	for _, c := range calls {

@@ -215,7 +215,8 @@ func TestAcceptMany(t *testing.T) {
 	}
 }
 
-// A producer that dies between claim and accept leaves a claim that expires, and hinders nobody who means the same.
+// A producer that dies between claim and accept leaves a claim that expires, and hinders nobody who
+// means the same.
 func TestAcceptCrash(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t)

@@ -37,9 +37,10 @@ type Grant struct {
 	place place
 }
 
-// Begin asks what may be done for the cancellation e now. Where the step is StepSend or StepInquire the intent is stored, and
-// the caller must Finish. With an error nothing may be sent, yet the intent may have been stored: Finish the grant, whose
-// Step is then 0 or StepSend, with an attempt of class Unsent.
+// Begin asks what may be done for the cancellation e now. Where the step is StepSend or StepInquire
+// the intent is stored, and the caller must Finish. With an error nothing may be sent, yet the
+// intent may have been stored: Finish the grant, whose Step is then 0 or StepSend, with an attempt
+// of class Unsent.
 func (l *Ledger) Begin(ctx context.Context, e Entry) (Grant, error) {
 	start := time.Now()
 	g := Grant{
@@ -92,10 +93,11 @@ type Next struct {
 	Verification Verification
 }
 
-// Finish stores the outcome of the attempt that g granted and gives the transaction back. a tells what came back; its
-// Kind and times are filled in from the grant and a.Duration. It returns ErrStale where another attempt has taken over:
-// then only the evidence was kept. It may be repeated until it succeeds. What also adds goes along in the same round trip, to happen
-// or not by itself.
+// Finish stores the outcome of the attempt that g granted and gives the transaction back. a tells
+// what came back; its Kind and times are filled in from the grant and a.Duration. It returns
+// ErrStale where another attempt has taken over: then only the evidence was kept. It may be
+// repeated until it succeeds. What also adds goes along in the same round trip, to happen or not by
+// itself.
 func (l *Ledger) Finish(ctx context.Context, g Grant, a Attempt, n Next, also ...func(redis.Pipeliner)) error {
 	c, err := l.finishCall(ctx, g, a, n)
 	if err != nil {
@@ -162,14 +164,15 @@ func (l *Ledger) finishCall(ctx context.Context, g Grant, a Attempt, n Next) (*c
 	return c, nil
 }
 
-// keep lets an index entry live for ever, whatever befell it: only a person moves a dead letter, and finds it by its key.
+// keep lets an index entry live for ever, whatever befell it: only a person moves a dead letter,
+// and finds it by its key.
 func keep(ctx context.Context, p redis.Pipeliner, key, txn string) {
 	p.SetNX(ctx, key, txn, 0)
 	p.Persist(ctx, key)
 }
 
-// undoIndex lets the index entry live as long as what it leads to, where finish.lua did not take the outcome that the
-// entry's life was set for.
+// undoIndex lets the index entry live as long as what it leads to, where finish.lua did not take
+// the outcome that the entry's life was set for.
 func (l *Ledger) undoIndex(ctx context.Context, c *call) error {
 	if c.index == nil {
 		return nil

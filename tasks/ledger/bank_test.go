@@ -2,8 +2,8 @@ package ledger
 
 import "time"
 
-// bank is the gateway of the model-based test, and the policy of the workers that talk to it. It cannot tell a repeated partial
-// cancellation from a second one: it carries out what it is sent.
+// bank is the gateway of the model-based test, and the policy of the workers that talk to it. It
+// cannot tell a repeated partial cancellation from a second one: it carries out what it is sent.
 type bank struct {
 	now  func() time.Time
 	done []effect
@@ -27,7 +27,8 @@ func (b *bank) effects(key string) (n int) {
 	return n
 }
 
-// cancel carries a request out, or not, and answers what its worker writes: it may have heard nothing.
+// cancel carries a request out, or not, and answers what its worker writes: it may have heard
+// nothing.
 func (b *bank) cancel(g Grant, how string) Next {
 	r, delay := g.Record, time.Duration(0)
 	unknown := Next{Status: Unknown, After: verifyAfter, Verification: Verification{Reason: "unknown"}}
@@ -51,7 +52,7 @@ func (b *bank) cancel(g Grant, how string) Next {
 	return unknown
 }
 
-// verify answers what follows an inquiry, which may fail, and which shows the state of a while ago.
+// verify returns what follows an inquiry, which may fail, and which shows the state of a while ago.
 func (b *bank) verify(g Grant, answers bool, lag time.Duration) Next {
 	r := g.Record
 	n := Next{Status: Unknown, After: verifyAfter, Verification: r.Verification}

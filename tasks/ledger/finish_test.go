@@ -9,7 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestFinish has a line for every status that an attempt can end in: of a request, and of an inquiry.
+// TestFinish has a line for every status that an attempt can end in: of a request, and of an
+// inquiry.
 func TestFinish(t *testing.T) {
 	t.Parallel()
 	x := partial("refund-1", "pay-1")

@@ -209,7 +209,7 @@ func (e *env) sets(p place) string {
 	return strings.Join(in, " ")
 }
 
-// expires tells whether a key has the time to live of what has ended; any other one is a failure.
+// expires reports whether a key has the time to live of what has ended; any other one is a failure.
 func (e *env) expires(key string) bool {
 	e.Helper()
 	ttl, err := e.rdb.PTTL(e.ctx, key).Result()

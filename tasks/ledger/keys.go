@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// shards is into how many parts the ledger is cut. All keys of a part share a hash tag, so that a script that
-// moves a transaction together with the open set and the dead letters stays within one slot of a Redis Cluster.
-// It is part of the stored format: changing it orphans what is stored.
+// shards is into how many parts the ledger is cut. All keys of a part share a hash tag, so that a
+// script that moves a transaction together with the open set and the dead letters stays within one
+// slot of a Redis Cluster. It is part of the stored format: changing it orphans what is stored.
 const shards = 16
 
 const prefix = "settlecancel:"

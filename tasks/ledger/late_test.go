@@ -81,8 +81,8 @@ func TestStaleInquiry(t *testing.T) {
 	}
 }
 
-// The answer to the latest request settles it, however late: its lease has ended, nobody has noticed, somebody has, or
-// somebody inquires.
+// The answer to the latest request settles it, however late: its lease has ended, nobody has
+// noticed, somebody has, or somebody inquires.
 func TestLateAnswer(t *testing.T) {
 	t.Parallel()
 	x := partial("refund-1", "pay-1")
@@ -135,7 +135,8 @@ func TestLateAnswer(t *testing.T) {
 	}
 }
 
-// Even where two inquiries have shown nothing, a late success keeps the request from being sent again.
+// Even where two inquiries have shown nothing, a late success keeps the request from being sent
+// again.
 func TestLateSuccessWhileQueued(t *testing.T) {
 	t.Parallel()
 	x := partial("refund-1", "pay-1")
@@ -181,7 +182,8 @@ func TestLateSuccessWhileQueued(t *testing.T) {
 	})
 }
 
-// An inquiry cannot tell the number of a cancellation; a late answer that does completes the record, and adds no money.
+// An inquiry cannot tell the number of a cancellation; a late answer that does completes the
+// record, and adds no money.
 func TestLateNumber(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t)
@@ -203,7 +205,8 @@ func TestLateNumber(t *testing.T) {
 	}
 }
 
-// A dead letter leaves that state only by a person; what a late answer says is kept for that person.
+// A dead letter leaves that state only by a person; what a late answer says is kept for that
+// person.
 func TestLateAnswerToDeadLetter(t *testing.T) {
 	t.Parallel()
 	x := partial("refund-1", "pay-1")
@@ -293,7 +296,8 @@ func TestUnsent(t *testing.T) {
 	})
 }
 
-// Whoever says an outcome twice, because the first reply got lost, is told the same and changes nothing.
+// Whoever says an outcome twice, because the first reply got lost, is told the same and changes
+// nothing.
 func TestFinishTwice(t *testing.T) {
 	t.Parallel()
 	x := partial("refund-1", "pay-1")

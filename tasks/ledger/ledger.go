@@ -40,7 +40,7 @@ type Ledger struct {
 	opts Options
 }
 
-// New answers a ledger on rdb, which the caller closes.
+// New returns a ledger on rdb, which the caller closes.
 func New(rdb redis.UniversalClient, o Options) *Ledger {
 	defaults := func(d *time.Duration, v time.Duration) {
 		if *d <= 0 {
@@ -55,10 +55,10 @@ func New(rdb redis.UniversalClient, o Options) *Ledger {
 	return &Ledger{rdb: rdb, opts: o}
 }
 
-// Lease answers how long an attempt may hold a transaction.
+// Lease returns how long an attempt may hold a transaction.
 func (l *Ledger) Lease() time.Duration { return l.opts.Lease }
 
-// Get answers the record of a key, or ErrNotFound.
+// Get returns the record of a key, or ErrNotFound.
 func (l *Ledger) Get(ctx context.Context, key string) (Record, error) {
 	p, err := l.find(ctx, key)
 	if err != nil {
@@ -85,8 +85,8 @@ func (l *Ledger) find(ctx context.Context, key string) (place, error) {
 	return placeOf(key, txn), nil
 }
 
-// read answers the records at places, without those that are not there. Where some cannot be read it answers the others, and
-// an ErrDamaged that names them.
+// read returns the records at places, without those that are not there. Where some cannot be read
+// it answers the others, and an ErrDamaged that names them.
 func (l *Ledger) read(ctx context.Context, places []place) ([]Record, error) {
 	cmds := make([]*redis.StringCmd, len(places))
 	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
@@ -118,7 +118,7 @@ func (l *Ledger) read(ctx context.Context, places []place) ([]Record, error) {
 	return records, errors.Join(damaged...)
 }
 
-// now answers what the scripts take for the time: 0 lets them ask Redis.
+// now returns what the scripts take for the time: 0 lets them ask Redis.
 func (l *Ledger) now() int64 {
 	if l.opts.Now == nil {
 		return 0

@@ -80,7 +80,7 @@ func TestMemory(t *testing.T) {
 	})
 }
 
-// memory answers what Redis's data take, without what its clients' buffers do.
+// memory returns what Redis's data take, without what its clients' buffers do.
 func (e *env) memory() (n int) {
 	e.Helper()
 	stats, err := e.rdb.Do(e.ctx, "MEMORY", "STATS").Result()

@@ -13,9 +13,9 @@ import (
 	"settlecancel/tasks/clocktest"
 )
 
-// TestModel lets producers, workers that crash, hang and answer late, a gateway that lags and loses answers, and people at the
-// office act in any order on a real Redis. After every act the ledger must stand as the reference says, and the promise must
-// hold; in the end nothing may be stuck.
+// TestModel lets producers, workers that crash, hang and answer late, a gateway that lags and loses
+// answers, and people at the office act in any order on a real Redis. After every act the ledger
+// must stand as the reference says, and the promise must hold; in the end nothing may be stuck.
 func TestModel(t *testing.T) {
 	t.Parallel()
 	for world := range 2 { // a hundred histories each, or -rapid.checks
@@ -161,7 +161,8 @@ func (m *machine) acceptOne(t *rapid.T, x Entry) {
 	}
 }
 
-// deliver lets a worker take a task up. asynq may deliver one twice, and a reply of Redis may get lost.
+// deliver lets a worker take a task up. asynq may deliver one twice, and a reply of Redis may get
+// lost.
 func (m *machine) deliver(t *rapid.T, x Entry, replyLost bool) {
 	m.grants++
 	want, doubt := m.ref.begin(x, m.grants, m.clock.Now())

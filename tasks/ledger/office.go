@@ -12,8 +12,9 @@ type Decision struct {
 	As   Status // Cancelled or Rejected; of Resolve
 }
 
-// Retry takes a dead letter back to work and answers its new record: a rejected or exhausted one is queued with a new budget,
-// one in review is verified again, never simply sent. It returns ErrNotFound, or ErrNotDead with the record as it is.
+// Retry takes a dead letter back to work and answers its new record: a rejected or exhausted one is
+// queued with a new budget, one in review is verified again, never simply sent. It returns
+// ErrNotFound, or ErrNotDead with the record as it is.
 func (l *Ledger) Retry(ctx context.Context, key string, d Decision) (Record, error) {
 	p, err := l.find(ctx, key)
 	if err != nil {
@@ -26,8 +27,9 @@ func (l *Ledger) Retry(ctx context.Context, key string, d Decision) (Record, err
 	return c.decided(map[string]error{"not_dead": ErrNotDead})
 }
 
-// Resolve ends a cancellation by a person's word: Cancelled adds its amount to the transaction's sum, Rejected closes it. It
-// returns ErrNotFound, ErrEnded with the record as it is, or ErrBusy while an attempt holds it.
+// Resolve ends a cancellation by a person's word: Cancelled adds its amount to the transaction's
+// sum, Rejected closes it. It returns ErrNotFound, ErrEnded with the record as it is, or ErrBusy
+// while an attempt holds it.
 func (l *Ledger) Resolve(ctx context.Context, key string, d Decision) (Record, error) {
 	if d.As != Cancelled && d.As != Rejected {
 		return Record{}, fmt.Errorf("ledger: resolve %s: as %q: only %q and %q end a cancellation", key, d.As, Cancelled, Rejected)

@@ -99,8 +99,8 @@ func TestRetry(t *testing.T) {
 	})
 }
 
-// One in review holds nobody up; taken back, it is unknown, and holds the others of its transaction until it is settled,
-// unless one of them has the transaction now.
+// One in review holds nobody up; taken back, it is unknown, and holds the others of its transaction
+// until it is settled, unless one of them has the transaction now.
 func TestRetryReviewAmongSiblings(t *testing.T) {
 	t.Parallel()
 	x, y := partial("refund-1", "pay-1"), partial("refund-2", "pay-1")

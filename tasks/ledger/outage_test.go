@@ -79,7 +79,7 @@ func (s step) run(e *env) []any {
 
 var sameAnswer = cmp.Options{sameJSON, cmp.FilterPath(func(p cmp.Path) bool { return p.Last().String() == ".Known" }, cmp.Ignore())}
 
-// on answers an environment on a database of its own of s.
+// on returns an environment on a database of its own of s.
 func on(t testing.TB, s *redistest.Server, o redis.Options) *env {
 	t.Helper()
 	o.Addr, o.DB = s.Addr(), s.Database(t)
@@ -93,7 +93,8 @@ func ownServer(t testing.TB, args ...string) *redistest.Server {
 	return redistest.Start(t, redistest.Options{Args: args})
 }
 
-// teach tells a server all scripts, so that each step takes the round trips that it takes in the long run.
+// teach tells a server all scripts, so that each step takes the round trips that it takes in the
+// long run.
 func teach(t testing.TB, s *redistest.Server) {
 	t.Helper()
 	for _, script := range []*redis.Script{acceptScript, beginScript, finishScript, retryScript, resolveScript} {
@@ -118,7 +119,8 @@ func scriptRuns(t testing.TB, rdb redis.UniversalClient) (n int) {
 	return n
 }
 
-// go-redis says again what it got no reply to. Whichever reply is lost: the answer is the same, and so is what is stored.
+// go-redis says again what it got no reply to. Whichever reply is lost: the answer is the same, and
+// so is what is stored.
 func TestLostReply(t *testing.T) {
 	t.Parallel()
 	server := ownServer(t)
@@ -257,7 +259,8 @@ func TestForgottenScripts(t *testing.T) {
 // What was confirmed is there after Redis was killed, and goes on where it was.
 func TestRedisKilled(t *testing.T) {
 	t.Parallel()
-	// With everysec Redis confirms a write while the one before it is being synced, and loses it when it is killed then.
+	// With everysec Redis confirms a write while the one before it is being synced, and loses it
+	// when it is killed then.
 	server := ownServer(t, "--appendonly", "yes", "--appendfsync", "always")
 	for _, s := range stepsOfAll() {
 		t.Run(s.name, func(t *testing.T) {
@@ -276,8 +279,8 @@ func TestRedisKilled(t *testing.T) {
 	}
 }
 
-// A first call that was stuck in the network arrives after its repeat has long been answered, used and finished. It takes
-// the transaction for a while, and costs a verification; it sends nothing.
+// A first call that was stuck in the network arrives after its repeat has long been answered, used
+// and finished. It takes the transaction for a while, and costs a verification; it sends nothing.
 func TestDelayedBegin(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t)

@@ -12,7 +12,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Event says that a cancellation has ended or become a dead letter. It is stored in the same step as that state.
+// Event says that a cancellation has ended or become a dead letter. It is stored in the same step
+// as that state.
 type Event struct {
 	ID     string // unique, and the same whenever the event is told again
 	Seq    int    // counts the events of one cancellation, from 1
@@ -23,8 +24,9 @@ type Event struct {
 	entry string
 }
 
-// Outbox answers events that have not been crossed out, at most limit of each shard. Those of one cancellation come in
-// their order. Those that cannot be read are among them: who cannot tell them must set them aside, or they take the others' places.
+// Outbox returns events that have not been crossed out, at most limit of each shard. Those of one
+// cancellation come in their order. Those that cannot be read are among them: who cannot tell them
+// must set them aside, or they take the others' places.
 func (l *Ledger) Outbox(ctx context.Context, limit int64) ([]Event, error) {
 	var pages [shards]*redis.XMessageSliceCmd
 	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
@@ -84,8 +86,8 @@ func (l *Ledger) CrossOut(ctx context.Context, events []Event) error {
 // keptDamaged is how many events that cannot be read are kept of each shard, the last ones.
 const keptDamaged = 1000
 
-// SetAside moves an event that cannot be told out of the way of the others, to where a person can look at it. Of each shard the
-// last 1000 are kept.
+// SetAside moves an event that cannot be told out of the way of the others, to where a person can
+// look at it. Of each shard the last 1000 are kept.
 func (l *Ledger) SetAside(ctx context.Context, e Event) error {
 	err := setAsideScript.Run(ctx, l.rdb, []string{outboxKey(e.shard), damagedKey(e.shard)}, keptDamaged, e.entry).Err()
 	if err != nil {
@@ -101,7 +103,8 @@ type Backlog struct {
 	Damaged int64     // events that were set aside
 }
 
-// Backlog answers how much has not been told. It reads one event of each shard and takes one round trip.
+// Backlog returns how much has not been told. It reads one event of each shard and takes one round
+// trip.
 func (l *Ledger) Backlog(ctx context.Context) (Backlog, error) {
 	var waiting, damaged [shards]*redis.IntCmd
 	var first [shards]*redis.XMessageSliceCmd

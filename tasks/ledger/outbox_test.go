@@ -10,7 +10,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Every final status and every dead letter is told once, in order, in the step that brought it about; nothing else is.
+// Every final status and every dead letter is told once, in order, in the step that brought it
+// about; nothing else is.
 func TestOutbox(t *testing.T) {
 	t.Parallel()
 	for _, s := range Statuses() {
@@ -67,7 +68,8 @@ func TestOutboxOrder(t *testing.T) {
 	}
 }
 
-// Account numbers stay unreadable, take no part in telling two cancellations apart, and go once it has ended.
+// Account numbers stay unreadable, take no part in telling two cancellations apart, and go once it
+// has ended.
 func TestSealed(t *testing.T) {
 	t.Parallel()
 	for _, s := range Statuses() {

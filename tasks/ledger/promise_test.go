@@ -82,7 +82,7 @@ func (m *machine) checkGrants(t *rapid.T) {
 	}
 }
 
-// members answers the scores of both sets, which each member must have come to by its own shard.
+// members returns the scores of both sets, which each member must have come to by its own shard.
 func (m *machine) members(t *rapid.T) (open, dead map[string]int64) {
 	sets := map[Set]map[string]int64{Open: {}, DeadLetters: {}}
 	cmds := make(map[Set][]*redis.ZSliceCmd)

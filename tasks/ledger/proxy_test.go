@@ -12,7 +12,8 @@ import (
 	"settlecancel/tasks/ledger/redistest"
 )
 
-// proxy stands between a client and Redis, and can lose a reply: Redis has done what it was told, and nobody hears of it.
+// proxy stands between a client and Redis, and can lose a reply: Redis has done what it was told,
+// and nobody hears of it.
 type proxy struct {
 	net.Listener
 	target string

@@ -12,8 +12,8 @@ import (
 // Status is the state of a cancellation.
 type Status string
 
-// The states of a cancellation. Cancelled and AlreadyCancelled are ended; Rejected, Exhausted and Review are dead
-// letters until a person retries or resolves them.
+// The states of a cancellation. Cancelled and AlreadyCancelled are ended; Rejected, Exhausted and
+// Review are dead letters until a person retries or resolves them.
 const (
 	Queued           Status = "queued"            // waiting for its first or next attempt
 	Sending          Status = "sending"           // the intent is stored; a request may be on the wire
@@ -60,17 +60,18 @@ type Record struct {
 	Round int   // round of the next cancellation (cnclOrd)
 }
 
-// Ended tells that nothing will change any more: the gateway cancelled it, or a person resolved it.
+// Ended reports whether nothing will change any more: the gateway cancelled it, or a person
+// resolved it.
 func (r Record) Ended() bool {
 	return r.Closed || r.Status == Cancelled || r.Status == AlreadyCancelled
 }
 
-// Dead tells that it is a dead letter: only a person moves it.
+// Dead reports whether it is a dead letter: only a person moves it.
 func (r Record) Dead() bool {
 	return !r.Closed && (r.Status == Rejected || r.Status == Exhausted || r.Status == Review)
 }
 
-// Open tells that the machine still works at it.
+// Open reports whether the machine still works at it.
 func (r Record) Open() bool { return !r.Ended() && !r.Dead() }
 
 // Verification is how far the verification of an unknown outcome has come.
@@ -155,7 +156,8 @@ func decodeRecord(p place, raw string, sum int64, round int) (Record, error) {
 	return s.record(p, sum, round)
 }
 
-// decodeTransaction answers the record at p from the document of its transaction; ok tells whether it is there.
+// decodeTransaction returns the record at p from the document of its transaction; ok tells whether
+// it is there.
 func decodeTransaction(p place, raw []byte) (r Record, ok bool, err error) {
 	var doc document
 	if err := json.Unmarshal(raw, &doc); err != nil {

@@ -105,7 +105,8 @@ func TestForeignReply(t *testing.T) {
 	}
 }
 
-// Whatever is stored: an error, or a record in one of the states, in exactly one of open, dead and ended.
+// Whatever is stored: an error, or a record in one of the states, in exactly one of open, dead and
+// ended.
 func FuzzDecodeRecord(f *testing.F) {
 	f.Add(whole)
 	for _, raw := range damages {

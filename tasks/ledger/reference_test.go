@@ -4,8 +4,9 @@ import (
 	"time"
 )
 
-// reference is what the ledger promises, said again in plain Go for the model-based test: a map of transactions, each with its
-// holder and its cancellations. It knows no Redis, no JSON and no shards.
+// reference is what the ledger promises, said again in plain Go for the model-based test: a map of
+// transactions, each with its holder and its cancellations. It knows no Redis, no JSON and no
+// shards.
 type reference struct {
 	txns map[string]*refTxn
 	c    map[string]*refCancellation
@@ -46,7 +47,7 @@ func (c *refCancellation) dead() bool {
 
 func (c *refCancellation) open() bool { return !c.ended() && !c.dead() }
 
-// accept answers "accepted", "known" or "conflict".
+// accept returns "accepted", "known" or "conflict".
 func (m *reference) accept(x Entry, now time.Time) string {
 	if c := m.c[x.Key]; c != nil {
 		if c.x.OrgTrdNo != x.OrgTrdNo || c.x.Amount != x.Amount {
@@ -63,7 +64,7 @@ func (m *reference) accept(x Entry, now time.Time) string {
 	return "accepted"
 }
 
-// begin answers the step, and how many others are in doubt where it is an inquiry.
+// begin returns the step, and how many others are in doubt where it is an inquiry.
 func (m *reference) begin(x Entry, grant int, now time.Time) (Step, int) {
 	c := m.c[x.Key]
 	switch {
@@ -104,7 +105,7 @@ func (m *reference) begin(x Entry, grant int, now time.Time) (Step, int) {
 	return StepInquire, doubt
 }
 
-// finish answers whether the outcome counts, as a new one or as one known already.
+// finish reports whether the outcome counts, as a new one or as one known already.
 func (m *reference) finish(x Entry, grant int, inquiry bool, n Next, now time.Time) bool {
 	c := m.c[x.Key]
 	t := c.txn

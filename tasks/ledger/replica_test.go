@@ -91,8 +91,8 @@ func TestWaitReplicas(t *testing.T) {
 	e.begin(y, StepSend)
 }
 
-// Redis's WAIT speaks of what its connection wrote. The repeat of a call may come on another one, and has to write again: else a
-// replica that never saw the first would confirm the second.
+// Redis's WAIT speaks of what its connection wrote. The repeat of a call may come on another one,
+// and has to write again: else a replica that never saw the first would confirm the second.
 func TestRepeatsWrite(t *testing.T) {
 	t.Parallel()
 	e := on(t, ownServer(t), redis.Options{})

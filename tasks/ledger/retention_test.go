@@ -22,8 +22,8 @@ func keysOf(sets []string, entries ...Entry) []string {
 	return slices.Compact(keys)
 }
 
-// In every state the ledger holds a transaction, an index entry and at most one member of one set; what has ended expires, and
-// all of it.
+// In every state the ledger holds a transaction, an index entry and at most one member of one set;
+// what has ended expires, and all of it.
 func TestRetention(t *testing.T) {
 	t.Parallel()
 	x := partial("refund-1", "pay-1")
@@ -53,7 +53,8 @@ func TestRetention(t *testing.T) {
 	}
 }
 
-// A transaction lives as long as any of its cancellations is not ended; the index entry of an ended one does not wait for that.
+// A transaction lives as long as any of its cancellations is not ended; the index entry of an ended
+// one does not wait for that.
 func TestRetentionOfSiblings(t *testing.T) {
 	t.Parallel()
 	x, y := partial("refund-1", "pay-1"), partial("refund-2", "pay-1")
@@ -124,7 +125,8 @@ func TestRetentionEnds(t *testing.T) {
 	e.accept(x)
 }
 
-// An index entry that got lost, or would expire, is there again when a person has to find the cancellation by it.
+// An index entry that got lost, or would expire, is there again when a person has to find the
+// cancellation by it.
 func TestIndexOfDeadLetters(t *testing.T) {
 	t.Parallel()
 	x := partial("refund-1", "pay-1")

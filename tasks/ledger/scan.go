@@ -30,10 +30,11 @@ const (
 	scanWork = 5000 // by one call, about
 )
 
-// Scan answers some of all cancellations that the ledger keeps, ended ones too, and the cursor of the next page, "" at the end.
-// They come in no order, and a page may be short or empty before the end. What is there all the while is answered, now and then
-// twice; what comes, goes or moves between the nodes of a cluster meanwhile may be missed. With ErrDamaged, which names what cannot be read, records and cursor are valid
-// nevertheless.
+// Scan returns some of all cancellations that the ledger keeps, ended ones too, and the cursor of
+// the next page, "" at the end. They come in no order, and a page may be short or empty before the
+// end. What is there all the while is answered, now and then twice; what comes, goes or moves
+// between the nodes of a cluster meanwhile may be missed. With ErrDamaged, which names what cannot
+// be read, records and cursor are valid nevertheless.
 func (l *Ledger) Scan(ctx context.Context, o Scanning) ([]Record, string, error) {
 	if o.Limit <= 0 {
 		o.Limit = 100
@@ -82,7 +83,8 @@ func (l *Ledger) Scan(ctx context.Context, o Scanning) ([]Record, string, error)
 	return page.records, at.String(), page.damage
 }
 
-// position is how far a scan has come: on which node, at which cursor of its SCAN, behind which record of what that brings.
+// position is how far a scan has come: on which node, at which cursor of its SCAN, behind which
+// record of what that brings.
 type position struct {
 	node   string
 	cursor uint64
@@ -92,7 +94,7 @@ type position struct {
 // nameOf puts records in an order that lasts.
 func nameOf(r Record) string { return r.MchtID + "\x00" + r.OrgTrdNo + "\x00" + r.Key }
 
-// on answers the node to go on with, and none at the end.
+// on returns the node to go on with, and none at the end.
 func (p *position) on(nodes []node) (node, bool) {
 	i, same := slices.BinarySearchFunc(nodes, p.node, func(n node, name string) int { return cmp.Compare(n.name, name) })
 	if i == len(nodes) {
@@ -139,7 +141,8 @@ type node struct {
 	rdb  redis.UniversalClient
 }
 
-// nodes answers who holds transactions, by name: the masters of a cluster, or the one Redis there is.
+// nodes returns who holds transactions, by name: the masters of a cluster, or the one Redis there
+// is.
 func (l *Ledger) nodes(ctx context.Context) ([]node, error) {
 	cluster, ok := l.rdb.(*redis.ClusterClient)
 	if !ok {
@@ -169,7 +172,7 @@ func (s *scanned) add(more scanned) {
 	s.damage = errors.Join(s.damage, more.damage)
 }
 
-// scan answers what one SCAN brings of about so many keys.
+// scan returns what one SCAN brings of about so many keys.
 func (n node) scan(ctx context.Context, cursor uint64, step int, match func(Record) bool) (found scanned, err error) {
 	var keys []string
 	if keys, found.next, err = n.rdb.Scan(ctx, cursor, prefix+"{*}:t:*", int64(step)).Result(); err != nil || len(keys) == 0 {
@@ -209,7 +212,7 @@ func (n node) scan(ctx context.Context, cursor uint64, step int, match func(Reco
 	return found, nil
 }
 
-// decodeAll answers every record of a transaction; damage to one takes no other with it.
+// decodeAll returns every record of a transaction; damage to one takes no other with it.
 func decodeAll(txn string, raw []byte) (records []Record, err error) {
 	var doc document
 	if err := json.Unmarshal(raw, &doc); err != nil {

@@ -61,8 +61,9 @@ func (c *call) argv(now int64) []any {
 // tail adds commands to a pipeline of scripts that need not be atomic with them.
 type tail func(p redis.Pipeliner, key string)
 
-// run runs the calls in one round trip, and a second one where Redis had forgotten the scripts. With durable set it
-// answers ErrNotReplicated unless as many replicas hold the result as the ledger demands.
+// run runs the calls in one round trip, and a second one where Redis had forgotten the scripts.
+// With durable set it answers ErrNotReplicated unless as many replicas hold the result as the
+// ledger demands.
 func (l *Ledger) run(ctx context.Context, durable bool, calls ...*call) error {
 	if durable && l.opts.WaitReplicas > 0 {
 		return l.runReplicated(ctx, calls)
@@ -78,8 +79,8 @@ func tails(p redis.Pipeliner, calls []*call) {
 	}
 }
 
-// runReplicated puts a WAIT behind the scripts. WAIT speaks of the connection that it is sent on, so that on a cluster each
-// transaction, and each entry of the index, is taken to its own node.
+// runReplicated puts a WAIT behind the scripts. WAIT speaks of the connection that it is sent on,
+// so that on a cluster each transaction, and each entry of the index, is taken to its own node.
 func (l *Ledger) runReplicated(ctx context.Context, calls []*call) error {
 	cluster, ok := l.rdb.(*redis.ClusterClient)
 	if !ok {

@@ -30,7 +30,7 @@ func (s Set) key(shard int) string {
 	return deadKey(shard)
 }
 
-// Counts answers how many cancellations are open and how many are dead letters.
+// Counts returns how many cancellations are open and how many are dead letters.
 func (l *Ledger) Counts(ctx context.Context) (open, dead int64, err error) {
 	var counts [2][shards]*redis.IntCmd
 	_, err = l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
@@ -58,9 +58,10 @@ type Listing struct {
 	Limit  int       // records a page; 0 is 100
 }
 
-// List answers one page of a set and the cursor of the next one, "" at the end. What enters or leaves the set meanwhile may be
-// missed or not; nothing else is skipped or shown twice. A Cursor that List did not answer is an error. With ErrDamaged, which
-// names what cannot be read, records and cursor are valid nevertheless.
+// List returns one page of a set and the cursor of the next one, "" at the end. What enters or
+// leaves the set meanwhile may be missed or not; nothing else is skipped or shown twice. A Cursor
+// that List did not answer is an error. With ErrDamaged, which names what cannot be read, records
+// and cursor are valid nevertheless.
 func (l *Ledger) List(ctx context.Context, set Set, o Listing) ([]Record, string, error) {
 	if o.Limit <= 0 {
 		o.Limit = 100
@@ -97,7 +98,8 @@ func (l *Ledger) List(ctx context.Context, set Set, o Listing) ([]Record, string
 	return records, next, nil
 }
 
-// All walks a whole set, page by page. After an ErrDamaged, which names what cannot be read, it goes on with the others.
+// All walks a whole set, page by page. After an ErrDamaged, which names what cannot be read, it
+// goes on with the others.
 func (l *Ledger) All(ctx context.Context, set Set, o Listing) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		for {
@@ -141,7 +143,7 @@ func parseCursor(s string) (*member, error) {
 	return m, nil
 }
 
-// page answers the next limit members of all shards together, and one more where there is one.
+// page returns the next limit members of all shards together, and one more where there is one.
 func (l *Ledger) page(ctx context.Context, set Set, o Listing, after *member) ([]member, error) {
 	order := func(a, b member) int {
 		n := cmp.Or(cmp.Compare(a.score, b.score), cmp.Compare(a.name, b.name))
@@ -156,8 +158,9 @@ func (l *Ledger) page(ctx context.Context, set Set, o Listing, after *member) ([
 			return nil, n.err
 		}
 		some := n.members
-		// Many members may share the cursor's score: read more until enough of them lie behind it, from the
-		// start each time, because what leaves the set meanwhile would move the others past an offset.
+		// Many members may share the cursor's score: read more until enough of them lie behind it,
+		// from the start each time, because what leaves the set meanwhile would move the others
+		// past an offset.
 		for count := o.Limit + 1; len(some) == count && len(behind(some, after, order)) <= o.Limit; {
 			count *= 2
 			more, err := l.byScore(ctx, l.rdb, set.key(shard), o, after, int64(count)).Result()

@@ -11,8 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// fill accepts n cancellations of as many payments, `same` at a time in the same millisecond, and answers their keys in the
-// order of the set.
+// fill accepts n cancellations of as many payments, `same` at a time in the same millisecond, and
+// answers their keys in the order of the set.
 func (e *env) fill(n, same int) []string {
 	e.Helper()
 	type one struct {

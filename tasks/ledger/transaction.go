@@ -11,8 +11,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Transaction answers all cancellations of an original transaction that the ledger keeps, in the order in which they were
-// accepted, and none where it knows none. With ErrDamaged, which names what cannot be read, the others are valid nevertheless.
+// Transaction returns all cancellations of an original transaction that the ledger keeps, in the
+// order in which they were accepted, and none where it knows none. With ErrDamaged, which names
+// what cannot be read, the others are valid nevertheless.
 func (l *Ledger) Transaction(ctx context.Context, mchtID, orgTrdNo string) ([]Record, error) {
 	at := locate("", mchtID, orgTrdNo)
 	raw, err := l.rdb.Get(ctx, at.txnKey()).Bytes()

@@ -1,4 +1,5 @@
-// Package secrettest looks for what nobody may read: keys, tokens and account numbers, plain or in another spelling.
+// Package secrettest looks for what nobody may read: keys, tokens and account numbers, plain or in
+// another spelling.
 package secrettest
 
 import (
@@ -27,7 +28,8 @@ func Hidden(t testing.TB, where, text string, secrets ...string) {
 	}
 }
 
-// Find answers the spellings in which secret stands in text: plain, and as fmt, log/slog, URLs and base64 write it.
+// Find returns the spellings in which secret stands in text: plain, and as fmt, log/slog, URLs and
+// base64 write it.
 func Find(text, secret string) (spellings []string) {
 	for name, spelt := range map[string]string{
 		"plain": secret, "%x": fmt.Sprintf("%x", secret), "%X": fmt.Sprintf("%X", secret), "%+q": inner(fmt.Sprintf("%+q", secret)),
@@ -53,7 +55,7 @@ func Find(text, secret string) (spellings []string) {
 // inner leaves the quotes or brackets out.
 func inner(s string) string { return s[1 : len(s)-1] }
 
-// Print answers all that fmt and a text log make of things.
+// Print returns all that fmt and a text log make of things.
 func Print(things ...any) string {
 	var text bytes.Buffer
 	for _, thing := range things {
@@ -65,7 +67,8 @@ func Print(things ...any) string {
 	return text.String()
 }
 
-// Log is what several goroutines have written, for a test to read meanwhile. The zero value is empty.
+// Log is what several goroutines have written, for a test to read meanwhile. The zero value is
+// empty.
 type Log struct {
 	mu   sync.Mutex
 	text strings.Builder
@@ -78,7 +81,7 @@ func (l *Log) Write(p []byte) (int, error) {
 	return l.text.Write(p)
 }
 
-// String answers all that was written.
+// String returns all that was written.
 func (l *Log) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

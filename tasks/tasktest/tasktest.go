@@ -9,7 +9,7 @@ import (
 	"settlecancel/tasks/ledger"
 )
 
-// Sealer answers a sealer of keys with these ids; the same id is the same key.
+// Sealer returns a sealer of keys with these ids; the same id is the same key.
 func Sealer(t testing.TB, ids ...string) *tasks.Sealer {
 	t.Helper()
 	var keys []tasks.SealKey
@@ -23,7 +23,7 @@ func Sealer(t testing.TB, ids ...string) *tasks.Sealer {
 	return s
 }
 
-// Record answers what the ledger knows of a cancellation.
+// Record returns what the ledger knows of a cancellation.
 func Record(t testing.TB, l *ledger.Ledger, key string) ledger.Record {
 	t.Helper()
 	r, err := l.Get(t.Context(), key)
@@ -33,7 +33,7 @@ func Record(t testing.TB, l *ledger.Ledger, key string) ledger.Record {
 	return r
 }
 
-// Entry answers what the ledger is told of x.
+// Entry returns what the ledger is told of x.
 func Entry(t testing.TB, x tasks.Cancellation) ledger.Entry {
 	t.Helper()
 	e, err := x.Entry()
@@ -51,7 +51,8 @@ func Accept(t testing.TB, l *ledger.Ledger, x tasks.Cancellation) {
 	}
 }
 
-// Begin stores the intent of what is next for x: a request, or the inquiry after one whose outcome is unknown.
+// Begin stores the intent of what is next for x: a request, or the inquiry after one whose outcome
+// is unknown.
 func Begin(t testing.TB, l *ledger.Ledger, x tasks.Cancellation) ledger.Grant {
 	t.Helper()
 	want := ledger.StepSend
@@ -65,7 +66,8 @@ func Begin(t testing.TB, l *ledger.Ledger, x tasks.Cancellation) ledger.Grant {
 	return g
 }
 
-// Attempt makes an attempt at x that is answered with a and leads to n. One that leads to Sending is under way.
+// Attempt makes an attempt at x that is answered with a and leads to n. One that leads to Sending
+// is under way.
 func Attempt(t testing.TB, l *ledger.Ledger, x tasks.Cancellation, a ledger.Attempt, n ledger.Next) {
 	t.Helper()
 	g := Begin(t, l, x)

@@ -134,7 +134,7 @@ func (t *tab) open(path, selector string) {
 	t.run(chromedp.Navigate(t.url+path), chromedp.WaitVisible(chromedp.CSS(selector)))
 }
 
-// text answers what the page says.
+// text returns what the page says.
 func (t *tab) text(selector string) string {
 	t.Helper()
 	return ask(t, chromedp.Text(chromedp.CSS(selector)))

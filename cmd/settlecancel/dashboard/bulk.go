@@ -39,7 +39,7 @@ const examplesShown = 5
 
 var deadStatuses = []ledger.Status{ledger.Rejected, ledger.Exhausted, ledger.Review}
 
-// Of answers the part of the selection in one status.
+// Of returns the part of the selection in one status.
 func (s selection) Of(status ledger.Status) tile { return tile{Status: status, sum: s.By[status]} }
 
 func readSelection(q url.Values) selection {
@@ -91,7 +91,8 @@ func (d *Dashboard) fill(ctx context.Context, s *selection) error {
 	return err
 }
 
-// askBulk shows how many there are, and how much money that is, and asks for the number as a sign that it was read.
+// askBulk shows how many there are, and how much money that is, and asks for the number as a sign
+// that it was read.
 func (d *Dashboard) askBulk(w http.ResponseWriter, r *http.Request) {
 	d.bulkForm(w, r, http.StatusOK, readSelection(r.URL.Query()))
 }

@@ -1,12 +1,12 @@
-// Package dashboard is what ops look at: the queues as asynqmon shows them, and the cancellations as the ledger knows them,
-// with the office where people retry and resolve dead letters.
+// Package dashboard is what ops look at: the queues as asynqmon shows them, and the cancellations
+// as the ledger knows them, with the office where people retry and resolve dead letters.
 //
 //	/dashboard/                  asynqmon: queues, tasks, servers. Looking, pausing and running one task are let through.
 //	/dashboard/cancellations/    our own pages, made on the server, without a script
 //
-// asynqmon has no login, no defence against foreign pages and commands that lose tasks. It stands behind a wrapper that lets
-// through what it lists (monitor.go) and keeps every browser at home (guard.go). A dead letter that is run from asynqmon is
-// retried by the rules of the ledger.
+// asynqmon has no login, no defence against foreign pages and commands that lose tasks. It stands
+// behind a wrapper that lets through what it lists (monitor.go) and keeps every browser at home
+// (guard.go). A dead letter that is run from asynqmon is retried by the rules of the ledger.
 package dashboard
 
 import (
@@ -34,8 +34,9 @@ type Options struct {
 	Redis  redis.UniversalClient // what asynqmon looks at; the caller closes it
 	Client *tasks.Client         // on the same Redis
 
-	// Who answers the name of the person who asks, for the record, or false where it has refused the request itself. Where it is
-	// nil nobody is asked, the name is "ops", and only requests to a loopback host name are answered.
+	// Who returns the name of the person who asks, for the record, or false where it has refused
+	// the request itself. Where it is nil nobody is asked, the name is "ops", and only requests to
+	// a loopback host name are answered.
 	Who func(http.ResponseWriter, *http.Request) (name string, ok bool)
 
 	ReadOnly bool             // nothing can be changed, only seen
@@ -59,7 +60,7 @@ type Dashboard struct {
 	handler   http.Handler
 }
 
-// New answers a dashboard.
+// New returns a dashboard.
 func New(o Options) (*Dashboard, error) {
 	var missing []error
 	if o.Redis == nil {
@@ -101,7 +102,7 @@ func New(o Options) (*Dashboard, error) {
 	return d, nil
 }
 
-// ServeHTTP answers one request.
+// ServeHTTP returns one request.
 func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) { d.handler.ServeHTTP(w, r) }
 
 // route puts our own pages in their places.

@@ -35,12 +35,13 @@ type decision struct {
 	MaxNote int
 }
 
-// version changes whenever something happens to a cancellation, so that nobody decides on what they have not seen.
+// version changes whenever something happens to a cancellation, so that nobody decides on what they
+// have not seen.
 func version(r ledger.Record) string {
 	return fmt.Sprintf("%s.%d.%d.%d", r.Status, r.EndedAt.UnixMilli(), r.Dropped+len(r.Attempts), len(r.Acts))
 }
 
-// allowed tells whether a decision can be taken on a cancellation in its state.
+// allowed reports whether a decision can be taken on a cancellation in its state.
 func allowed(as string, r ledger.Record) bool {
 	switch as {
 	case asRetry:
@@ -147,12 +148,13 @@ func (d *Dashboard) carryOut(w http.ResponseWriter, r *http.Request, key string,
 	d.redirect(w, r, storyURL(key), flash{Text: said})
 }
 
-// atWork tells of a record that came with an error whether it was taken back to work all the same, and only the queue is missing.
+// atWork tells of a record that came with an error whether it was taken back to work all the same,
+// and only the queue is missing.
 func atWork(r ledger.Record) bool { return r.Key != "" && r.Open() }
 
 const decideTimeout = 15 * time.Second
 
-// note answers what a person wrote, fit to be kept.
+// note returns what a person wrote, fit to be kept.
 func note(r *http.Request) string {
 	return strings.TrimSpace(cut(clean(r.PostForm.Get("note")), maxNote))
 }

@@ -44,7 +44,8 @@ type filter struct {
 	min, max int64
 }
 
-// readFilter reads a filter from the address of a list. What cannot be read is left out, and its field named.
+// readFilter reads a filter from the address of a list. What cannot be read is left out, and its
+// field named.
 func readFilter(q url.Values) (f filter, wrong []string) {
 	text := func(name string) string { return strings.TrimSpace(q.Get(name)) }
 	f = filter{Status: text("status"), Code: text("code"), Merchant: text("mcht"), Age: text("age"),
@@ -73,7 +74,7 @@ var (
 	openLists = []string{listOpen, string(ledger.Unknown), string(ledger.Queued), string(ledger.Sending)}
 )
 
-// set answers in which set of the ledger the cancellations stand.
+// set returns in which set of the ledger the cancellations stand.
 func (f filter) set() ledger.Set {
 	if slices.Contains(openLists, f.Status) {
 		return ledger.Open
@@ -90,12 +91,12 @@ func (f filter) age() int {
 	return -1
 }
 
-// Narrowed tells that the list does not show all of its status.
+// Narrowed reports whether the list does not show all of its status.
 func (f filter) Narrowed() bool {
 	return f.Code != "" || f.Merchant != "" || f.Age != "" || f.Min != "" || f.Max != ""
 }
 
-// selects answers the filter as it stands now.
+// selects returns the filter as it stands now.
 func (f filter) selects(now time.Time) tasks.Filter {
 	s := tasks.Filter{Code: f.Code, MchtID: f.Merchant}
 	if f.Status != listOpen && f.Status != listDead {
@@ -115,7 +116,7 @@ func (f filter) selects(now time.Time) tasks.Filter {
 	return s
 }
 
-// query answers the filter as the address of a list has it, without the cursor.
+// query returns the filter as the address of a list has it, without the cursor.
 func (f filter) query() url.Values {
 	q := url.Values{"status": {f.Status}}
 	for name, value := range map[string]string{"code": f.Code, "mcht": f.Merchant, "age": f.Age, "min": f.Min, "max": f.Max} {
@@ -129,7 +130,7 @@ func (f filter) query() url.Values {
 	return q
 }
 
-// Tabs answers the statuses of the set, with the whole set first.
+// Tabs returns the statuses of the set, with the whole set first.
 func (f filter) Tabs() []string {
 	if f.set() == ledger.Open {
 		return openLists
@@ -148,14 +149,14 @@ func (f filter) SetName() string {
 // URL leads to the first page of the list.
 func (f filter) URL() string { return office + "list?" + f.query().Encode() }
 
-// With answers the filter for another status, for the tabs.
+// With returns the filter for another status, for the tabs.
 func (f filter) With(status string) filter {
 	f.Status, f.Cursor = status, ""
 	f.Newest = f.set() == ledger.DeadLetters
 	return f
 }
 
-// Turned answers the filter in the other order.
+// Turned returns the filter in the other order.
 func (f filter) Turned() filter {
 	f.Newest, f.Cursor = !f.Newest, ""
 	return f
@@ -168,7 +169,8 @@ func (f filter) After(cursor string) string {
 	return office + "list?" + q.Encode()
 }
 
-// BulkURL leads to where the dead letters of the code are retried together, "" where that cannot be.
+// BulkURL leads to where the dead letters of the code are retried together, "" where that cannot
+// be.
 func (f filter) BulkURL() string {
 	if f.Code == "" || f.set() != ledger.DeadLetters {
 		return ""

@@ -6,7 +6,8 @@ import (
 	"net/http"
 )
 
-// flash is what the page after a form says once. It names a text and the numbers in it, never the text itself.
+// flash is what the page after a form says once. It names a text and the numbers in it, never the
+// text itself.
 type flash struct {
 	Text string `json:"t"`
 	Args []any  `json:"a,omitempty"`
@@ -14,7 +15,8 @@ type flash struct {
 
 const flashCookie = "settlecancel_said"
 
-// redirect sends the browser on to a page that says what was done, so that a reload does not do it again.
+// redirect sends the browser on to a page that says what was done, so that a reload does not do it
+// again.
 func (d *Dashboard) redirect(w http.ResponseWriter, r *http.Request, to string, f flash) {
 	if raw, err := json.Marshal(f); err == nil {
 		http.SetCookie(w, flashOf(r, base64.RawURLEncoding.EncodeToString(raw), 60))
@@ -22,7 +24,7 @@ func (d *Dashboard) redirect(w http.ResponseWriter, r *http.Request, to string, 
 	http.Redirect(w, r, to, http.StatusSeeOther)
 }
 
-// said answers what the form before has left to say, and forgets it.
+// said returns what the form before has left to say, and forgets it.
 func (d *Dashboard) said(w http.ResponseWriter, r *http.Request) (flash, bool) {
 	c, err := r.Cookie(flashCookie)
 	if err != nil {

@@ -30,7 +30,8 @@ func formatPayload(taskType string, payload []byte) string {
 	return clean(x.String())
 }
 
-// readPayload reads a cancellation, also one that would not be accepted any more: what cannot be read cannot be helped.
+// readPayload reads a cancellation, also one that would not be accepted any more: what cannot be
+// read cannot be helped.
 func readPayload(payload []byte) (tasks.Task, bool) {
 	if x, err := tasks.ParseTask(payload, tasks.ParseOptions{}); err == nil {
 		return x, true
@@ -59,8 +60,8 @@ func formatResult(taskType string, result []byte) string {
 	return clean(string(out))
 }
 
-// clean answers s on one line, without characters that are not seen but change how others are seen: control characters, and
-// those that turn the direction of writing. html/template does the rest.
+// clean returns s on one line, without characters that are not seen but change how others are seen:
+// control characters, and those that turn the direction of writing. html/template does the rest.
 func clean(s string) string {
 	return strings.TrimSpace(strings.Map(func(r rune) rune {
 		switch {
@@ -73,7 +74,7 @@ func clean(s string) string {
 	}, strings.ToValidUTF8(s, string(utf8.RuneError))))
 }
 
-// cut answers the first n characters of s, and says that there were more.
+// cut returns the first n characters of s, and says that there were more.
 func cut(s string, n int) string {
 	if utf8.RuneCountInString(s) <= n {
 		return s

@@ -11,15 +11,16 @@ import (
 // ownPolicy lets our pages load their stylesheet, send their forms, and nothing else.
 const ownPolicy = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// secure sets the headers that every answer carries. Pages of asynqmon set a policy of their own, and assets may be kept.
+// secure sets the headers that every answer carries. Pages of asynqmon set a policy of their own,
+// and assets may be kept.
 func secure(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", ownPolicy)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("X-Frame-Options", "DENY")
-		// Not "no-referrer": with it a browser that speaks plain HTTP to another machine hides even from us where a form
-		// came from, and sameOrigin would have to refuse it.
+		// Not "no-referrer": with it a browser that speaks plain HTTP to another machine hides even
+		// from us where a form came from, and sameOrigin would have to refuse it.
 		h.Set("Referrer-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=()")
@@ -46,7 +47,8 @@ func (d *Dashboard) identify(next http.Handler) http.Handler {
 		if d.opts.Who != nil {
 			name, ok = d.opts.Who(w, r)
 		} else if !loopback(r.Host) {
-			// Without credentials a foreign page whose name was made to lead to this machine would pass for ours.
+			// Without credentials a foreign page whose name was made to lead to this machine would
+			// pass for ours.
 			http.Error(w, "refused: without credentials the dashboard answers as localhost or 127.0.0.1 alone; set OPS_USER and OPS_PASSWORD",
 				http.StatusMisdirectedRequest)
 			return
@@ -60,7 +62,7 @@ func (d *Dashboard) identify(next http.Handler) http.Handler {
 
 const maxName = 100
 
-// who answers the name that identify found.
+// who returns the name that identify found.
 func who(r *http.Request) string {
 	name, _ := r.Context().Value(nameKey{}).(string)
 	return name

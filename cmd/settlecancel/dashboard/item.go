@@ -32,7 +32,8 @@ func (i item) DecideURL(as string) string {
 // longest message in a row; the whole one stands on the cancellation's own page.
 const rowMessage = 140
 
-// newItem answers a record and its parameters as a row. Damaged parameters leave it with less, never without its key.
+// newItem returns a record and its parameters as a row. Damaged parameters leave it with less,
+// never without its key.
 func newItem(r ledger.Record) (item, tasks.Cancellation) {
 	x, err := tasks.FromRecord(r)
 	if err != nil {

@@ -12,7 +12,8 @@ import (
 	"settlecancel/tasks/ledger"
 )
 
-// asynqmon runs under our policy without a complaint, shows a task, and its Run button retries by the ledger's rules.
+// asynqmon runs under our policy without a complaint, shows a task, and its Run button retries by
+// the ledger's rules.
 func TestBrowserAsynqmon(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -52,8 +53,8 @@ func TestBrowserAsynqmon(t *testing.T) {
 	tab.clean()
 }
 
-// A person finds a dead letter by its order number and retries it, on a machine of another name, over plain HTTP: there browsers
-// say less about where a form comes from.
+// A person finds a dead letter by its order number and retries it, on a machine of another name,
+// over plain HTTP: there browsers say less about where a form comes from.
 func TestBrowserRetry(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, func(o *Options) {
@@ -92,7 +93,8 @@ func TestBrowserRetry(t *testing.T) {
 	tab.clean()
 }
 
-// On a phone, without a script, in Korean: everything is there, and nothing is wider than the screen.
+// On a phone, without a script, in Korean: everything is there, and nothing is wider than the
+// screen.
 func TestBrowserPhone(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

@@ -27,7 +27,8 @@ type monitor struct {
 	ui  ui
 }
 
-// sharedRedis hands asynqmon our client. asynqmon closes it only in its own Close, which is never called.
+// sharedRedis hands asynqmon our client. asynqmon closes it only in its own Close, which is never
+// called.
 type sharedRedis struct{ client redis.UniversalClient }
 
 func (s sharedRedis) MakeRedisClient() any { return s.client }
@@ -46,7 +47,8 @@ func newMonitor(d *Dashboard) (*monitor, error) {
 	return m, err
 }
 
-// ServeHTTP lets through what is listed below, and refuses the rest with a pointer to our own pages.
+// ServeHTTP lets through what is listed below, and refuses the rest with a pointer to our own
+// pages.
 func (m *monitor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path, isAPI := strings.CutPrefix(r.URL.Path, monitorAPI+"/")
 	look := r.Method == http.MethodGet || r.Method == http.MethodHead
@@ -166,7 +168,8 @@ func (m *monitor) retry(w http.ResponseWriter, r *http.Request, queue, id string
 	}
 }
 
-// ensure puts a cancellation back in its queue that the ledger holds for open although its task was archived.
+// ensure puts a cancellation back in its queue that the ledger holds for open although its task was
+// archived.
 func (m *monitor) ensure(ctx context.Context, w http.ResponseWriter, record ledger.Record) {
 	if err := m.client.Ensure(ctx, record); err != nil {
 		m.log.ErrorContext(ctx, "open cancellation not queued again", "key", record.Key, "error", err)
@@ -176,7 +179,8 @@ func (m *monitor) ensure(ctx context.Context, w http.ResponseWriter, record ledg
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// keyInside answers the idempotency key in a task's payload. A task that a plain asynq client enqueued has an id of its own.
+// keyInside returns the idempotency key in a task's payload. A task that a plain asynq client
+// enqueued has an id of its own.
 func (m *monitor) keyInside(queue, id string) string {
 	info, err := m.inspector.GetTaskInfo(queue, id)
 	if err != nil || info.Type != tasks.TypeCancel {

@@ -67,7 +67,7 @@ func TestPauseAndResume(t *testing.T) {
 	}
 }
 
-// run answers what asynqmon's Run button gets.
+// run returns what asynqmon's Run button gets.
 func (b *bench) run(queue, id string) answer {
 	b.Helper()
 	return b.do(http.DefaultClient, "POST", "/dashboard/api/queues/"+queue+"/archived_tasks/"+id+":run", "")

@@ -93,14 +93,14 @@ func (d *Dashboard) render(w http.ResponseWriter, r *http.Request, status int, n
 	_, _ = w.Write(out.Bytes())
 }
 
-// refuse answers with a page that says one thing.
+// refuse returns with a page that says one thing.
 func (d *Dashboard) refuse(w http.ResponseWriter, r *http.Request, status int, text string, args ...any) {
 	p := d.page(w, r, "message.title")
 	p.Body = p.T(text, args...)
 	d.render(w, r, status, "message", p)
 }
 
-// fail answers a request that broke on the way to the ledger.
+// fail returns a request that broke on the way to the ledger.
 func (d *Dashboard) fail(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
 	case errors.Is(err, ledger.ErrNotFound):
@@ -118,7 +118,7 @@ func (d *Dashboard) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 }
 
-// notFound answers for what has no page.
+// notFound returns for what has no page.
 func (d *Dashboard) notFound(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
@@ -128,7 +128,7 @@ func (d *Dashboard) notFound(w http.ResponseWriter, r *http.Request) {
 	d.refuse(w, r, http.StatusNotFound, "message.no_page")
 }
 
-// T answers the text of a key, with args in it.
+// T returns the text of a key, with args in it.
 func (p *page) T(key string, args ...any) string {
 	text, ok := p.text[key]
 	if !ok {
@@ -140,7 +140,7 @@ func (p *page) T(key string, args ...any) string {
 	return fmt.Sprintf(text, args...)
 }
 
-// Word answers the text for a value that may be one we have no text for: then it stands for itself.
+// Word returns the text for a value that may be one we have no text for: then it stands for itself.
 func (p *page) Word(group, value string) string {
 	return cmp.Or(p.text[group+"."+value], clean(value))
 }
@@ -185,7 +185,7 @@ func (p *page) Span(d time.Duration) string {
 	}
 }
 
-// Here answers this page's own address in another language.
+// Here returns this page's own address in another language.
 func (p *page) Here(lang string) string {
 	q := p.self.Query()
 	q.Set("lang", lang)

@@ -22,13 +22,13 @@ var (
 	spaces = regexp.MustCompile(`\s+`)
 )
 
-// words answers what a page says, without its markup.
+// words returns what a page says, without its markup.
 func (a answer) words() string {
 	_, main, _ := strings.Cut(a.text, "<main")
 	return spaces.ReplaceAllString(tags.ReplaceAllString(main, " "), " ")
 }
 
-// keys answers which cancellations a page lists, in its order.
+// keys returns which cancellations a page lists, in its order.
 func (a answer) keys() []string {
 	var all []string
 	for _, m := range regexp.MustCompile(`<td class="key"><a href="[^"]*show\?key=([^"]*)"`).FindAllStringSubmatch(a.text, -1) {

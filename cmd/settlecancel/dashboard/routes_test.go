@@ -16,7 +16,8 @@ import (
 	"settlecancel/tasks/ledger"
 )
 
-// letThrough is all that may reach asynqmon, or us in its place. What asynqmon can do besides must be refused.
+// letThrough is all that may reach asynqmon, or us in its place. What asynqmon can do besides must
+// be refused.
 var letThrough = []string{
 	"GET /dashboard/api/queues",
 	"GET /dashboard/api/queues/{qname}",

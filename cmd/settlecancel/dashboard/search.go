@@ -70,8 +70,9 @@ func (d *Dashboard) search(w http.ResponseWriter, r *http.Request) {
 	d.render(w, r, http.StatusOK, "search", p)
 }
 
-// find looks for a transaction number or an order number. The ledger leads from a merchant's transaction number to all that was
-// ever asked of it; for the rest it looks at what is open and what is dead.
+// find looks for a transaction number or an order number. The ledger leads from a merchant's
+// transaction number to all that was ever asked of it; for the rest it looks at what is open and
+// what is dead.
 func (d *Dashboard) find(ctx context.Context, query string, found *hits) error {
 	var merchants []string
 	if mchtID, number, ok := strings.Cut(query, ":"); ok { // as the ledger names a transaction

@@ -98,7 +98,7 @@ func newStory(r ledger.Record) storyBody {
 	return s
 }
 
-// tone answers how an attempt went.
+// tone returns how an attempt went.
 func tone(a ledger.Attempt) string {
 	switch {
 	case a.UnderWay:
@@ -113,8 +113,8 @@ func tone(a ledger.Attempt) string {
 	return ""
 }
 
-// masked answers a cancellation that can be shown. Of accounts it says only that there is one, or was: what is read here of the
-// ledger does not hold them.
+// masked returns a cancellation that can be shown. Of accounts it says only that there is one, or
+// was: what is read here of the ledger does not hold them.
 func masked(x tasks.Cancellation) tasks.Cancellation {
 	const hidden = "●●●●"
 	x.RefundAcntNo, x.RefundDpstrNm, x.VAcntNo = "", "", ""

@@ -51,7 +51,8 @@ func newClockBench(t testing.TB, now func() time.Time) *bench {
 	return benchOn(t, shared.Client(t), now, func(o *Options) { o.Now = now })
 }
 
-// steps is a clock that goes on by a second whenever somebody looks at it, so that no two things happen at once.
+// steps is a clock that goes on by a second whenever somebody looks at it, so that no two things
+// happen at once.
 func steps() func() time.Time {
 	start := time.Date(2026, 3, 2, 10, 0, 0, 0, kst)
 	var looks atomic.Int64
@@ -208,7 +209,7 @@ func (b *bench) send(c *http.Client, page string, fields map[string]string) answ
 
 var hiddenField = regexp.MustCompile(`<input type="hidden" name="([^"]+)" value="([^"]*)">`)
 
-// hidden answers the hidden fields of a page's form.
+// hidden returns the hidden fields of a page's form.
 func hidden(page string) url.Values {
 	values := url.Values{}
 	for _, f := range hiddenField.FindAllStringSubmatch(page, -1) {

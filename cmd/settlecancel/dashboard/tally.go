@@ -59,7 +59,8 @@ const (
 	codesShown    = 10
 )
 
-// tallyCache keeps the last tally for a moment, so that many who look do not walk the ledger each for themselves.
+// tallyCache keeps the last tally for a moment, so that many who look do not walk the ledger each
+// for themselves.
 type tallyCache struct {
 	life  time.Duration
 	mu    sync.Mutex
@@ -74,7 +75,7 @@ func (c *tallyCache) forget() {
 	c.at = time.Time{}
 }
 
-// count answers the tally of now, or of a moment ago.
+// count returns the tally of now, or of a moment ago.
 func (d *Dashboard) count(ctx context.Context) (tally, error) {
 	d.tally.mu.Lock()
 	defer d.tally.mu.Unlock()
@@ -138,8 +139,8 @@ func (d *Dashboard) countAll(ctx context.Context) (t tally, err error) {
 	return t, err
 }
 
-// queues tells which queues somebody has paused, and what the receiver of webhooks has not been told. Both are hints: where asynq
-// cannot tell, the rest is shown all the same.
+// queues tells which queues somebody has paused, and what the receiver of webhooks has not been
+// told. Both are hints: where asynq cannot tell, the rest is shown all the same.
 func (d *Dashboard) queues(t *tally) {
 	for _, name := range append(slices.Sorted(maps.Keys(tasks.Queues())), tasks.QueueWebhooks) {
 		q, err := d.inspector.GetQueueInfo(name)

@@ -55,8 +55,8 @@ func (t texts) of(lang string) map[string]string { return t[lang] }
 
 const langCookie = "settlecancel_lang"
 
-// language answers the language of an answer: what the link says, else what an earlier one said, else what the browser asks
-// for. A link is remembered.
+// language returns the language of an answer: what the link says, else what an earlier one said,
+// else what the browser asks for. A link is remembered.
 func (d *Dashboard) language(w http.ResponseWriter, r *http.Request) string {
 	if lang := r.URL.Query().Get("lang"); slices.Contains(languages, lang) {
 		http.SetCookie(w, &http.Cookie{Name: langCookie, Value: lang, Path: root, MaxAge: 365 * 24 * 60 * 60,
@@ -69,7 +69,7 @@ func (d *Dashboard) language(w http.ResponseWriter, r *http.Request) string {
 	return preferred(r.Header.Get("Accept-Language"))
 }
 
-// preferred answers the language of ours that an Accept-Language header ranks highest.
+// preferred returns the language of ours that an Accept-Language header ranks highest.
 func preferred(header string) string {
 	best, rank := english, 0.0
 	for part := range strings.SplitSeq(header, ",") {

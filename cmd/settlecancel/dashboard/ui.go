@@ -15,7 +15,8 @@ import (
 	"strings"
 )
 
-// ui is what asynqmon's browser application is made of: one page, whatever the path, and the files that it names.
+// ui is what asynqmon's browser application is made of: one page, whatever the path, and the files
+// that it names.
 type ui struct {
 	page   string // with the marks below
 	assets map[string]asset
@@ -27,7 +28,8 @@ const (
 	markLink  = "[[link]]"
 )
 
-// uiPolicy lets nothing run but the scripts that carry this answer's nonce. Its style library hands the nonce on.
+// uiPolicy lets nothing run but the scripts that carry this answer's nonce. Its style library hands
+// the nonce on.
 const uiPolicy = "default-src 'none'; script-src 'nonce-%[1]s'; style-src 'self' 'nonce-%[1]s'; img-src 'self' data:; font-src 'self'; " +
 	"connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
 
@@ -70,7 +72,7 @@ func newUI(asynqmon http.Handler) (ui, error) {
 	return u, errors.Join(missing...)
 }
 
-// serve answers a file, or the page: its script reads the path.
+// serve returns a file, or the page: its script reads the path.
 func (u ui) serve(w http.ResponseWriter, r *http.Request, t map[string]string) {
 	if file, ok := u.assets[r.URL.Path]; ok {
 		file.serve(w, r)

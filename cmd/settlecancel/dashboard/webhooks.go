@@ -11,8 +11,9 @@ import (
 	"settlecancel/tasks"
 )
 
-// Webhooks are no cancellations: each is told at least once, so that telling one again does no harm, and none of them moves money.
-// Those that were given up lie in asynq's archive alone; a person may let them be tried again, one there or all of them here.
+// Webhooks are no cancellations: each is told at least once, so that telling one again does no
+// harm, and none of them moves money. Those that were given up lie in asynq's archive alone; a
+// person may let them be tried again, one there or all of them here.
 
 // hooks is what the receiver of webhooks has not been told.
 type hooks struct {
@@ -24,10 +25,10 @@ type hooks struct {
 // hooksLate is how long the receiver of webhooks may be down before the overview speaks of it.
 const hooksLate = time.Hour
 
-// Late tells whether the receiver has not taken anything for long.
+// Late reports whether the receiver has not taken anything for long.
 func (h hooks) Late(p *page) bool { return !h.Oldest.IsZero() && p.now.Sub(h.Oldest) > hooksLate }
 
-// hooks answers what asynq says of the webhooks. It is a hint, like the paused queues.
+// hooks returns what asynq says of the webhooks. It is a hint, like the paused queues.
 func (d *Dashboard) hooks(q *asynq.QueueInfo) hooks {
 	h := hooks{GivenUp: q.Archived, Waiting: q.Pending + q.Active + q.Retry + q.Scheduled}
 	if oldest, err := d.client.OldestWebhook(q); err == nil {
@@ -58,7 +59,8 @@ func (d *Dashboard) tellAllAgain(w http.ResponseWriter, r *http.Request) {
 // archiveMost is how many archived tasks of a queue asynq keeps.
 const archiveMost = 10_000
 
-// runArchived runs them one by one: asynq's own way for all brings those to life as well of which it has lost all but the name.
+// runArchived runs them one by one: asynq's own way for all brings those to life as well of which
+// it has lost all but the name.
 func (d *Dashboard) runArchived() (n int, err error) {
 	archived, err := d.inspector.ListArchivedTasks(tasks.QueueWebhooks, asynq.PageSize(archiveMost))
 	if errors.Is(err, asynq.ErrQueueNotFound) {

@@ -43,7 +43,8 @@ func (b *bench) wantHook(id string, want asynq.TaskState) {
 	}
 }
 
-// A webhook may be told twice: one that was given up is run again by hand, which no cancellation notices.
+// A webhook may be told twice: one that was given up is run again by hand, which no cancellation
+// notices.
 func TestRunWebhook(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -68,7 +69,8 @@ func TestRunWebhook(t *testing.T) {
 	}
 }
 
-// Nothing takes a webhook away, and nothing runs many at once but our own page, which says what it did.
+// Nothing takes a webhook away, and nothing runs many at once but our own page, which says what it
+// did.
 func TestWebhooksRefused(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

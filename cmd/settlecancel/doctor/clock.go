@@ -40,8 +40,8 @@ func (s *sheet) clock(whose string, off time.Duration, effect string) {
 	tell(mendClock, "this machine's clock is %v %s that of %s: %s", off.Abs().Round(100*time.Millisecond), direction, whose, effect)
 }
 
-// skew answers by how much a foreign clock is ahead of ours, at least: it showed told, cut to a step of precision, at some
-// moment between sent and came by ours. 0: they may agree.
+// skew returns by how much a foreign clock is ahead of ours, at least: it showed told, cut to a
+// step of precision, at some moment between sent and came by ours. 0: they may agree.
 func skew(told time.Time, precision time.Duration, sent, came time.Time) time.Duration {
 	if ahead := told.Sub(came); ahead > 0 {
 		return ahead

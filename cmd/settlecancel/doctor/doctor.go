@@ -1,10 +1,11 @@
-// Package doctor examines whether an installation keeps the one promise: that a cancellation which was accepted is never lost
-// and never applied twice. It looks at what the code cannot hold by itself: how Redis keeps what it was told, whether the clocks
-// agree, whether SettleBank knows the merchants and their keys, and whether what was accepted is being worked at.
+// Package doctor examines whether an installation keeps the one promise: that a cancellation which
+// was accepted is never lost and never applied twice. It looks at what the code cannot hold by
+// itself: how Redis keeps what it was told, whether the clocks agree, whether SettleBank knows the
+// merchants and their keys, and whether what was accepted is being worked at.
 //
-// First every node of Redis is surveyed. Then all checks run side by side, each with a time-out of its own, and none stops the
-// others. They change nothing, but for one key that proves that Redis takes writes and expires a second later. What they find
-// holds no secret.
+// First every node of Redis is surveyed. Then all checks run side by side, each with a time-out of
+// its own, and none stops the others. They change nothing, but for one key that proves that Redis
+// takes writes and expires a second later. What they find holds no secret.
 //
 //	survey of Redis ──► redis, redis-writes, redis-persistence, redis-memory, redis-replicas, redis-cluster, clock
 //	                    gateway (TLS, its clock), merchants (an inquiry after nothing), keys (golden vectors)
@@ -57,19 +58,20 @@ type Options struct {
 	Gateway  Gateway       // nil: no merchant is inquired for
 	Settings Settings
 
-	// Starting is for a worker that is about to start: neither the gateway, nor the server's credentials, nor whether workers
-	// are at work and what waits for them is looked at, and the whole takes less than 5 s.
+	// Starting is for a worker that is about to start: neither the gateway, nor the server's
+	// credentials, nor whether workers are at work and what waits for them is looked at, and the
+	// whole takes less than 5 s.
 	Starting bool
 	// TLS is how the gateway is reached; nil: the system's roots.
 	TLS *tls.Config
-	// Timeout bounds the survey of Redis, and then each check; 5 s, Starting 1200 ms. GatewayTimeout bounds those that ask the
-	// gateway; 10 s.
+	// Timeout bounds the survey of Redis, and then each check; 5 s, Starting 1200 ms.
+	// GatewayTimeout bounds those that ask the gateway; 10 s.
 	Timeout, GatewayTimeout time.Duration
 	Now                     func() time.Time // this machine's clock; default time.Now
 }
 
-// Run examines an installation. The findings are in the order of the package's list; it never fails. Where ctx ends meanwhile there
-// are none: what was not looked at to its end proves nothing.
+// Run examines an installation. The findings are in the order of the package's list; it never
+// fails. Where ctx ends meanwhile there are none: what was not looked at to its end proves nothing.
 func Run(ctx context.Context, o Options) []Finding {
 	if o.Starting {
 		o.Timeout = cmp.Or(o.Timeout, 1200*time.Millisecond)
@@ -94,7 +96,7 @@ func Run(ctx context.Context, o Options) []Finding {
 	return slices.Concat(found...)
 }
 
-// Dangers answers the findings of that level.
+// Dangers returns the findings of that level.
 func Dangers(findings []Finding) []Finding {
 	return slices.DeleteFunc(slices.Clone(findings), func(f Finding) bool { return f.Level != Danger })
 }
@@ -165,8 +167,8 @@ func (c check) within(ctx context.Context) []Finding {
 // grace is how long a check may take to say that its time is up.
 const grace = time.Second
 
-// bounded answers what f answers, or false where f is not done in time: shortly after its context has ended, so that f may say
-// by itself what it waited for.
+// bounded returns what f answers, or false where f is not done in time: shortly after its context
+// has ended, so that f may say by itself what it waited for.
 func bounded[T any](ctx context.Context, limit time.Duration, f func(context.Context) T) (T, bool) {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer within %v: %w", limit, context.DeadlineExceeded))
 	defer cancel()
@@ -183,7 +185,7 @@ func bounded[T any](ctx context.Context, limit time.Duration, f func(context.Con
 	}
 }
 
-// because answers the cause of a context's end, where err is of that.
+// because returns the cause of a context's end, where err is of that.
 func because(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil {
 		return context.Cause(ctx)

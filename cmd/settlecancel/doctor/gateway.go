@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// reachGateway opens the gateway's front page, as its client connects: TLS 1.2 or later, no proxy, no redirect. Any answer
-// will do; its Date is the gateway's clock.
+// reachGateway opens the gateway's front page, as its client connects: TLS 1.2 or later, no proxy,
+// no redirect. Any answer will do; its Date is the gateway's clock.
 func (x *examiner) reachGateway(ctx context.Context, s *sheet) {
 	url := x.Settings.BaseURL
 	var sent time.Time
@@ -40,7 +40,8 @@ func (x *examiner) reachGateway(ctx context.Context, s *sheet) {
 	x.gatewayClock(s, resp.Header.Get("Date"), sent, came)
 }
 
-// gatewayClock compares this machine's clock with the gateway's, which checks the time that requests bear.
+// gatewayClock compares this machine's clock with the gateway's, which checks the time that
+// requests bear.
 func (x *examiner) gatewayClock(s *sheet, date string, sent, came time.Time) {
 	c := &sheet{check: "clock"}
 	told, err := http.ParseTime(date)
@@ -82,7 +83,7 @@ func (x *examiner) transport(host string) *http.Transport {
 	}
 }
 
-// mendConnection answers what helps against an error of connecting.
+// mendConnection returns what helps against an error of connecting.
 func mendConnection(err error) string {
 	var name *net.DNSError
 	var untrusted *tls.CertificateVerificationError

@@ -72,7 +72,8 @@ func TestMerchants(t *testing.T) {
 	}
 }
 
-// The simulated SettleBank knows another hash key; several merchants with the same trouble are told at once.
+// The simulated SettleBank knows another hash key; several merchants with the same trouble are told
+// at once.
 func TestWrongKey(t *testing.T) {
 	t.Parallel()
 	p := newPatient(t)

@@ -87,8 +87,8 @@ func vectors() []vector {
 	}
 }
 
-// proveVectors lets the very client that cancels send each vector, with the testbed's keys, to a listener of ours that reads
-// what it signs.
+// proveVectors lets the very client that cancels send each vector, with the testbed's keys, to a
+// listener of ours that reads what it signs.
 func proveVectors(ctx context.Context) error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -14,11 +14,13 @@ import (
 )
 
 const (
-	// overdueAfter is how late a cancellation's next step may be: the sweeper brings back within seconds what lost its task.
+	// overdueAfter is how late a cancellation's next step may be: the sweeper brings back within
+	// seconds what lost its task.
 	overdueAfter = 5 * time.Minute
 	// overdueRead is how many of the overdue ones are looked at.
 	overdueRead = 1000
-	// deadTooLong is how long a dead letter may lie: SettleBank takes cancellations for a limited time only.
+	// deadTooLong is how long a dead letter may lie: SettleBank takes cancellations for a limited
+	// time only.
 	deadTooLong = 7 * 24 * time.Hour
 	// pausedTooLong is how long a pause may last until it looks forgotten.
 	pausedTooLong = 24 * time.Hour
@@ -58,7 +60,8 @@ func (x *examiner) overdue(ctx context.Context, s *sheet) {
 		count, open, age(overdueAfter), waits, first.Key, first.Status, age(x.Now().Sub(first.DueAt)))
 }
 
-// bidden tells whether something bids a cancellation wait that is no fault: a pause, or the banks' maintenance.
+// bidden reports whether something bids a cancellation wait that is no fault: a pause, or the
+// banks' maintenance.
 func (x *examiner) bidden(r ledger.Record, paused map[string]tasks.Pause) bool {
 	for _, whom := range []string{r.MchtID, tasks.Everything} {
 		if _, is := paused[whom]; is {
@@ -123,7 +126,8 @@ func (x *examiner) deadLetters(ctx context.Context, s *sheet) {
 	tell("decide: settlecancel deadletter ls, then retry or resolve; SettleBank takes cancellations for a limited time only", "%s", says)
 }
 
-// readable tells what kept the ledger from being read. What was read besides damaged records still counts.
+// readable tells what kept the ledger from being read. What was read besides damaged records still
+// counts.
 func readable(s *sheet, err error) bool {
 	switch {
 	case err == nil:

@@ -12,7 +12,8 @@ import (
 const (
 	// Shares of its memory that a Redis may use before it is told of.
 	fillingUp, nearlyFull = 0.75, 0.90
-	// retentionNoted is which share of the memory the ended cancellations may take before it is told of.
+	// retentionNoted is which share of the memory the ended cancellations may take before it is
+	// told of.
 	retentionNoted = 0.5
 
 	// endedBytes is what an ended cancellation takes of Redis's memory; the ledger's tests hold it.
@@ -60,7 +61,8 @@ func fill(s *sheet, n node, limit int64) {
 	tell(mend, "%s: %s of %s memory used (%.0f %%)", n.addr, size(used), size(limit), 100*share)
 }
 
-// retention holds what will be kept of ended cancellations, at the rate seen, against the memory there is.
+// retention holds what will be kept of ended cancellations, at the rate seen, against the memory
+// there is.
 func (x *examiner) retention(_ context.Context, s *sheet) {
 	var limit int64
 	x.survey.each(func(n node) {
@@ -93,7 +95,8 @@ func (x *examiner) retention(_ context.Context, s *sheet) {
 	}
 }
 
-// ratePerDay answers how many tasks were carried out a day, since the first of the last days on which any was.
+// ratePerDay returns how many tasks were carried out a day, since the first of the last days on
+// which any was.
 func ratePerDay(inspector *asynq.Inspector) (float64, error) {
 	var perDay [daysSeen]int // today first
 	exist, err := inspector.Queues()

@@ -12,21 +12,23 @@ import (
 	"settlecancel/gateway"
 )
 
-// inquiriesAtOnce bounds how many merchants are inquired for at a time: SettleBank limits inquiries.
+// inquiriesAtOnce bounds how many merchants are inquired for at a time: SettleBank limits
+// inquiries.
 const inquiriesAtOnce = 4
 
 // kst is the time of payments' dates.
 var kst = time.FixedZone("KST", 9*3600)
 
-// methods are those in whose name is asked, until one is not refused for the merchant's registration: not every merchant is
-// registered for each.
+// methods are those in whose name is asked, until one is not refused for the merchant's
+// registration: not every merchant is registered for each.
 var methods = []string{"CA", "RA", "VA", "MP", "PZ"}
 
-// nothing holds the result codes that say that there is no such transaction: rows of result-codes.csv.
+// nothing holds the result codes that say that there is no such transaction: rows of
+// result-codes.csv.
 var nothing = []string{"1004", "CA10", "GC03", "GC05", "MP03", "PZ10", "PZ82", "RA35", "ST06", "TM02"}
 
-// merchants inquires, in each merchant's name, after a transaction that does not exist. That SettleBank says so proves that
-// address, registration and hash key are right.
+// merchants inquires, in each merchant's name, after a transaction that does not exist. That
+// SettleBank says so proves that address, registration and hash key are right.
 func (x *examiner) merchants(ctx context.Context, s *sheet) {
 	switch {
 	case x.Gateway == nil:
@@ -69,7 +71,8 @@ func plurals(n int, thing string) string {
 	return thing + "s"
 }
 
-// merchant asks in one merchant's name. The finding does not name it, so that those of several can be told at once.
+// merchant asks in one merchant's name. The finding does not name it, so that those of several can
+// be told at once.
 func (x *examiner) merchant(ctx context.Context, id string) (f Finding) {
 	for i, method := range methods {
 		unique := "doctor-" + rand.Text()
@@ -85,7 +88,7 @@ func (x *examiner) merchant(ctx context.Context, id string) (f Finding) {
 	return f
 }
 
-// judge answers what the answer to an inquiry after nothing says of the merchant.
+// judge returns what the answer to an inquiry after nothing says of the merchant.
 func judge(o gateway.Outcome) Finding {
 	said := strings.TrimSpace(o.Code + " " + o.Message)
 	switch {
@@ -106,7 +109,7 @@ func judge(o gateway.Outcome) Finding {
 		Mend: "ask SettleBank what it means, if cancellations of this merchant fail too"}
 }
 
-// mendRefusal answers what helps where SettleBank refuses everything of a merchant.
+// mendRefusal returns what helps where SettleBank refuses everything of a merchant.
 func mendRefusal(o gateway.Outcome) string {
 	const keys = "SETTLEBANK_HASH_KEY and SETTLEBANK_AES_KEY, or SETTLEBANK_MERCHANTS_FILE"
 	switch {

@@ -9,13 +9,15 @@ import (
 
 const (
 	mendDisk = "appendonly yes and appendfsync always, as in config/redis.conf"
-	// mendUnlogged says more: Redis that finds no append-only file at its start, where it is to have one, reads no snapshot either.
+	// mendUnlogged says more: Redis that finds no append-only file at its start, where it is to
+	// have one, reads no snapshot either.
 	mendUnlogged = "while it runs, CONFIG SET appendonly yes and CONFIG SET appendfsync always, and then the same in its file, as in config/redis.conf; " +
 		"do not restart it to switch them on: it would begin empty"
 	mendLastDisk = "free disk space for Redis, and mend what its log says"
 )
 
-// persistence tells of each node what a power cut would take along. A replica's own disk matters once it is promoted.
+// persistence tells of each node what a power cut would take along. A replica's own disk matters
+// once it is promoted.
 func (x *examiner) persistence(_ context.Context, s *sheet) {
 	x.survey.each(func(n node) {
 		bad := s.danger

@@ -23,12 +23,12 @@ const (
 	// waitNoted is how long the oldest task may wait in its queue before it is told of.
 	waitNoted = time.Minute
 
-	// asynq keeps so many archived tasks of a queue, and trims the rest a few at a time; many that expire at once are left
-	// half removed, and block their ids.
+	// asynq keeps so many archived tasks of a queue, and trims the rest a few at a time; many that
+	// expire at once are left half removed, and block their ids.
 	archiveMost, archiveNoted, archiveDangerous = 10_000, 5_000, 9_000
 )
 
-// workers tells whether someone takes tasks, and looks for cancellations that lost theirs.
+// workers reports whether someone takes tasks, and looks for cancellations that lost theirs.
 func (x *examiner) workers(ctx context.Context, s *sheet) {
 	servers, err := asynq.NewInspectorFromRedisClient(x.Redis).Servers()
 	if err != nil {
@@ -69,7 +69,7 @@ func (x *examiner) workers(ctx context.Context, s *sheet) {
 	x.sweeper(ctx, s, oldest)
 }
 
-// idle tells that no worker is at work, which matters as soon as anything waits.
+// idle reports whether no worker is at work, which matters as soon as anything waits.
 func (x *examiner) idle(ctx context.Context, s *sheet) {
 	const mend = "start one: settlecancel worker"
 	open, _, err := x.Client.Ledger().Counts(ctx)
@@ -83,7 +83,7 @@ func (x *examiner) idle(ctx context.Context, s *sheet) {
 	}
 }
 
-// sweeper tells whether a worker looks for open cancellations that asynq forgot.
+// sweeper reports whether a worker looks for open cancellations that asynq forgot.
 func (x *examiner) sweeper(ctx context.Context, s *sheet, started time.Time) {
 	err := x.Redis.Get(ctx, sweeperKey).Err()
 	switch {
@@ -99,7 +99,8 @@ func (x *examiner) sweeper(ctx context.Context, s *sheet, started time.Time) {
 	}
 }
 
-// queues tells of each queue of cancellations whether it is served, how much waits in it, and how full its archive is.
+// queues tells of each queue of cancellations whether it is served, how much waits in it, and how
+// full its archive is.
 func (x *examiner) queues(_ context.Context, s *sheet) {
 	inspector := asynq.NewInspectorFromRedisClient(x.Redis)
 	exist, err := inspector.Queues()
@@ -142,7 +143,7 @@ func queueState(s *sheet, q *asynq.QueueInfo) {
 	}
 }
 
-// queueNames answers the queues of cancellations, the most served first.
+// queueNames returns the queues of cancellations, the most served first.
 func queueNames() []string {
 	weights := tasks.Queues()
 	return slices.SortedFunc(maps.Keys(weights), func(a, b string) int { return weights[b] - weights[a] })

@@ -41,7 +41,7 @@ func (x *examiner) reach(_ context.Context, s *sheet) {
 	}
 }
 
-// kind tells whether a node is one that a worker can work with.
+// kind reports whether a node is one that a worker can work with.
 func (x *examiner) kind(s *sheet, n node) {
 	_, cluster := x.Redis.(*redis.ClusterClient)
 	switch old, told := tooOld(n.info["redis_version"]); {
@@ -84,11 +84,12 @@ func known(value string) string {
 	return value
 }
 
-// writeProbe runs a script that writes, as everything of ours does. One second later nothing is left of it.
+// writeProbe runs a script that writes, as everything of ours does. One second later nothing is
+// left of it.
 var writeProbe = redis.NewScript(`return redis.call("SET", KEYS[1], ARGV[1], "PX", 1000)`)
 
-// writes proves that scripts run and that Redis takes writes: a full memory, a failed snapshot, missing replicas or missing
-// permissions would refuse them.
+// writes proves that scripts run and that Redis takes writes: a full memory, a failed snapshot,
+// missing replicas or missing permissions would refuse them.
 func (x *examiner) writes(ctx context.Context, s *sheet) {
 	err := because(ctx, writeProbe.Eval(ctx, x.Redis, []string{probeKey}, "a probe of settlecancel doctor").Err())
 	if err == nil {
@@ -110,7 +111,7 @@ func (x *examiner) writes(ctx context.Context, s *sheet) {
 	s.danger(mend, "Redis refuses a write: %v; so it would an acceptance", err)
 }
 
-// cluster tells whether every hash slot is served.
+// cluster reports whether every hash slot is served.
 func (x *examiner) cluster(_ context.Context, s *sheet) {
 	const slots = "16384"
 	masters := ""

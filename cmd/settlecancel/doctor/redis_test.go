@@ -141,7 +141,8 @@ func TestNoPermission(t *testing.T) {
 	found.want("redis-memory", Note, "does not tell its maxmemory-policy", "noeviction")
 }
 
-// A Redis that refuses connections, and one that takes them and says nothing, are found, and nothing else is asked of them.
+// A Redis that refuses connections, and one that takes them and says nothing, are found, and
+// nothing else is asked of them.
 func TestRedisAway(t *testing.T) {
 	t.Parallel()
 	silent, err := net.Listen("tcp", "127.0.0.1:0")

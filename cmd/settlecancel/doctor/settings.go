@@ -108,7 +108,8 @@ func (o Settings) production(s *sheet) {
 	}
 }
 
-// budget answers how long the retries of a cancellation that is always refused for a moment last, without jitter.
+// budget returns how long the retries of a cancellation that is always refused for a moment last,
+// without jitter.
 func (o Settings) budget() (span time.Duration) {
 	pause := o.RetryInitial
 	for range o.RetryMax {

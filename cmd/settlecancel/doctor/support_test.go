@@ -25,7 +25,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// patient is an installation to examine: a real Redis and a simulated SettleBank, well until a test spoils something.
+// patient is an installation to examine: a real Redis and a simulated SettleBank, well until a test
+// spoils something.
 type patient struct {
 	testing.TB
 	redis *redistest.Server
@@ -79,7 +80,8 @@ func (p *patient) gateway(url string) {
 	p.o.Gateway, p.o.Settings.BaseURL = gw, url
 }
 
-// examine runs all checks. Whatever they find, each note and danger says what to do, and none shows a key.
+// examine runs all checks. Whatever they find, each note and danger says what to do, and none shows
+// a key.
 func (p *patient) examine() findings {
 	p.Helper()
 	found := Run(context.Background(), p.o)
@@ -141,7 +143,7 @@ func (p *patient) must(err error) {
 	}
 }
 
-// at answers a client whose ledger lives at another time.
+// at returns a client whose ledger lives at another time.
 func (p *patient) at(when time.Time) *tasks.Client {
 	return tasks.NewClient(p.rdb, tasks.ClientOptions{Ledger: ledger.Options{Now: func() time.Time { return when }}})
 }

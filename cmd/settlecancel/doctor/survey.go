@@ -37,10 +37,11 @@ type node struct {
 // configured is what only CONFIG tells.
 var configured = []string{"appendfsync", "no-appendfsync-on-rewrite", "save", "stop-writes-on-bgsave-error", "min-replicas-to-write"}
 
-// pings is how often a node is asked for its latency: the best counts, since the first includes dialling.
+// pings is how often a node is asked for its latency: the best counts, since the first includes
+// dialling.
 const pings = 3
 
-// answers tells that at least one node does.
+// answers reports whether at least one node does.
 func (s survey) answers() bool {
 	return slices.ContainsFunc(s.nodes, func(n node) bool { return n.err == nil })
 }
@@ -153,8 +154,8 @@ func (n node) number(name string) int64 {
 	return v
 }
 
-// limit answers how many bytes the node may hold, and whether that is a setting of its own or all that its machine has; 0:
-// not known.
+// limit returns how many bytes the node may hold, and whether that is a setting of its own or all
+// that its machine has; 0: not known.
 func (n node) limit() (bytes int64, own bool) {
 	if most := n.number("maxmemory"); most > 0 {
 		return most, true

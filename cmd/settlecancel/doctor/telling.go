@@ -11,13 +11,14 @@ import (
 )
 
 const (
-	// untoldTooLong is how long an event may wait in the outbox: a worker looks into it several times a second.
+	// untoldTooLong is how long an event may wait in the outbox: a worker looks into it several
+	// times a second.
 	untoldTooLong = 5 * time.Minute
 	// undeliveredNoted is how long a webhook's receiver may be down before it is told of.
 	undeliveredNoted = time.Hour
 )
 
-// events tells whether those who wait for the end of cancellations are told.
+// events reports whether those who wait for the end of cancellations are told.
 func (x *examiner) events(ctx context.Context, s *sheet) {
 	b, err := x.Client.Ledger().Backlog(ctx)
 	if err != nil {
@@ -36,7 +37,7 @@ func (x *examiner) events(ctx context.Context, s *sheet) {
 	}
 }
 
-// webhooks tells whether the receiver of webhooks takes them.
+// webhooks reports whether the receiver of webhooks takes them.
 func (x *examiner) webhooks(_ context.Context, s *sheet) {
 	inspector := asynq.NewInspectorFromRedisClient(x.Redis)
 	exist, err := inspector.Queues()
@@ -68,7 +69,7 @@ func (x *examiner) webhooks(_ context.Context, s *sheet) {
 	}
 }
 
-// delivery tells whether webhooks are on their way, and for how long.
+// delivery reports whether webhooks are on their way, and for how long.
 func (x *examiner) delivery(s *sheet, q *asynq.QueueInfo, oldest time.Time) {
 	waits := plural(q.Pending+q.Active+q.Retry+q.Scheduled, "webhook")
 	since := x.Now().Sub(oldest)

@@ -35,7 +35,7 @@ func startWorker(t *testing.T, server *redistest.Server, sweepEvery time.Duratio
 	t.Cleanup(w.Shutdown)
 }
 
-// examine answers what is found of the workers.
+// examine returns what is found of the workers.
 func examine(rdb redis.UniversalClient, now func() time.Time, settings doctor.Settings) []doctor.Finding {
 	found := doctor.Run(context.Background(), doctor.Options{Redis: rdb, Client: tasks.NewClient(rdb, tasks.ClientOptions{}),
 		Timeout: time.Minute, GatewayTimeout: time.Minute, Now: now, Settings: settings})

@@ -1,9 +1,9 @@
-// Package evidence decides what a cancellation that SettleBank tells of beside its answers, in a daily list or a
-// notification, means for the ledger: which of our cancellations it is, if any.
+// Package evidence decides what a cancellation that SettleBank tells of beside its answers, in a
+// daily list or a notification, means for the ledger: which of our cancellations it is, if any.
 //
-// It is careful in one direction. That something was applied it concludes only for a cancellation of ours whose outcome is
-// not known, of that payment, of that amount, around that time, and only if no other of ours can be what was told of. That
-// something was not applied it never concludes.
+// It is careful in one direction. That something was applied it concludes only for a cancellation
+// of ours whose outcome is not known, of that payment, of that amount, around that time, and only
+// if no other of ours can be what was told of. That something was not applied it never concludes.
 package evidence
 
 import (
@@ -53,11 +53,13 @@ type Link struct {
 const (
 	// Skew is how far SettleBank's clock and that of Redis may be apart.
 	Skew = 10 * time.Minute
-	// Delay is how long after a request, or after what ended its record, SettleBank may still date the cancellation.
+	// Delay is how long after a request, or after what ended its record, SettleBank may still date
+	// the cancellation.
 	Delay = 24 * time.Hour
 )
 
-// Match links lines of one payment to the records of it. Each line and each record is linked once at most.
+// Match links lines of one payment to the records of it. Each line and each record is linked once
+// at most.
 func Match(lines []Line, records []ledger.Record) []Link {
 	m := matching{lines: lines, records: records, links: make([]Link, len(lines)), taken: make([]bool, len(records))}
 	told := make(map[string]bool, len(lines))
@@ -87,8 +89,9 @@ func cancelled(r ledger.Record) bool {
 	return r.Status == ledger.Cancelled || r.Status == ledger.AlreadyCancelled
 }
 
-// Unsettled tells that the record's request may have been applied, and that what becomes of it is open. So is one that is to be sent
-// again because inquiries showed nothing of it: whoever tells that it was applied after all tells it in time.
+// Unsettled reports whether the record's request may have been applied, and that what becomes of it
+// is open. So is one that is to be sent again because inquiries showed nothing of it: whoever tells
+// that it was applied after all tells it in time.
 func Unsettled(r ledger.Record) bool {
 	switch r.Status {
 	case ledger.Unknown, ledger.Review, ledger.Sending:
@@ -106,15 +109,15 @@ func fits(kind func(ledger.Record) bool) func(Line, ledger.Record) bool {
 	return func(l Line, r ledger.Record) bool { return kind(r) && r.Amount == l.Amount && around(l, r) }
 }
 
-// around tells that the line is of a time at which the record's request can have been applied.
+// around reports whether the line is of a time at which the record's request can have been applied.
 func around(l Line, r ledger.Record) bool {
 	from, to := Window(r)
 	return !l.At.Before(from) && !l.At.After(to)
 }
 
-// Window answers the times between which SettleBank can have applied what the record asked for, a zero from for no bound.
-// Somebody else reached the goal of an already cancelled one, at any time before; a person who ended one may speak of any
-// time before too.
+// Window returns the times between which SettleBank can have applied what the record asked for, a
+// zero from for no bound. Somebody else reached the goal of an already cancelled one, at any time
+// before; a person who ended one may speak of any time before too.
 func Window(r ledger.Record) (from, to time.Time) {
 	from, to = r.AcceptedAt, r.AcceptedAt
 	first := true
@@ -138,7 +141,8 @@ func Window(r ledger.Record) (from, to time.Time) {
 	return from.Add(-Skew), to.Add(Delay)
 }
 
-// InKRW tells whether the record's amount is in KRW: in which unit SettleBank tells of others, its documents do not say.
+// InKRW reports whether the record's amount is in KRW: in which unit SettleBank tells of others,
+// its documents do not say.
 func InKRW(r ledger.Record) bool {
 	x, err := tasks.FromRecord(r)
 	return err == nil && (x.Currency == "" || x.Currency == tasks.CurrencyKRW)
@@ -171,7 +175,8 @@ func (m *matching) each(how How, is func(Line, ledger.Record) bool) {
 	}
 }
 
-// pair links as many lines as possible, the earliest first, each to the record whose time ends first.
+// pair links as many lines as possible, the earliest first, each to the record whose time ends
+// first.
 func (m *matching) pair(how How, may func(Line, ledger.Record) bool) {
 	for _, i := range m.open() {
 		best := -1
@@ -195,7 +200,7 @@ func endsBefore(a, b ledger.Record) bool {
 	return cmp.Or(endA.Compare(endB), cmp.Compare(a.Key, b.Key)) < 0
 }
 
-// open answers the lines without a link, the earliest first.
+// open returns the lines without a link, the earliest first.
 func (m *matching) open() []int {
 	var open []int
 	for i, l := range m.links {
@@ -209,8 +214,8 @@ func (m *matching) open() []int {
 	return open
 }
 
-// doubtful links what is left to records whose outcome is not known. Where a line could be one more record than those that
-// are linked, nobody says which, and it is none.
+// doubtful links what is left to records whose outcome is not known. Where a line could be one more
+// record than those that are linked, nobody says which, and it is none.
 func (m *matching) doubtful() {
 	may := fits(Unsettled)
 	m.pair(Applied, may)
@@ -230,7 +235,7 @@ func (m *matching) doubtful() {
 	}
 }
 
-// another tells that a line may be a record that no line is linked to.
+// another reports whether a line may be a record that no line is linked to.
 func (m *matching) another(l Line, may func(Line, ledger.Record) bool) bool {
 	for j, r := range m.records {
 		if !m.taken[j] && may(l, r) {

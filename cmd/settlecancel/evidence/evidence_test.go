@@ -177,7 +177,8 @@ func TestInKRW(t *testing.T) {
 	}
 }
 
-// TestMatchProperties: whatever the lines and records are, each is used once, and what would be settled could be nothing else.
+// TestMatchProperties: whatever the lines and records are, each is used once, and what would be
+// settled could be nothing else.
 func TestMatchProperties(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

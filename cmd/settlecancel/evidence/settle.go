@@ -19,8 +19,8 @@ type Resolver interface {
 	Resolve(ctx context.Context, key string, d ledger.Decision) (ledger.Record, error)
 }
 
-// Settle ends a record as cancelled, by the word of who told of the line. Its errors are those of ledger.Resolve: ErrBusy
-// while an attempt holds the record, ErrEnded with the record as it is.
+// Settle ends a record as cancelled, by the word of who told of the line. Its errors are those of
+// ledger.Resolve: ErrBusy while an attempt holds the record, ErrEnded with the record as it is.
 func Settle(ctx context.Context, to Resolver, key, who string, l Line) (ledger.Record, error) {
 	return to.Resolve(ctx, key, ledger.Decision{Who: who, Note: note(l), As: ledger.Cancelled})
 }
@@ -32,7 +32,8 @@ func note(l Line) string {
 	return fmt.Sprintf("%s%s, %d KRW, %s", noteBegin, l.TrdNo, l.Amount, l.At.Format("2006-01-02 15:04:05 MST"))
 }
 
-// NumberOf answers a cancellation's number at SettleBank: that of the answer, or of the line that settled it; "" for none.
+// NumberOf returns a cancellation's number at SettleBank: that of the answer, or of the line that
+// settled it; "" for none.
 func NumberOf(r ledger.Record) string {
 	if r.CanTrdNo != "" || r.Status != ledger.Cancelled {
 		return r.CanTrdNo
@@ -46,5 +47,5 @@ func NumberOf(r ledger.Record) string {
 	return ""
 }
 
-// byEvidence tells that a line, and no person, ended the record.
+// byEvidence reports whether a line, and no person, ended the record.
 func byEvidence(r ledger.Record) bool { return r.CanTrdNo == "" && NumberOf(r) != "" }

@@ -16,8 +16,9 @@ import (
 	"settlecancel/tasks/ledger/redistest"
 )
 
-// TestAlerts drives the metrics into faults, lets Prometheus judge what they tell by the rules that ship, and sees which alerts
-// fire: none while all is well, during a fault those that name it, and none after it.
+// TestAlerts drives the metrics into faults, lets Prometheus judge what they tell by the rules that
+// ship, and sees which alerts fire: none while all is well, during a fault those that name it, and
+// none after it.
 func TestAlerts(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -64,7 +65,8 @@ func TestAlerts(t *testing.T) {
 	})
 }
 
-// judge plays ten minutes as before, a hundred in which each minute brings what the fault did, and two hundred as before.
+// judge plays ten minutes as before, a hundred in which each minute brings what the fault did, and
+// two hundred as before.
 func judge(t *testing.T, up string, before, during []series, want []string) {
 	t.Helper()
 	rules, err := filepath.Abs(alertsFile)
@@ -136,7 +138,8 @@ func byID(all []series) map[string]float64 {
 	return values
 }
 
-// course writes what a series goes through, in promtool's words: a counter grows on during the fault and stays, a gauge returns.
+// course writes what a series goes through, in promtool's words: a counter grows on during the
+// fault and stays, a gauge returns.
 func course(id string, was, is map[string]float64) string {
 	number := func(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 	from, had := was[id]

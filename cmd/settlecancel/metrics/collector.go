@@ -11,11 +11,12 @@ import (
 	"settlecancel/tasks"
 )
 
-// The collector of state looks at Redis when it is scraped: one look at a time, kept for a moment. See share.go for how workers
-// share a look.
+// The collector of state looks at Redis when it is scraped: one look at a time, kept for a moment.
+// See share.go for how workers share a look.
 const (
 	stateLife = 5 * time.Second
-	// stateWait is how long a scrape waits for a look: longer than the look's own time-out, which a Redis that hangs outlasts.
+	// stateWait is how long a scrape waits for a look: longer than the look's own time-out, which a
+	// Redis that hangs outlasts.
 	stateWait = lookTimeout + time.Second
 )
 
@@ -34,7 +35,8 @@ func newCollector(s *survey) *collector {
 	return &collector{look: s.shared, life: stateLife, wait: stateWait}
 }
 
-// state answers what there was a moment ago, or that Redis is away where that takes too long to find out.
+// state returns what there was a moment ago, or that Redis is away where that takes too long to
+// find out.
 func (c *collector) state() findings {
 	c.mu.Lock()
 	if c.under == nil && time.Now().Before(c.until) {
@@ -160,7 +162,7 @@ func (st state) tell(tell teller) {
 	}
 }
 
-// since answers how many seconds ago a time was; 0 of none.
+// since returns how many seconds ago a time was; 0 of none.
 func (st state) since(t time.Time) float64 {
 	if t.IsZero() {
 		return 0

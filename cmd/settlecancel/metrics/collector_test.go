@@ -35,7 +35,8 @@ func TestNew(t *testing.T) {
 	}
 }
 
-// TestRedisAway: a scrape says that Redis is away, and nothing of what only Redis knows; then that it is back.
+// TestRedisAway: a scrape says that Redis is away, and nothing of what only Redis knows; then that
+// it is back.
 func TestRedisAway(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.Options{Args: []string{"--appendonly", "yes", "--appendfsync", "always"}})
@@ -95,7 +96,8 @@ func TestRedisHangs(t *testing.T) {
 	_ = rdb.Close()
 }
 
-// TestOneLook: scrapes that come together share a look, and those that come soon after its findings.
+// TestOneLook: scrapes that come together share a look, and those that come soon after its
+// findings.
 func TestOneLook(t *testing.T) {
 	t.Parallel()
 	var looks atomic.Int64
@@ -127,7 +129,8 @@ func TestOneLook(t *testing.T) {
 	}
 }
 
-// TestScrapesTogether: scrapes, and a worker that counts meanwhile, do not get into each other's way.
+// TestScrapesTogether: scrapes, and a worker that counts meanwhile, do not get into each other's
+// way.
 func TestScrapesTogether(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

@@ -40,7 +40,8 @@ func (b *bench) sweeps(present bool) {
 	}
 }
 
-// gatewayFails counts what a minute brings in which SettleBank and Redis fail, and wrong keys hold a merchant that has work.
+// gatewayFails counts what a minute brings in which SettleBank and Redis fail, and wrong keys hold
+// a merchant that has work.
 func (b *bench) gatewayFails(t *testing.T) {
 	request := ledger.Record{MchtID: shop, Status: ledger.Sending}
 	for _, class := range []gateway.Class{gateway.Transient, gateway.Unknown, gateway.Misconfigured} {
@@ -121,7 +122,8 @@ func (b *bench) relays() {
 	}
 }
 
-// nobodyIsTold leaves an event in the outbox, one that cannot be read, a webhook that is late, and one that was given up.
+// nobodyIsTold leaves an event in the outbox, one that cannot be read, a webhook that is late, and
+// one that was given up.
 func (b *bench) nobodyIsTold() {
 	b.Helper()
 	b.put(sample("read"), ledger.Cancelled)

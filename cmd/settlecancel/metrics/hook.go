@@ -10,8 +10,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// RedisHook answers a hook that counts the failures of the client it is added to. Not counted is what is an answer in its own right:
-// nothing found, a script that has to be sent whole, a slot that moved, a caller that left.
+// RedisHook returns a hook that counts the failures of the client it is added to. Not counted is
+// what is an answer in its own right: nothing found, a script that has to be sent whole, a slot
+// that moved, a caller that left.
 func (m *Metrics) RedisHook() redis.Hook { return redisHook{m.redisErrors} }
 
 type redisHook struct{ errors *prometheus.CounterVec }
@@ -50,8 +51,8 @@ func (h redisHook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Pro
 	}
 }
 
-// failureOf answers why a command failed, "" where it did not. What a Redis does not know of how a client introduces itself, an
-// older one, is no failure.
+// failureOf returns why a command failed, "" where it did not. What a Redis does not know of how a
+// client introduces itself, an older one, is no failure.
 func failureOf(cmd redis.Cmder, err error) string {
 	reason := reasonOfError(err)
 	if reason == "answer" && commandLabel(cmd.Name()) == "connect" {
@@ -84,7 +85,7 @@ func commandLabel(name string) string {
 // refusals are the words that Redis begins a refusal with that says something of its health.
 var refusals = strings.Fields("OOM READONLY LOADING CLUSTERDOWN MASTERDOWN NOREPLICAS MISCONF NOAUTH NOPERM WRONGPASS")
 
-// reasonOfError answers why a command failed, "" where it did not.
+// reasonOfError returns why a command failed, "" where it did not.
 func reasonOfError(err error) string {
 	var timeout net.Error
 	var answer redis.Error

@@ -13,7 +13,7 @@ import (
 	"settlecancel/tasks/ledger/redistest"
 )
 
-// hooked answers a client of a Redis of its own whose failures are counted, and that Redis.
+// hooked returns a client of a Redis of its own whose failures are counted, and that Redis.
 func hooked(t *testing.T, o redis.Options, args ...string) (*bench, *redis.Client, *redistest.Server) {
 	t.Helper()
 	server := redistest.Start(t, redistest.Options{Args: args})

@@ -46,7 +46,7 @@ func newLabels(merchants []string) labels {
 	return labels{slices.Compact(merchants)}
 }
 
-// all answers every value of the label merchant, but everyone.
+// all returns every value of the label merchant, but everyone.
 func (l labels) all() []string { return append(slices.Clone(l.merchants), other) }
 
 func (l labels) merchant(id string) string {
@@ -69,7 +69,8 @@ func oneOf(value string, allowed []string, otherwise string) string {
 func methodLabel(method string) string { return oneOf(method, methods, noMethod) }
 func classLabel(class string) string   { return oneOf(class, classes, other) }
 
-// inquiredCancelled is the code of an inquiry that finds the payment cancelled (protocol.md, 0A1M); no request is answered with it.
+// inquiredCancelled is the code of an inquiry that finds the payment cancelled (protocol.md, 0A1M);
+// no request is answered with it.
 const inquiredCancelled = "0001"
 
 func codeLabel(kind, code string) string {
@@ -83,7 +84,8 @@ func codeLabel(kind, code string) string {
 	}
 }
 
-// kindLabel tells a request from an inquiry. The record is as it was when the attempt began: only a request makes it sending.
+// kindLabel tells a request from an inquiry. The record is as it was when the attempt began: only a
+// request makes it sending.
 func kindLabel(r ledger.Record) string {
 	if r.Status == ledger.Sending {
 		return kindRequest
@@ -91,7 +93,7 @@ func kindLabel(r ledger.Record) string {
 	return kindInquiry
 }
 
-// currencyLabel answers the currency of a record, and whether its parameters can be read.
+// currencyLabel returns the currency of a record, and whether its parameters can be read.
 func currencyLabel(r ledger.Record) (string, bool) {
 	x, err := tasks.FromRecord(r)
 	if err == nil && x.Currency == tasks.CurrencyUSD {

@@ -1,12 +1,15 @@
 // Package metrics tells Prometheus what the workers do and what waits for whom.
 //
-// There are two kinds of series. Those that this process counts, as the worker's Observer and as a hook of its Redis client: attempts,
-// answers, settled cancellations, postponements, breakers, Redis errors; add them up over all workers. And those that every worker
-// reads from the one Redis they share, at a scrape: what is open, in doubt or dead, how much money that is, how old it is, the queues, and
-// who has not been told; take their maximum over all workers, never their sum. The workers share a look of some seconds ago.
+// There are two kinds of series. Those that this process counts, as the worker's Observer and as a
+// hook of its Redis client: attempts, answers, settled cancellations, postponements, breakers,
+// Redis errors; add them up over all workers. And those that every worker reads from the one Redis
+// they share, at a scrape: what is open, in doubt or dead, how much money that is, how old it is,
+// the queues, and who has not been told; take their maximum over all workers, never their sum. The
+// workers share a look of some seconds ago.
 //
-// Every label has few values. Merchants are told apart where Options names them, result codes where the gateway's table lists them,
-// and free texts are sorted into classes; whatever else there may be is "other". No key, order or payment number is a label.
+// Every label has few values. Merchants are told apart where Options names them, result codes where
+// the gateway's table lists them, and free texts are sorted into classes; whatever else there may
+// be is "other". No key, order or payment number is a label.
 package metrics
 
 import (
@@ -27,7 +30,8 @@ import (
 	"settlecancel/worker"
 )
 
-// Options of Metrics. Client and Redis are required; the zero value of every other field means its default.
+// Options of Metrics. Client and Redis are required; the zero value of every other field means its
+// default.
 type Options struct {
 	Client    *tasks.Client         // its ledger is read at a scrape
 	Redis     redis.UniversalClient // read at a scrape: queues, sweeper, clock; findings are left in it for other workers
@@ -39,7 +43,8 @@ type Options struct {
 	Now    func() time.Time // for tests; default is the clock of Redis, which the ledger's times are of
 }
 
-// Metrics is the Observer of a worker, and what Prometheus scrapes of it. It is safe for concurrent use.
+// Metrics is the Observer of a worker, and what Prometheus scrapes of it. It is safe for concurrent
+// use.
 type Metrics struct {
 	registry *prometheus.Registry
 	log      *slog.Logger
@@ -58,10 +63,11 @@ type Metrics struct {
 
 var _ worker.Observer = (*Metrics)(nil)
 
-// latencyBuckets are the bounds, in seconds, of a call to the gateway: from the fastest answer to twice the default time-out.
+// latencyBuckets are the bounds, in seconds, of a call to the gateway: from the fastest answer to
+// twice the default time-out.
 var latencyBuckets = []float64{.05, .1, .25, .5, 1, 2.5, 5, 10, 15, 20, 30, 45, 60}
 
-// New answers metrics in a registry of their own.
+// New returns metrics in a registry of their own.
 func New(o Options) (*Metrics, error) {
 	if o.Client == nil || o.Redis == nil {
 		return nil, errors.New("metrics: Client and Redis are required")
@@ -104,7 +110,8 @@ func build(o Options, c *collector) *Metrics {
 	return m
 }
 
-// begin shows at zero what is certain to be asked for, so that its first increment can be told from its first appearance.
+// begin shows at zero what is certain to be asked for, so that its first increment can be told from
+// its first appearance.
 func (m *Metrics) begin() {
 	for _, merchant := range m.labels.all() {
 		for _, class := range []gateway.Class{gateway.OK, gateway.Misconfigured} {
@@ -121,7 +128,8 @@ func (m *Metrics) begin() {
 	m.redisErrors.WithLabelValues("script", "connection")
 }
 
-// scrapes at once, beyond which a scrape is refused: one that hangs must not pile others up behind it.
+// scrapes at once, beyond which a scrape is refused: one that hangs must not pile others up behind
+// it.
 const scrapes = 4
 
 // Handler serves the metrics.

@@ -40,7 +40,8 @@ func (m *Metrics) Postponed(reason string, _ time.Duration) {
 // Refused counts a task that was refused.
 func (m *Metrics) Refused() { m.refused.WithLabelValues().Inc() }
 
-// breakers collects the state of each merchant's breaker. Merchants that share a label show the worst of them.
+// breakers collects the state of each merchant's breaker. Merchants that share a label show the
+// worst of them.
 type breakers struct {
 	desc   *prometheus.Desc
 	labels labels

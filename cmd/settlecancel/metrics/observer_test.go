@@ -186,7 +186,7 @@ func TestReasons(t *testing.T) {
 	}
 }
 
-// firstText answers the first string that an expression holds.
+// firstText returns the first string that an expression holds.
 func firstText(e ast.Expr) (text string) {
 	ast.Inspect(e, func(n ast.Node) bool {
 		if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING && text == "" {

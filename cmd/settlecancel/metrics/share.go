@@ -9,14 +9,17 @@ import (
 	"time"
 )
 
-// Every worker tells the same state, and each scrape of each of them would walk the whole ledger for it. So whoever has looked leaves
-// its findings in Redis for a moment, and the others tell those: however many workers there are, Redis is asked for one look a
-// moment. Two that are scraped at once may both look, which does no harm.
+// Every worker tells the same state, and each scrape of each of them would walk the whole ledger
+// for it. So whoever has looked leaves its findings in Redis for a moment, and the others tell
+// those: however many workers there are, Redis is asked for one look a moment. Two that are scraped
+// at once may both look, which does no harm.
 
-// sharedLife is how long the findings of one worker serve the others. With stateLife, it bounds how old a told state can be.
+// sharedLife is how long the findings of one worker serve the others. With stateLife, it bounds how
+// old a told state can be.
 const sharedLife = 10 * time.Second
 
-// findings are what a look at the state found, as Prometheus is told of it. The zero value says that Redis is away.
+// findings are what a look at the state found, as Prometheus is told of it. The zero value says
+// that Redis is away.
 type findings struct {
 	up     bool
 	at     time.Time // by the clock of Redis
@@ -41,7 +44,7 @@ type left struct {
 
 func (f findings) age() time.Duration { return f.old + time.Since(f.read) }
 
-// findings answers the state as it is told.
+// findings returns the state as it is told.
 func (st state) findings() findings {
 	if !st.up {
 		return findings{}
@@ -51,7 +54,8 @@ func (st state) findings() findings {
 	return f
 }
 
-// shared answers what some worker found a moment ago, or else looks, and leaves what it found to the others.
+// shared returns what some worker found a moment ago, or else looks, and leaves what it found to
+// the others.
 func (s *survey) shared(ctx context.Context) findings {
 	if f, ok := s.others(ctx); ok {
 		return f
@@ -66,7 +70,7 @@ func (s *survey) shared(ctx context.Context) findings {
 	return f
 }
 
-// others answers what another worker left.
+// others returns what another worker left.
 func (s *survey) others(ctx context.Context) (findings, bool) {
 	raw, err := s.redis.Get(ctx, s.sharedKey).Bytes()
 	if err != nil {
@@ -80,7 +84,8 @@ func (s *survey) others(ctx context.Context) (findings, bool) {
 	return findings{up: true, at: l.At, points: l.Points, read: time.Now(), old: max(0, now.Sub(l.At))}, true
 }
 
-// sharedKeyOf names where findings are left. Workers of other versions, or with other merchants, tell other series.
+// sharedKeyOf names where findings are left. Workers of other versions, or with other merchants,
+// tell other series.
 func sharedKeyOf(o Options) string {
 	h := fnv.New64a()
 	fmt.Fprintf(h, "%q %q", o.Version, slices.Sorted(slices.Values(o.Merchants)))

@@ -36,7 +36,8 @@ func (h *walks) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proces
 	}
 }
 
-// another answers the collector of one more worker on the bench's Redis, which keeps nothing for its own next scrape, and its looks.
+// another returns the collector of one more worker on the bench's Redis, which keeps nothing for
+// its own next scrape, and its looks.
 func (b *bench) another(o Options) (*collector, *walks) {
 	b.Helper()
 	rdb := redis.NewClient(b.rdb.Options())
@@ -49,7 +50,7 @@ func (b *bench) another(o Options) (*collector, *walks) {
 	return c, counted
 }
 
-// told answers what a collector tells, without ages.
+// told returns what a collector tells, without ages.
 func told(t *testing.T, c *collector) []string {
 	t.Helper()
 	r := prometheus.NewRegistry()
@@ -67,7 +68,8 @@ func told(t *testing.T, c *collector) []string {
 	return all
 }
 
-// TestShared: of ten workers that are scraped, one looks, and all tell the same; how old that is, too.
+// TestShared: of ten workers that are scraped, one looks, and all tell the same; how old that is,
+// too.
 func TestShared(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -153,7 +155,8 @@ func TestSharedErr(t *testing.T) {
 	}
 }
 
-// TestSharedScrape: the metrics that New answers share, and tell a worker's findings as that worker does.
+// TestSharedScrape: the metrics that New answers share, and tell a worker's findings as that worker
+// does.
 func TestSharedScrape(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

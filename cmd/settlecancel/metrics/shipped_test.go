@@ -17,7 +17,8 @@ const (
 	dashboardFile = "../../../config/grafana/dashboards/settlecancel.json"
 )
 
-// TestShippedNames: every metric, label and value that the alerts and the dashboard ask for is one that /metrics tells.
+// TestShippedNames: every metric, label and value that the alerts and the dashboard ask for is one
+// that /metrics tells.
 func TestShippedNames(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -54,7 +55,7 @@ var (
 	grouping = regexp.MustCompile(`\b(?:by|on|without|ignoring) \(([^)]*)\)`)
 )
 
-// unknownIn answers what a query asks for that is not told, and notes the metrics that it uses.
+// unknownIn returns what a query asks for that is not told, and notes the metrics that it uses.
 func unknownIn(query string, told []series, used map[string]bool) (faults []string) {
 	labels := map[string]bool{"le": true}
 	for _, s := range selector.FindAllStringSubmatch(query, -1) {

@@ -66,7 +66,7 @@ type due struct {
 // waitStatuses are those in which a cancellation waits, for the machine or for a person.
 var waitStatuses = []ledger.Status{ledger.Queued, ledger.Sending, ledger.Unknown, ledger.Rejected, ledger.Exhausted, ledger.Review}
 
-// queueNames answers the queues of cancellations, and that of webhooks.
+// queueNames returns the queues of cancellations, and that of webhooks.
 func queueNames() []string {
 	return append(slices.Sorted(maps.Keys(tasks.Queues())), tasks.QueueWebhooks)
 }
@@ -88,7 +88,8 @@ func newState(l labels) *state {
 	return st
 }
 
-// queue answers the queue of a record; of one that cannot be read, or is not ours, one that nobody looks at.
+// queue returns the queue of a record; of one that cannot be read, or is not ours, one that nobody
+// looks at.
 func (st *state) queue(r ledger.Record) *queue {
 	if q, ok := st.queues[cmp.Or(r.Queue, tasks.QueueDefault)]; ok {
 		return q
@@ -96,7 +97,8 @@ func (st *state) queue(r ledger.Record) *queue {
 	return &queue{}
 }
 
-// currency answers the currency of a record. One whose parameters cannot be read is damaged: nobody can carry it out.
+// currency returns the currency of a record. One whose parameters cannot be read is damaged: nobody
+// can carry it out.
 func (st *state) currency(r ledger.Record) string {
 	currency, ok := currencyLabel(r)
 	if !ok {
@@ -133,7 +135,8 @@ func (st *state) addOpen(r ledger.Record, merchant string, waits func(ledger.Rec
 	}
 }
 
-// judge tells what is late, once all are known: a cancellation that waits for another one of its payment is not.
+// judge tells what is late, once all are known: a cancellation that waits for another one of its
+// payment is not.
 func (st *state) judge() {
 	for _, d := range st.due {
 		if st.holders[d.payment] {
@@ -147,7 +150,8 @@ func (st *state) judge() {
 	st.due, st.holders = nil, nil
 }
 
-// doubtSince tells when the request was begun whose outcome is not known, or when a person asked for its verification again.
+// doubtSince tells when the request was begun whose outcome is not known, or when a person asked
+// for its verification again.
 func doubtSince(r ledger.Record) time.Time {
 	since := r.AcceptedAt
 	for _, a := range r.Attempts {

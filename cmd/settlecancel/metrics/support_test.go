@@ -151,7 +151,8 @@ func (b *bench) scrape() []series {
 	return all
 }
 
-// values are the series of one metric by their labels' values, written as label=value in the order asked for.
+// values are the series of one metric by their labels' values, written as label=value in the order
+// asked for.
 func (b *bench) values(name string, labels ...string) map[string]float64 {
 	b.Helper()
 	got := map[string]float64{}

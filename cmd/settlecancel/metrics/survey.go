@@ -23,8 +23,8 @@ const (
 	walkPage = 1000
 	// lookTimeout is how long a look may take. What it has not seen by then is left out.
 	lookTimeout = 4 * time.Second
-	// overdueAfter is how late a cancellation's next step may be before it counts as overdue: the sweeper brings back within
-	// seconds what lost its task.
+	// overdueAfter is how late a cancellation's next step may be before it counts as overdue: the
+	// sweeper brings back within seconds what lost its task.
 	overdueAfter = time.Minute
 	// sweeperKey names the worker whose turn it is to sweep, while there is one.
 	sweeperKey = "settlecancel:sweeper"
@@ -50,8 +50,8 @@ func newSurvey(o Options, l labels) *survey {
 		labels: l, log: o.Logger, now: o.Now, most: walkMost, timeout: lookTimeout, sharedKey: sharedKeyOf(o)}
 }
 
-// look answers what there is now. Where Redis does not answer it says so, and nothing else; where a part could not be looked at, the
-// state is not complete.
+// look returns what there is now. Where Redis does not answer it says so, and nothing else; where a
+// part could not be looked at, the state is not complete.
 func (s *survey) look(ctx context.Context) state {
 	start := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
@@ -140,7 +140,7 @@ func (s *survey) held(ctx context.Context, now time.Time, st *state) (func(ledge
 	}, nil
 }
 
-// shut tells that a cancellation must not be sent now.
+// shut reports whether a cancellation must not be sent now.
 func (s *survey) shut(r ledger.Record, now time.Time) bool {
 	if s.closed == nil {
 		return false

@@ -81,7 +81,8 @@ func TestStateMoney(t *testing.T) {
 	}
 }
 
-// TestDoubtSince: the age of what is in doubt begins with its request, and again where a person lets it be verified.
+// TestDoubtSince: the age of what is in doubt begins with its request, and again where a person
+// lets it be verified.
 func TestDoubtSince(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

@@ -28,7 +28,7 @@ type plant struct {
 	stop  func()
 }
 
-// newPlant answers a plant at which nothing runs yet. Its worker does one thing at a time.
+// newPlant returns a plant at which nothing runs yet. Its worker does one thing at a time.
 func newPlant(t *testing.T) *plant {
 	t.Helper()
 	p := &plant{bench: newBench(t, func(o *Options) { o.Now = nil })}
@@ -67,7 +67,8 @@ func (p *plant) start() {
 	p.Cleanup(p.stop)
 }
 
-// pay registers a payment of 1000 won at the gateway and enqueues the cancellation of a half of it, after its faults are set.
+// pay registers a payment of 1000 won at the gateway and enqueues the cancellation of a half of it,
+// after its faults are set.
 func (p *plant) pay(name string, faults ...simulator.Fault) tasks.Cancellation {
 	p.Helper()
 	x := sample(name)

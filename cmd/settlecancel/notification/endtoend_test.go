@@ -13,7 +13,8 @@ import (
 	"settlecancel/tasks/ledger"
 )
 
-// TestEndToEnd: a simulated SettleBank tells of a cancellation whose answer was lost, again until it is taken.
+// TestEndToEnd: a simulated SettleBank tells of a cancellation whose answer was lost, again until
+// it is taken.
 func TestEndToEnd(t *testing.T) {
 	t.Parallel()
 	for _, p := range []gateway.Protocol{gateway.Flat, gateway.Standard} {

@@ -1,13 +1,14 @@
-// Package notification takes SettleBank's cancellation notifications (protocol.md, section "Cancellation notification") as evidence
-// for cancellations whose outcome is not known.
+// Package notification takes SettleBank's cancellation notifications (protocol.md, section
+// "Cancellation notification") as evidence for cancellations whose outcome is not known.
 //
-// A notification settles one only where package evidence says that it can be nothing else; whatever else it tells is logged.
-// It is answered OK once what follows from it is stored, and FAIL, to have it sent again, where that could not be done yet:
-// Redis is away, or a request or inquiry is under way whose answer comes first. So notifications may come twice, late and in
-// any order.
+// A notification settles one only where package evidence says that it can be nothing else; whatever
+// else it tells is logged. It is answered OK once what follows from it is stored, and FAIL, to have
+// it sent again, where that could not be done yet: Redis is away, or a request or inquiry is under
+// way whose answer comes first. So notifications may come twice, late and in any order.
 //
-// The hash of a notification does not cover which payment it is about. So only those from SettleBank's own addresses are
-// taken, by the address of the connection: behind a proxy every connection comes from the proxy, and none would be.
+// The hash of a notification does not cover which payment it is about. So only those from
+// SettleBank's own addresses are taken, by the address of the connection: behind a proxy every
+// connection comes from the proxy, and none would be.
 package notification
 
 import (
@@ -38,7 +39,8 @@ type Gateway interface {
 	Notification(form url.Values) (gateway.Notification, error)
 }
 
-// Options of a Handler. All but Logger, slog.Default by default, and Now, time.Now by default, are required.
+// Options of a Handler. All but Logger, slog.Default by default, and Now, time.Now by default, are
+// required.
 type Options struct {
 	Ledger    Ledger
 	Gateway   Gateway
@@ -54,14 +56,14 @@ const (
 	logEvery = time.Minute      // how often strangers are told of: anybody may come
 )
 
-// Handler answers notifications, POSTed as forms.
+// Handler returns notifications, POSTed as forms.
 type Handler struct {
 	opts Options
 	log  *slog.Logger
 	told atomic.Int64 // when a stranger was told of, in ns
 }
 
-// New answers a Handler.
+// New returns a Handler.
 func New(o Options) (*Handler, error) {
 	if o.Ledger == nil || o.Gateway == nil || len(o.Addresses) == 0 {
 		return nil, errors.New("noti: Ledger, Gateway and Addresses are required")
@@ -75,7 +77,8 @@ func New(o Options) (*Handler, error) {
 	return &Handler{opts: o, log: o.Logger}, nil
 }
 
-// ServeHTTP answers 403 to strangers and 405 to other methods; else 200 with OK or FAIL, which is what SettleBank reads.
+// ServeHTTP returns 403 to strangers and 405 to other methods; else 200 with OK or FAIL, which is
+// what SettleBank reads.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !h.trusts(r.RemoteAddr) {
 		h.stranger(r)
@@ -114,7 +117,8 @@ func (h *Handler) stranger(r *http.Request) {
 	h.log.WarnContext(r.Context(), "notification refused: it comes from none of NOTI_ADDRESSES", "address", r.RemoteAddr)
 }
 
-// take reads a notification and stores what follows. Its error says that it must come again; it is logged.
+// take reads a notification and stores what follows. Its error says that it must come again; it is
+// logged.
 func (h *Handler) take(r *http.Request) error {
 	if err := r.ParseForm(); err != nil {
 		h.log.WarnContext(r.Context(), "notification refused: it cannot be read", "error", err)

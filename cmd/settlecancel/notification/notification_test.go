@@ -126,7 +126,8 @@ func TestDecidesNothing(t *testing.T) {
 	})
 }
 
-// TestComesAgain: while an attempt is under way its answer comes first, and without Redis nothing is stored.
+// TestComesAgain: while an attempt is under way its answer comes first, and without Redis nothing
+// is stored.
 func TestComesAgain(t *testing.T) {
 	t.Parallel()
 	t.Run("request", func(t *testing.T) {

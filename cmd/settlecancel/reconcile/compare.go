@@ -56,7 +56,7 @@ func (c *comparison) compare(ctx context.Context) error {
 	return nil
 }
 
-// first answers the payment that comes first.
+// first returns the payment that comes first.
 func first(open []*entry, lines []line) string {
 	switch {
 	case len(open) == 0:

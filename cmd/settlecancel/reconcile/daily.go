@@ -18,9 +18,10 @@ const (
 	dailyKept  = 72 * time.Hour   // that it is remembered to be done
 )
 
-// RunDaily compares each day once, from Options.DailyAt on the next morning, until ctx ends. Of all workers one does; where
-// it fails or dies, or a list could not be had, one tries again half an hour later, up to four times until the day ends. What it comes to is logged: the
-// counts, and each difference.
+// RunDaily compares each day once, from Options.DailyAt on the next morning, until ctx ends. Of all
+// workers one does; where it fails or dies, or a list could not be had, one tries again half an
+// hour later, up to four times until the day ends. What it comes to is logged: the counts, and each
+// difference.
 func (r *Reconciler) RunDaily(ctx context.Context) error {
 	if r.opts.Redis == nil || r.opts.DailyAt < 0 || r.opts.DailyAt >= 24*time.Hour {
 		return errors.New("reconcile: RunDaily needs Redis, and DailyAt within a day")
@@ -39,7 +40,8 @@ func (r *Reconciler) RunDaily(ctx context.Context) error {
 	}
 }
 
-// untilDue answers how long it is to the time of day at which the day before is compared; 0 where it has passed.
+// untilDue returns how long it is to the time of day at which the day before is compared; 0 where
+// it has passed.
 func (r *Reconciler) untilDue() time.Duration {
 	now := r.opts.Now().In(kst)
 	y, m, d := now.Date()
@@ -76,8 +78,8 @@ func (r *Reconciler) daily(ctx context.Context, date string) error {
 	return errors.Join(err, r.dailyEnd(context.WithoutCancel(ctx), key, err == nil && len(summary.Failures) == 0, ctx.Err() != nil))
 }
 
-// dailyEnd remembers how a comparison ended: it is done, or somebody may try again after a while; at once, where it was shut
-// down.
+// dailyEnd remembers how a comparison ended: it is done, or somebody may try again after a while;
+// at once, where it was shut down.
 func (r *Reconciler) dailyEnd(ctx context.Context, key string, whole, shutDown bool) error {
 	life, value := dailyKept, dailyDone
 	switch {
@@ -102,7 +104,8 @@ func (r *Reconciler) dailyEnd(ctx context.Context, key string, whole, shutDown b
 	return nil
 }
 
-// logRow answers whether a row tells of what differs, and logs it where it is to be told; what was settled always is.
+// logRow reports whether a row tells of what differs, and logs it where it is to be told; what was
+// settled always is.
 func (r *Reconciler) logRow(ctx context.Context, row Row, tell bool) (differs bool) {
 	level, text := slog.LevelWarn, "reconciliation differs"
 	switch row.Category {

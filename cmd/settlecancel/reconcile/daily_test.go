@@ -11,7 +11,8 @@ import (
 	"settlecancel/tasks/ledger"
 )
 
-// days runs RunDaily from a time on, on a clock that waiting moves, for so many waits. It answers the waits.
+// days runs RunDaily from a time on, on a clock that waiting moves, for so many waits. It answers
+// the waits.
 func (b *bench) days(from time.Time, waits int) []string {
 	b.Helper()
 	b.clock.Set(from)
@@ -106,7 +107,8 @@ func TestRunDailyOne(t *testing.T) {
 	}
 }
 
-// TestRunDailyFails: what failed is tried again after a while, a few times; who dies leaves it to others.
+// TestRunDailyFails: what failed is tried again after a while, a few times; who dies leaves it to
+// others.
 func TestRunDailyFails(t *testing.T) {
 	t.Parallel()
 	key := dailyKey(day)

@@ -16,7 +16,8 @@ const (
 	noteDamaged = "records of this payment cannot be read: see the failures"
 )
 
-// decide tells what a line is that was linked so; r is nil where it was linked to no record. It settles what the line decides.
+// decide tells what a line is that was linked so; r is nil where it was linked to no record. It
+// settles what the line decides.
 func (c *comparison) decide(ctx context.Context, p payment, l *line, how evidence.How, r *ledger.Record) (Row, error) {
 	row := c.listedRow(l, r)
 	as := func(category Category, note string, args ...any) (Row, error) {

@@ -18,7 +18,8 @@ import (
 	"settlecancel/worker"
 )
 
-// system is everything there is: Redis, a worker, and a simulated SettleBank, on the noon of the day.
+// system is everything there is: Redis, a worker, and a simulated SettleBank, on the noon of the
+// day.
 type system struct {
 	*bench
 	sim    *simulator.Simulator
@@ -112,8 +113,8 @@ func (s *system) compare(edits ...func(*Query)) ([]string, Summary) {
 	return rows, sum
 }
 
-// TestEndToEnd compares what a worker did at a simulated SettleBank, with both protocols. Only with 0A19 the list says which
-// of two cancellations of one payment and amount it was.
+// TestEndToEnd compares what a worker did at a simulated SettleBank, with both protocols. Only with
+// 0A19 the list says which of two cancellations of one payment and amount it was.
 func TestEndToEnd(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -163,7 +164,8 @@ func TestEndToEnd(t *testing.T) {
 	}
 }
 
-// TestEndToEndFaults: a list that comes cut, miscounted or not at all is asked for again, and not believed.
+// TestEndToEndFaults: a list that comes cut, miscounted or not at all is asked for again, and not
+// believed.
 func TestEndToEndFaults(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t, gateway.Flat)

@@ -38,8 +38,9 @@ func (l *line) evidence() evidence.Line {
 		Amount: l.amount, At: fromMillis(l.at)}
 }
 
-// read hands over the cancellations of a list. Where it had to be asked for again, again is called first: what was handed
-// over does not count. A list that could not be had is a failure of the summary; an error is the end of ctx.
+// read hands over the cancellations of a list. Where it had to be asked for again, again is called
+// first: what was handed over does not count. A list that could not be had is a failure of the
+// summary; an error is the end of ctx.
 func (c *comparison) read(ctx context.Context, l list, again func(), each func(gateway.CollationRecord)) error {
 	asked := gateway.CollationRequest{MchtID: c.mchtID, Method: l.method, Date: l.date}
 	pause, tries := c.opts.RetryWait, c.opts.Tries
@@ -89,7 +90,8 @@ func (r *run) methods() []string {
 	return Methods()
 }
 
-// readDay reads the lists of the day: it marks what has the number of a line, and holds the other lines.
+// readDay reads the lists of the day: it marks what has the number of a line, and holds the other
+// lines.
 func (c *comparison) readDay(ctx context.Context) error {
 	c.byNumber = make(map[string]int32, len(c.ours))
 	for i := range c.ours {
@@ -167,7 +169,7 @@ func (c *comparison) readOthers(ctx context.Context, open []*entry) error {
 	return nil
 }
 
-// methodsOf answers in whose lists a record may stand.
+// methodsOf returns in whose lists a record may stand.
 func (c *comparison) methodsOf(e *entry) []string {
 	if m := e.methodName(); m != "" {
 		return []string{m}
@@ -178,7 +180,7 @@ func (c *comparison) methodsOf(e *entry) []string {
 // maxDays is how many other days are looked at, the nearest ones.
 const maxDays = 14
 
-// otherDays answers the days around the day, and those on which requests were sent that are open.
+// otherDays returns the days around the day, and those on which requests were sent that are open.
 func (c *comparison) otherDays(open []*entry) []string {
 	days := map[string]time.Time{}
 	for _, e := range open {
@@ -206,8 +208,8 @@ func (c *comparison) neighbours() []time.Time {
 	return []time.Time{c.begin.AddDate(0, 0, -1), c.end}
 }
 
-// daysOf answers the days on which a record's requests were sent, and those after them: on one of them SettleBank carried
-// it out.
+// daysOf returns the days on which a record's requests were sent, and those after them: on one of
+// them SettleBank carried it out.
 func (c *comparison) daysOf(e *entry) []time.Time {
 	var days []time.Time
 	for _, ms := range []int64{e.first, e.last} {
@@ -218,7 +220,7 @@ func (c *comparison) daysOf(e *entry) []time.Time {
 	return days
 }
 
-// seen tells that every list was read in which a record that ended on the day may stand.
+// seen reports whether every list was read in which a record that ended on the day may stand.
 func (c *comparison) seen(e *entry) bool {
 	for _, method := range c.methodsOf(e) {
 		for _, day := range append(c.daysOf(e), c.begin, c.neighbours()[0], c.neighbours()[1]) {

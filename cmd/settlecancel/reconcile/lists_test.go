@@ -13,7 +13,8 @@ import (
 	"settlecancel/tasks/ledger"
 )
 
-// TestListFails: nobody believes half a list, and what it would have told is neither claimed nor settled.
+// TestListFails: nobody believes half a list, and what it would have told is neither claimed nor
+// settled.
 func TestListFails(t *testing.T) {
 	t.Parallel()
 	noon := on("2 12:00:00")

@@ -8,8 +8,8 @@ import (
 	"settlecancel/tasks/ledger"
 )
 
-// TestMidnight: SettleBank and the ledger may date a cancellation on different days; the days around are looked at before
-// either is said to lack it.
+// TestMidnight: SettleBank and the ledger may date a cancellation on different days; the days
+// around are looked at before either is said to lack it.
 func TestMidnight(t *testing.T) {
 	t.Parallel()
 	const before, after = "20240101", "20240103"
@@ -77,7 +77,8 @@ func TestMidnight(t *testing.T) {
 	}
 }
 
-// TestAppliedAcrossMidnight: of two lines and one record, the record is one line, whichever day is compared.
+// TestAppliedAcrossMidnight: of two lines and one record, the record is one line, whichever day is
+// compared.
 func TestAppliedAcrossMidnight(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

@@ -76,7 +76,8 @@ func (r *run) gather(ctx context.Context) (map[string][]entry, error) {
 	return ours, nil
 }
 
-// concerns tells whether a record belongs to the day. Withdrawing an account number cancels no payment.
+// concerns reports whether a record belongs to the day. Withdrawing an account number cancels no
+// payment.
 func (r *run) concerns(rec ledger.Record) bool {
 	switch rec.Status {
 	case ledger.Cancelled, ledger.AlreadyCancelled:

@@ -29,7 +29,8 @@ type csvWriter struct {
 	begun bool
 }
 
-// NewCSV answers a Writer of CSV: a line a row, below a line of names. Failures are lines too, with their text as note.
+// NewCSV returns a Writer of CSV: a line a row, below a line of names. Failures are lines too, with
+// their text as note.
 func NewCSV(out io.Writer) Writer { return &csvWriter{out: csv.NewWriter(out)} }
 
 func (w *csvWriter) Row(r Row) error {
@@ -113,7 +114,8 @@ type jsonWriter struct {
 	q    Query
 }
 
-// NewJSON answers a Writer of one JSON object: date, dryRun, rows (a list), totals (by category), failures, agrees.
+// NewJSON returns a Writer of one JSON object: date, dryRun, rows (a list), totals (by category),
+// failures, agrees.
 func NewJSON(out io.Writer, q Query) Writer { return &jsonWriter{out: bufio.NewWriter(out), q: q} }
 
 func (w *jsonWriter) Row(r Row) error {

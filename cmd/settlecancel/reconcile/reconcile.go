@@ -42,7 +42,8 @@ type Gateway interface {
 	Collation(ctx context.Context, r gateway.CollationRequest) iter.Seq2[gateway.CollationRecord, error]
 }
 
-// Options of a Reconciler. Ledger, Gateway and MchtIDs are required; the zero value of every other field means its default.
+// Options of a Reconciler. Ledger, Gateway and MchtIDs are required; the zero value of every other
+// field means its default.
 type Options struct {
 	Ledger  Ledger
 	Gateway Gateway
@@ -65,7 +66,7 @@ type Reconciler struct {
 	log  *slog.Logger
 }
 
-// New answers a Reconciler.
+// New returns a Reconciler.
 func New(o Options) (*Reconciler, error) {
 	if o.Ledger == nil || o.Gateway == nil || len(o.MchtIDs) == 0 {
 		return nil, errors.New("reconcile: Ledger, Gateway and MchtIDs are required")
@@ -130,8 +131,9 @@ func (q Query) Check(mchtIDs []string, now time.Time) error {
 	return errors.Join(faults...)
 }
 
-// Run compares a day and settles what its lists decide. It hands over every row, and answers what they come to. A list that
-// cannot be had stands in the summary, and ends nothing; an error, of the query, of Redis, of ctx or of sink, ends it all.
+// Run compares a day and settles what its lists decide. It hands over every row, and answers what
+// they come to. A list that cannot be had stands in the summary, and ends nothing; an error, of the
+// query, of Redis, of ctx or of sink, ends it all.
 func (r *Reconciler) Run(ctx context.Context, q Query, sink func(Row) error) (Summary, error) {
 	if err := q.Check(r.opts.MchtIDs, r.opts.Now()); err != nil {
 		return Summary{}, err
@@ -190,7 +192,7 @@ func (r *run) fail(err error) {
 	}
 }
 
-// oneLine answers the beginning of a text, as one line.
+// oneLine returns the beginning of a text, as one line.
 func oneLine(text string) string {
 	runes := []rune(strings.Join(strings.Fields(text), " "))
 	return string(runes[:min(len(runes), 400)])
@@ -208,7 +210,8 @@ type failure struct {
 // localPort is what differs from one failed connection to the next.
 var localPort = regexp.MustCompile(`[^ ]+->`)
 
-// failList tells of a list that could not be had: the lists of one merchant that are lost for one cause are one failure.
+// failList tells of a list that could not be had: the lists of one merchant that are lost for one
+// cause are one failure.
 func (r *run) failList(err error, e *gateway.CollationError) {
 	if e == nil {
 		r.fail(err)

@@ -111,7 +111,8 @@ func TestDifferences(t *testing.T) {
 	}
 }
 
-// TestSettles: what a line decides is resolved, with its number in the record; a second run finds it agreed.
+// TestSettles: what a line decides is resolved, with its number in the record; a second run finds
+// it agreed.
 func TestSettles(t *testing.T) {
 	t.Parallel()
 	noon := on("2 12:00:00")
@@ -148,7 +149,8 @@ func TestSettles(t *testing.T) {
 	}
 }
 
-// TestSettleBesides: of two cancellations of a payment, the one that has its own line does not stand in the other's way.
+// TestSettleBesides: of two cancellations of a payment, the one that has its own line does not
+// stand in the other's way.
 func TestSettleBesides(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

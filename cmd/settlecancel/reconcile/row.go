@@ -12,9 +12,11 @@ type Category string
 const (
 	// Agreed: both say that it was cancelled, with one amount.
 	Agreed Category = "agreed"
-	// Settled: its outcome was not known, and a line says that it was applied; it is cancelled now, or would be in a dry run.
+	// Settled: its outcome was not known, and a line says that it was applied; it is cancelled now,
+	// or would be in a dry run.
 	Settled Category = "settled"
-	// Before: the ledger has it as already cancelled, by somebody else's request, on a day that was not looked at. No difference.
+	// Before: the ledger has it as already cancelled, by somebody else's request, on a day that was
+	// not looked at. No difference.
 	Before Category = "already_cancelled"
 	// NotWithUs: SettleBank cancelled it, and the ledger does not say so.
 	NotWithUs Category = "not_with_us"
@@ -22,7 +24,8 @@ const (
 	NotAtSettleBank Category = "not_at_settlebank"
 	// Differs: both say that it was cancelled, but not the same of it.
 	Differs Category = "differs"
-	// Undecided: the ledger does not know its outcome, and the lists do not tell; or they cannot tell yet.
+	// Undecided: the ledger does not know its outcome, and the lists do not tell; or they cannot
+	// tell yet.
 	Undecided Category = "undecided"
 )
 
@@ -81,8 +84,8 @@ func (s *Summary) add(r Row) {
 	s.Totals[r.Category] = t
 }
 
-// Agrees tells that both sides say the same, of everything: nothing differs, nothing is undecided and nothing could not be
-// looked at. What a dry run would settle is not settled.
+// Agrees reports whether both sides say the same, of everything: nothing differs, nothing is
+// undecided and nothing could not be looked at. What a dry run would settle is not settled.
 func (s Summary) Agrees() bool {
 	open := s.Totals[NotWithUs].Count + s.Totals[NotAtSettleBank].Count + s.Totals[Differs].Count + s.Totals[Undecided].Count
 	if s.DryRun {

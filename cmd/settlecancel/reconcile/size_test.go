@@ -22,7 +22,8 @@ const (
 	maxHeap           = 100 << 20
 )
 
-// vast is a ledger of many cancellations and the lists of their day, neither of which is ever there as a whole.
+// vast is a ledger of many cancellations and the lists of their day, neither of which is ever there
+// as a whole.
 type vast struct {
 	numbered bool // the ledger knows the numbers
 	shift    int  // of so many lines the payments are none of the ledger's

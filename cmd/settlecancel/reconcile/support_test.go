@@ -88,7 +88,7 @@ func newBench(t testing.TB, edits ...func(*Options)) *bench {
 	return b
 }
 
-// lists answers collations by hand: what is not set was not found.
+// lists returns collations by hand: what is not set was not found.
 type lists struct {
 	t     testing.TB
 	mu    sync.Mutex
@@ -129,7 +129,8 @@ func listOf(lines ...string) string {
 	return fmt.Sprintf("0000|ok|%d|\n%s", len(lines), strings.Join(lines, ""))
 }
 
-// listed is a cancellation's line: its number, payment, amount, when, and what else its merchant's number is.
+// listed is a cancellation's line: its number, payment, amount, when, and what else its merchant's
+// number is.
 func listed(trdNo, orgTrdNo string, amount int64, at time.Time, mchtTrdNo ...string) string {
 	id := append(mchtTrdNo, "ORDER")[0]
 	return fmt.Sprintf("%s|CA|%s|%s|1|%s|%s|%d|%s|20231215|홍길동|상품|0|001|00|N|\n",

@@ -41,8 +41,9 @@ func StartNode(t testing.TB, args ...string) *Server {
 	return nil
 }
 
-// StartCluster makes one of so many masters, each with its share of the slots, and of replicas, dealt out to them one by one: the
-// first replica follows the first master. It returns once all know of each other.
+// StartCluster makes one of so many masters, each with its share of the slots, and of replicas,
+// dealt out to them one by one: the first replica follows the first master. It returns once all
+// know of each other.
 func StartCluster(t testing.TB, masters, replicas int) (*redis.ClusterClient, []*Server) {
 	t.Helper()
 	ctx := context.Background()

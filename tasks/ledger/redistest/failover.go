@@ -17,20 +17,23 @@ import (
 // masterName is what the sentinels call the master.
 const masterName = "settlecancel"
 
-// sentinelConfig makes a sentinel notice within a second that the master is gone. A second one has to agree.
+// sentinelConfig makes a sentinel notice within a second that the master is gone. A second one has
+// to agree.
 const sentinelConfig = `sentinel monitor %[1]s 127.0.0.1 %[2]d 2
 sentinel down-after-milliseconds %[1]s 1000
 sentinel failover-timeout %[1]s 3000
 `
 
-// Failover is a master with its replicas, and three sentinels that let a replica take over where the master is gone.
+// Failover is a master with its replicas, and three sentinels that let a replica take over where
+// the master is gone.
 type Failover struct {
 	Nodes     []*Server // the first one is the master at the start
 	Sentinels []*Server
 }
 
-// StartFailover starts a master with so many replicas, all with the same options, and the sentinels. It returns once the replicas
-// are in step and every sentinel knows of all the others, so that a failover can happen.
+// StartFailover starts a master with so many replicas, all with the same options, and the
+// sentinels. It returns once the replicas are in step and every sentinel knows of all the others,
+// so that a failover can happen.
 func StartFailover(t testing.TB, replicas int, o Options) *Failover {
 	t.Helper()
 	args := append(o.Args[:len(o.Args):len(o.Args)], "--repl-diskless-sync-delay", "0")
@@ -61,7 +64,7 @@ func StartFailover(t testing.TB, replicas int, o Options) *Failover {
 	return f
 }
 
-// URL answers the sentinels' addresses as a redis-sentinel:// URL.
+// URL returns the sentinels' addresses as a redis-sentinel:// URL.
 func (f *Failover) URL() string {
 	addrs := make([]string, len(f.Sentinels))
 	for i, s := range f.Sentinels {
@@ -92,7 +95,7 @@ func (f *Failover) Successor(t testing.TB, before *Server) *Server {
 	return nil
 }
 
-// master answers what a sentinel knows of the master.
+// master returns what a sentinel knows of the master.
 func (s *Server) master() map[string]string {
 	c := redis.NewSentinelClient(&redis.Options{Addr: s.Addr()})
 	defer c.Close()

@@ -23,9 +23,9 @@ func (s *Server) Hidden(t testing.TB, secrets ...string) {
 	}
 }
 
-// Find answers where in Redis a text stands, in any spelling that secrettest knows: in the names of keys, in what they hold, as it
-// is read and as Redis dumps it, and in the files that Redis writes, where also stands what has been deleted since. Searching the
-// files needs "--appendonly yes".
+// Find returns where in Redis a text stands, in any spelling that secrettest knows: in the names of
+// keys, in what they hold, as it is read and as Redis dumps it, and in the files that Redis writes,
+// where also stands what has been deleted since. Searching the files needs "--appendonly yes".
 func (s *Server) Find(t testing.TB, text string) (places []string) {
 	t.Helper()
 	rdb, ctx := s.Client(t), context.WithoutCancel(t.Context()) // also when the test has ended

@@ -1,5 +1,5 @@
-// Package redistest runs real Redis servers for tests: each on a free port of the loopback interface, with its data in a
-// folder of its own, stopped by its own pid when the test ends.
+// Package redistest runs real Redis servers for tests: each on a free port of the loopback
+// interface, with its data in a folder of its own, stopped by its own pid when the test ends.
 package redistest
 
 import (
@@ -36,8 +36,8 @@ type Server struct {
 	cmd *exec.Cmd
 }
 
-// Start starts a server and stops it when the test and its subtests have ended. Without redis-server on the PATH
-// the test fails with the line that helps.
+// Start starts a server and stops it when the test and its subtests have ended. Without
+// redis-server on the PATH the test fails with the line that helps.
 func Start(t testing.TB, o Options) *Server {
 	t.Helper()
 	s, err := Run(t.TempDir(), o)
@@ -73,23 +73,25 @@ func Run(dir string, o Options) (*Server, error) {
 	return s, s.Restart()
 }
 
-// config is the server's own copy of the configuration: CONFIG REWRITE, which every sentinel makes use of, writes to it.
+// config is the server's own copy of the configuration: CONFIG REWRITE, which every sentinel makes
+// use of, writes to it.
 func (s *Server) config() string { return filepath.Join(s.dir, "redis.conf") }
 
-// Addr answers host and port.
+// Addr returns host and port.
 func (s *Server) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port)) }
 
-// URL answers the server's address as a redis:// URL.
+// URL returns the server's address as a redis:// URL.
 func (s *Server) URL() string { return "redis://" + s.Addr() + "/0" }
 
-// Client answers a client that is closed when the test ends.
+// Client returns a client that is closed when the test ends.
 func (s *Server) Client(t testing.TB) *redis.Client {
 	c := redis.NewClient(&redis.Options{Addr: s.Addr()})
 	t.Cleanup(func() { _ = c.Close() })
 	return c
 }
 
-// Kill ends the server as a power cut would, with SIGKILL. Restart brings it back with what it had persisted.
+// Kill ends the server as a power cut would, with SIGKILL. Restart brings it back with what it had
+// persisted.
 func (s *Server) Kill() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -10,7 +10,8 @@ import (
 	"github.com/redis/go-redis/v9/logging"
 )
 
-// databases are more than there are tests that run at a time. A server with a Config has as many as that says.
+// databases are more than there are tests that run at a time. A server with a Config has as many as
+// that says.
 const databases = 500
 
 // freeDatabases are all but number 0, which is that of URL and Client.
@@ -22,7 +23,7 @@ func freeDatabases() chan int {
 	return free
 }
 
-// Database answers the number of an empty database that is the test's until it ends.
+// Database returns the number of an empty database that is the test's until it ends.
 func (s *Server) Database(t testing.TB) int {
 	t.Helper()
 	select {
@@ -40,7 +41,8 @@ func (s *Server) Database(t testing.TB) int {
 	}
 }
 
-// Shared is one server for all tests of a package, each of which has a database of its own. Who asks first starts it.
+// Shared is one server for all tests of a package, each of which has a database of its own. Who
+// asks first starts it.
 type Shared struct {
 	once   sync.Once
 	dir    string
@@ -48,7 +50,8 @@ type Shared struct {
 	err    error
 }
 
-// Run runs the tests, for a TestMain, and then ends the server. go-redis is not to tell of the outages that tests make.
+// Run runs the tests, for a TestMain, and then ends the server. go-redis is not to tell of the
+// outages that tests make.
 func (s *Shared) Run(m *testing.M) {
 	logging.Disable()
 	m.Run()
@@ -58,7 +61,8 @@ func (s *Shared) Run(m *testing.M) {
 	_ = os.RemoveAll(s.dir)
 }
 
-// Server answers the server, for who needs its address. Nobody may stop it, flush it or change its settings.
+// Server returns the server, for who needs its address. Nobody may stop it, flush it or change its
+// settings.
 func (s *Shared) Server(t testing.TB) *Server {
 	t.Helper()
 	s.once.Do(func() {
@@ -72,7 +76,7 @@ func (s *Shared) Server(t testing.TB) *Server {
 	return s.server
 }
 
-// Client answers a client on an empty database of the test's own, closed when the test ends.
+// Client returns a client on an empty database of the test's own, closed when the test ends.
 func (s *Shared) Client(t testing.TB) *redis.Client {
 	t.Helper()
 	server := s.Server(t)

@@ -11,6 +11,7 @@ import (
 
 	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
+	"settlecancel/tasks/report"
 	"settlecancel/tasks/secrettest"
 	"settlecancel/tasks/tasktest"
 )
@@ -60,11 +61,11 @@ func TestAccountSealed(t *testing.T) {
 	if err != nil || task.Sealed == "" || task.RefundBankCd != "004" {
 		t.Fatalf("the task reads as %s: %v", task, err)
 	}
-	report, err := tasks.NewReport(record)
+	told, err := report.New(record)
 	if err != nil {
 		t.Fatal(err)
 	}
-	shown, err := json.Marshal(report)
+	shown, err := json.Marshal(told)
 	if err != nil {
 		t.Fatal(err)
 	}

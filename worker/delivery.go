@@ -12,7 +12,7 @@ import (
 
 	"github.com/hibiken/asynq"
 
-	"settlecancel/tasks"
+	"settlecancel/tasks/events"
 )
 
 // webhookConcurrency is how many webhooks are delivered at a time. They have a server of their own,
@@ -25,7 +25,7 @@ const maxWebhookPause = time.Hour
 func (w *Worker) webhookConfig() asynq.Config {
 	return asynq.Config{
 		Concurrency:              webhookConcurrency,
-		Queues:                   map[string]int{tasks.QueueWebhooks: 1},
+		Queues:                   map[string]int{events.QueueWebhooks: 1},
 		TaskCheckInterval:        w.opts.IdlePoll,
 		DelayedTaskCheckInterval: w.opts.DelayedPoll,
 		ShutdownTimeout:          webhookTimeout + 5*time.Second,
@@ -61,7 +61,7 @@ func webhookFailed(err error) bool {
 // given up a person runs again in the dashboard, for one more try, or tells again with
 // `settlecancel events replay`.
 func (w *Worker) tell(ctx context.Context, t *asynq.Task) error {
-	var e tasks.Event
+	var e events.Event
 	if err := json.Unmarshal(t.Payload(), &e); err != nil || e.ID == "" || w.opts.Webhook == nil {
 		return fmt.Errorf("no event that can be told: %w", asynq.SkipRetry)
 	}
@@ -72,14 +72,14 @@ func (w *Worker) tell(ctx context.Context, t *asynq.Task) error {
 	retried, _ := asynq.GetRetryCount(ctx)
 	if r := (*refused)(nil); errors.As(err, &r) && r.status == http.StatusGone {
 		err = fmt.Errorf("%w: it wants no more: %w", err, asynq.SkipRetry)
-	} else if err != nil && retried >= tasks.WebhookRetries {
+	} else if err != nil && retried >= events.WebhookRetries {
 		err = fmt.Errorf("%w: it was tried %d times: %w", err, retried+1, asynq.SkipRetry)
 	}
 	w.logDelivery(ctx, e, retried, err)
 	return err
 }
 
-func (w *Worker) logDelivery(ctx context.Context, e tasks.Event, retried int, err error) {
+func (w *Worker) logDelivery(ctx context.Context, e events.Event, retried int, err error) {
 	log := w.log.With("key", e.Data.IdempotencyKey, "event", e.ID, "status", e.Data.Status, "attempt", retried+1)
 	switch {
 	case err == nil:
@@ -92,14 +92,14 @@ func (w *Worker) logDelivery(ctx context.Context, e tasks.Event, retried int, er
 }
 
 // inOrder holds an event back while the one before it is still to be delivered.
-func (w *Worker) inOrder(ctx context.Context, e tasks.Event) error {
+func (w *Worker) inOrder(ctx context.Context, e events.Event) error {
 	if e.Seq <= 1 {
 		return nil
 	}
 	id, _ := asynq.GetTaskID(ctx)
 	_, replay, _ := strings.Cut(id, "~")
 	e.Seq--
-	info, err := w.inspector.GetTaskInfo(tasks.QueueWebhooks, e.WebhookTaskID(replay))
+	info, err := w.inspector.GetTaskInfo(events.QueueWebhooks, e.WebhookTaskID(replay))
 	if errors.Is(err, asynq.ErrTaskNotFound) || errors.Is(err, asynq.ErrQueueNotFound) {
 		return nil
 	}

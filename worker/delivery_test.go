@@ -13,6 +13,7 @@ import (
 	"github.com/hibiken/asynq"
 
 	"settlecancel/tasks"
+	"settlecancel/tasks/events"
 )
 
 // An event waits for the one before it as long as that may still be delivered, and no longer.
@@ -32,19 +33,19 @@ func TestWebhookWaitsForTheOneBefore(t *testing.T) {
 		t.Errorf("the first: %v", err)
 	}
 	id := told[0].WebhookTaskID("")
-	if err := b.worker.inspector.ArchiveTask(tasks.QueueWebhooks, id); err != nil {
+	if err := b.worker.inspector.ArchiveTask(events.QueueWebhooks, id); err != nil {
 		t.Fatal(err)
 	}
 	if err := hand(b.worker, told[1]); err != nil {
 		t.Errorf("the second, with the first given up: %v", err)
 	}
-	if err := b.worker.inspector.RunTask(tasks.QueueWebhooks, id); err != nil {
+	if err := b.worker.inspector.RunTask(events.QueueWebhooks, id); err != nil {
 		t.Fatal(err)
 	}
 	if err := hand(b.worker, told[1]); !errors.As(err, &p) {
 		t.Errorf("the second, with the first run again by hand: %v", err)
 	}
-	if err := b.worker.inspector.DeleteTask(tasks.QueueWebhooks, id); err != nil {
+	if err := b.worker.inspector.DeleteTask(events.QueueWebhooks, id); err != nil {
 		t.Fatal(err)
 	}
 	if err := hand(b.worker, told[1]); err != nil {
@@ -61,13 +62,13 @@ type inbox struct {
 	fail  map[string]int // how often to refuse what of, by cancellation
 	gone  map[string]bool
 	tries map[string]int
-	got   map[string][]tasks.Event
+	got   map[string][]events.Event
 }
 
 func (i *inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	var e tasks.Event
+	var e events.Event
 	if err := json.NewDecoder(r.Body).Decode(&e); err != nil {
 		w.WriteHeader(http.StatusBadRequest)
 		return
@@ -85,7 +86,7 @@ func (i *inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (i *inbox) have(x tasks.Cancellation) []tasks.Event {
+func (i *inbox) have(x tasks.Cancellation) []events.Event {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.got[x.IdempotencyKey]
@@ -95,7 +96,7 @@ func (i *inbox) have(x tasks.Cancellation) []tasks.Event {
 // each once.
 func TestWebhooksEndToEnd(t *testing.T) {
 	t.Parallel()
-	in := &inbox{fail: map[string]int{}, gone: map[string]bool{}, tries: map[string]int{}, got: map[string][]tasks.Event{}}
+	in := &inbox{fail: map[string]int{}, gone: map[string]bool{}, tries: map[string]int{}, got: map[string][]events.Event{}}
 	s := realTime(setup{redis: ownRedis(t)})
 	s.options.Webhook = receiver(t, in.ServeHTTP)
 	b := newBench(t, s)
@@ -124,7 +125,7 @@ func TestWebhooksEndToEnd(t *testing.T) {
 	in.fail[down.IdempotencyKey] = 1
 	in.mu.Unlock()
 	for range 2 { // the second changes nothing
-		if n, err := b.client.EnqueueWebhooks(context.Background(), b.told(down), "replay-1"); n != 2 || err != nil {
+		if n, err := events.EnqueueWebhooks(context.Background(), b.rdb, b.told(down), "replay-1"); n != 2 || err != nil {
 			t.Fatal(n, err)
 		}
 	}
@@ -162,7 +163,7 @@ func TestWebhookGivenUpAndRunAgain(t *testing.T) {
 	first, hold := make(chan struct{}, 1), make(chan struct{})
 	release := sync.OnceFunc(func() { close(hold) })
 	defer release()
-	in := &inbox{fail: map[string]int{}, gone: map[string]bool{}, tries: map[string]int{}, got: map[string][]tasks.Event{}}
+	in := &inbox{fail: map[string]int{}, gone: map[string]bool{}, tries: map[string]int{}, got: map[string][]events.Event{}}
 	s := realTime(setup{redis: ownRedis(t)})
 	s.options.Webhook = receiver(t, func(w http.ResponseWriter, r *http.Request) {
 		if !well.Load() {
@@ -181,7 +182,7 @@ func TestWebhookGivenUpAndRunAgain(t *testing.T) {
 	b.relay(b.worker)
 	ids := []string{x.IdempotencyKey + "@1", x.IdempotencyKey + "@2"}
 	for _, id := range ids {
-		b.spend(id, tasks.WebhookRetries)
+		b.spend(id, events.WebhookRetries)
 	}
 	b.started(b.worker)
 	state := func(n int) asynq.TaskState { return b.webhooks(x)[n].State }
@@ -193,7 +194,7 @@ func TestWebhookGivenUpAndRunAgain(t *testing.T) {
 	}
 	well.Store(true)
 	for _, id := range ids {
-		if err := b.worker.inspector.RunTask(tasks.QueueWebhooks, id); err != nil {
+		if err := b.worker.inspector.RunTask(events.QueueWebhooks, id); err != nil {
 			t.Fatal(err)
 		}
 	}

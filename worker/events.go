@@ -7,7 +7,7 @@ import (
 	"errors"
 	"time"
 
-	"settlecancel/tasks"
+	"settlecancel/tasks/events"
 	"settlecancel/tasks/ledger"
 )
 
@@ -71,13 +71,13 @@ func (r *relay) once(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	entries, events, damaged := eventsOf(outbox)
+	entries, tellable, damaged := eventsOf(outbox)
 	kept := r.setAside(ctx, damaged)
-	n, unqueued := r.queueWebhooks(ctx, events)
+	n, unqueued := r.queueWebhooks(ctx, tellable)
 	if n == 0 {
 		return 0, errors.Join(kept, unqueued)
 	}
-	if err := r.opts.Client.AppendEvents(ctx, events[:n], r.opts.EventsKeep); err != nil {
+	if err := events.Append(ctx, r.opts.Redis, tellable[:n], r.opts.EventsKeep); err != nil {
 		return 0, err
 	}
 	if err := r.ledger.CrossOut(ctx, entries[:n]); err != nil {
@@ -87,27 +87,27 @@ func (r *relay) once(ctx context.Context) (int, error) {
 }
 
 // eventsOf returns the entries that can be told, with their events, and those that cannot.
-func eventsOf(outbox []ledger.Event) (entries []ledger.Event, events []tasks.Event, damaged []ledger.Event) {
+func eventsOf(outbox []ledger.Event) (entries []ledger.Event, tellable []events.Event, damaged []ledger.Event) {
 	for _, entry := range outbox {
-		e, err := tasks.NewEvent(entry)
+		e, err := events.New(entry)
 		if err != nil {
 			entry.Damage = err
 			damaged = append(damaged, entry)
 			continue
 		}
-		entries, events = append(entries, entry), append(events, e)
+		entries, tellable = append(entries, entry), append(tellable, e)
 	}
-	return entries, events, damaged
+	return entries, tellable, damaged
 }
 
 // queueWebhooks returns how many events, from the first, need no webhook any more.
-func (r *relay) queueWebhooks(ctx context.Context, events []tasks.Event) (int, error) {
+func (r *relay) queueWebhooks(ctx context.Context, tellable []events.Event) (int, error) {
 	if r.opts.Webhook == nil {
-		return len(events), nil
+		return len(tellable), nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, relayLife/2) // leaves time to tell the stream
 	defer cancel()
-	return r.opts.Client.EnqueueWebhooks(ctx, events, "")
+	return events.EnqueueWebhooks(ctx, r.opts.Redis, tellable, "")
 }
 
 // setAside takes what is damaged out of the outbox, and logs each of it once. A person may read in

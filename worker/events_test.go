@@ -15,6 +15,7 @@ import (
 
 	"settlecancel/gateway/simulator"
 	"settlecancel/tasks"
+	"settlecancel/tasks/events"
 	"settlecancel/tasks/ledger"
 	"settlecancel/tasks/secrettest"
 )
@@ -32,15 +33,15 @@ func (b *bench) relay(w *Worker) int {
 }
 
 // told returns the entries of the stream of a cancellation, repetitions included.
-func (b *bench) told(x tasks.Cancellation) (told []tasks.Event) {
+func (b *bench) told(x tasks.Cancellation) (told []events.Event) {
 	b.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	n := b.rdb.XLen(ctx, tasks.EventStream).Val()
+	n := b.rdb.XLen(ctx, events.Stream).Val()
 	if n == 0 {
 		return nil
 	}
-	for e, err := range b.client.FollowEvents(ctx, true) {
+	for e, err := range events.Follow(ctx, b.rdb, true) {
 		if err != nil {
 			b.t.Fatal(err)
 		}
@@ -55,7 +56,7 @@ func (b *bench) told(x tasks.Cancellation) (told []tasks.Event) {
 }
 
 // story writes events as "seq status".
-func story(events []tasks.Event) string {
+func story(events []events.Event) string {
 	var parts []string
 	for _, e := range events {
 		parts = append(parts, fmt.Sprint(e.Seq, " ", e.Data.Status))
@@ -103,11 +104,11 @@ func TestRelayTellsInOrder(t *testing.T) {
 	if len(told) != 2 || len(b.told(open)) != 0 {
 		t.Fatalf("the stream holds %+v, and of the open one %+v", told, b.told(open))
 	}
-	want := []tasks.Event{
-		{ID: told[0].ID, Type: "cancellation.rejected", Timestamp: told[0].Timestamp, Seq: 1, Data: tasks.EventData{
+	want := []events.Event{
+		{ID: told[0].ID, Type: "cancellation.rejected", Timestamp: told[0].Timestamp, Seq: 1, Data: events.Data{
 			IdempotencyKey: x.IdempotencyKey, MchtID: x.MchtID, OrgTrdNo: x.OrgTrdNo, OrgMchtTrdNo: x.OrgMchtTrdNo, OrgTrdDt: x.OrgTrdDt,
 			CanAmt: 500, Status: ledger.Rejected, Code: "CA10", Message: "no such transaction"}},
-		{ID: told[1].ID, Type: "cancellation.cancelled", Timestamp: r.EndedAt.UTC(), Seq: 2, Data: tasks.EventData{
+		{ID: told[1].ID, Type: "cancellation.cancelled", Timestamp: r.EndedAt.UTC(), Seq: 2, Data: events.Data{
 			IdempotencyKey: x.IdempotencyKey, MchtID: x.MchtID, OrgTrdNo: x.OrgTrdNo, OrgMchtTrdNo: x.OrgMchtTrdNo, OrgTrdDt: x.OrgTrdDt,
 			CanAmt: 500, Status: ledger.Cancelled, CanTrdNo: r.CanTrdNo, Code: r.Code, Message: r.Message}},
 	}
@@ -139,7 +140,7 @@ func (b *bench) webhooks(x tasks.Cancellation) (found []*asynq.TaskInfo) {
 	b.t.Helper()
 	inspector := asynq.NewInspectorFromRedisClient(b.rdb)
 	for _, suffix := range []string{"@1", "@2", "@1~replay-1", "@2~replay-1"} {
-		info, err := inspector.GetTaskInfo(tasks.QueueWebhooks, x.IdempotencyKey+suffix)
+		info, err := inspector.GetTaskInfo(events.QueueWebhooks, x.IdempotencyKey+suffix)
 		if err == nil {
 			found = append(found, info)
 		} else if !errors.Is(err, asynq.ErrTaskNotFound) && !errors.Is(err, asynq.ErrQueueNotFound) {
@@ -235,18 +236,18 @@ func TestRelayCannotSetAside(t *testing.T) {
 func TestRelayTrimsTheStream(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, setup{redis: ownRedis(t), options: Options{EventsKeep: 100}})
-	old := make([]tasks.Event, 2000)
+	old := make([]events.Event, 2000)
 	for i := range old {
-		old[i] = tasks.Event{ID: fmt.Sprint("old-", i), Seq: 1}
+		old[i] = events.Event{ID: fmt.Sprint("old-", i), Seq: 1}
 	}
-	if err := b.client.AppendEvents(context.Background(), old, 1_000_000); err != nil {
+	if err := events.Append(context.Background(), b.rdb, old, 1_000_000); err != nil {
 		t.Fatal(err)
 	}
 	x := b.pay(1000, 500)
 	b.accept(x)
 	b.drive(x)
 	b.relay(b.worker)
-	if n := b.rdb.XLen(context.Background(), tasks.EventStream).Val(); n < 100 || n > 300 {
+	if n := b.rdb.XLen(context.Background(), events.Stream).Val(); n < 100 || n > 300 {
 		t.Errorf("the stream keeps %d events, want about 100", n)
 	}
 	if got := story(b.told(x)); got != "1 cancelled" {

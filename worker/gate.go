@@ -7,9 +7,11 @@ import (
 	"time"
 
 	"github.com/go-redis/redis_rate/v10"
+	"github.com/redis/go-redis/v9"
 
 	"settlecancel/gateway"
 	"settlecancel/tasks"
+	"settlecancel/worker/pause"
 )
 
 // gate keeps cancellations waiting that must not be sent now, before any intent is stored and
@@ -17,7 +19,7 @@ import (
 type gate struct {
 	closed func(gateway.CancelRequest, time.Time) (time.Time, string)
 	now    func() time.Time
-	client *tasks.Client
+	redis  redis.UniversalClient
 	*pacers
 }
 
@@ -58,7 +60,7 @@ func (g *gate) watch(ctx context.Context) {
 
 // look reads what is paused.
 func (g *gate) look(ctx context.Context) error {
-	paused, err := g.client.Paused(ctx)
+	paused, err := pause.All(ctx, g.redis)
 	if err == nil {
 		g.paused.Store(&paused)
 	}
@@ -70,7 +72,7 @@ func (g *gate) look(ctx context.Context) error {
 type pacers struct {
 	limiter *redis_rate.Limiter
 	rate    int // requests a second; 0 is no limit
-	paused  atomic.Pointer[map[string]tasks.Pause]
+	paused  atomic.Pointer[map[string]pause.Pause]
 
 	mu sync.Mutex
 	by map[string]*pacer
@@ -89,7 +91,7 @@ func (p *pacers) pause(mchtID string) error {
 	if all == nil {
 		return nil
 	}
-	for _, id := range []string{mchtID, tasks.Everything} {
+	for _, id := range []string{mchtID, pause.AllMerchants} {
 		if by, ok := (*all)[id]; ok {
 			return &postponed{after: 2 * pausePoll, reason: brief("paused by " + by.Who + ": " + by.Note)}
 		}

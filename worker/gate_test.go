@@ -13,8 +13,8 @@ import (
 
 	"settlecancel/gateway"
 	"settlecancel/gateway/simulator"
-	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
+	"settlecancel/worker/pause"
 )
 
 func TestWindows(t *testing.T) {
@@ -75,14 +75,14 @@ func TestClosedWaitsWithoutCost(t *testing.T) {
 
 func TestPauseHoldsEveryWorker(t *testing.T) {
 	t.Parallel()
-	for _, whom := range []string{"nxca_jt_bi", tasks.Everything} {
+	for _, whom := range []string{"nxca_jt_bi", pause.AllMerchants} {
 		t.Run(whom, func(t *testing.T) {
 			t.Parallel()
 			b := newBench(t, setup{redis: ownRedis(t)})
 			x := b.pay(1000, 500)
 			b.accept(x)
 			ctx := context.Background()
-			if err := b.client.Pause(ctx, tasks.Pause{MchtID: whom, Who: "kim", Note: "card company is down"}); err != nil {
+			if err := pause.Begin(ctx, b.rdb, pause.Pause{MchtID: whom, Who: "kim", Note: "card company is down"}); err != nil {
 				t.Fatal(err)
 			}
 			for _, w := range []*Worker{b.worker, b.newWorker(setup{})} {
@@ -93,7 +93,7 @@ func TestPauseHoldsEveryWorker(t *testing.T) {
 				}
 			}
 			b.check(x, ledger.Queued, 0, 0, 0)
-			if was, err := b.client.Resume(ctx, whom); err != nil || !was {
+			if was, err := pause.End(ctx, b.rdb, whom); err != nil || !was {
 				t.Errorf("resumed: %v, %v", was, err)
 			}
 			look(t, b.worker)
@@ -117,7 +117,7 @@ func TestPauseAtTheLastMoment(t *testing.T) {
 			last := false // of the moments at which a pause may begin
 			b = newBench(t, setup{options: Options{Rate: c.rate, Closed: func(gateway.CancelRequest, time.Time) (time.Time, string) {
 				if last {
-					b.worker.gate.paused.Store(&map[string]tasks.Pause{b.mchtID: {Who: "kim"}})
+					b.worker.gate.paused.Store(&map[string]pause.Pause{b.mchtID: {Who: "kim"}})
 				}
 				return time.Time{}, ""
 			}}})
@@ -153,7 +153,7 @@ func TestPauseAtTheLastMoment(t *testing.T) {
 // look makes a worker's gate look once at what is paused.
 func look(t *testing.T, w *Worker) {
 	t.Helper()
-	paused, err := w.opts.Client.Paused(context.Background())
+	paused, err := pause.All(context.Background(), w.opts.Redis)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -80,6 +80,7 @@ func TestRelaySurvivesRedis(t *testing.T) {
 				f := &breakage{fits: c.fits, after: after}
 				f.armed.Store(true)
 				b.rdb.AddHook(f)
+				b.worker.opts.Redis.AddHook(f)
 				if n, err := (&relay{Worker: b.worker}).once(context.Background()); n != 0 || err == nil || !strings.Contains(err.Error(), errBroken.Error()) { // asynq wraps as text
 					t.Fatalf("told %d, %v", n, err)
 				}
@@ -112,6 +113,7 @@ func TestRelayTellsWhatItCan(t *testing.T) {
 	f := &breakage{fits: func(cmd redis.Cmder) bool { return strings.Contains(fmt.Sprint(cmd.Args()...), x.IdempotencyKey+"@2") }}
 	f.armed.Store(true)
 	b.rdb.AddHook(f)
+	b.worker.opts.Redis.AddHook(f)
 	n, err := (&relay{Worker: b.worker}).once(context.Background())
 	if n != 1 || err == nil || b.outbox() != 1 || story(b.told(x)) != "1 rejected" {
 		t.Errorf("told %d (%s), %d left, %v", n, story(b.told(x)), b.outbox(), err)

@@ -8,7 +8,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"settlecancel/tasks"
+	"settlecancel/worker/pause"
 )
 
 // unreadable makes the reading of what is paused fail while it is set.
@@ -34,8 +34,8 @@ func TestPausedBeforeStart(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, setup{redis: ownRedis(t)})
 	paused := &unreadable{}
-	b.rdb.AddHook(paused)
-	if err := b.client.Pause(context.Background(), tasks.Pause{MchtID: tasks.Everything, Who: "kim"}); err != nil {
+	b.worker.opts.Redis.AddHook(paused)
+	if err := pause.Begin(context.Background(), b.rdb, pause.Pause{MchtID: pause.AllMerchants, Who: "kim"}); err != nil {
 		t.Fatal(err)
 	}
 	x := b.pay(1000, 500)

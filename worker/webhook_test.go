@@ -17,7 +17,7 @@ import (
 
 	"github.com/hibiken/asynq"
 
-	"settlecancel/tasks"
+	"settlecancel/tasks/events"
 	"settlecancel/tasks/secrettest"
 )
 
@@ -100,9 +100,9 @@ func receiver(t *testing.T, answer http.HandlerFunc) *Webhook {
 }
 
 // hand gives a webhook task with one event to the worker, as asynq would.
-func hand(w *Worker, e tasks.Event) error {
+func hand(w *Worker, e events.Event) error {
 	body := fmt.Sprintf(`{"id":%q,"seq":%d,"data":{"idempotencyKey":%q}}`, e.ID, e.Seq, e.Data.IdempotencyKey)
-	return w.route(context.Background(), asynq.NewTask(tasks.TypeWebhook, []byte(body)))
+	return w.route(context.Background(), asynq.NewTask(events.TypeWebhook, []byte(body)))
 }
 
 func harmless(t *testing.T, text string) {
@@ -161,7 +161,7 @@ func TestWebhookAnswers(t *testing.T) {
 				h.client.Timeout = 0 // only a hang fails it
 			}
 			b := newBench(t, setup{options: Options{Webhook: h}})
-			err := hand(b.worker, tasks.Event{ID: "evt_1", Seq: 1, Data: tasks.EventData{IdempotencyKey: "k"}})
+			err := hand(b.worker, events.Event{ID: "evt_1", Seq: 1, Data: events.Data{IdempotencyKey: "k"}})
 			if (err == nil) != c.done || errors.Is(err, asynq.SkipRetry) != c.givenUp {
 				t.Fatal(err)
 			}
@@ -186,7 +186,7 @@ func TestWebhookShowsNoSecret(t *testing.T) {
 	server.Close() // nobody listens
 	h := mustWebhook(t, to)
 	b := newBench(t, setup{options: Options{Webhook: h}})
-	err := hand(b.worker, tasks.Event{ID: "evt_1", Seq: 1})
+	err := hand(b.worker, events.Event{ID: "evt_1", Seq: 1})
 	if err == nil || !strings.Contains(err.Error(), "refused") {
 		t.Errorf("nobody listens: %v", err)
 	}
@@ -226,7 +226,7 @@ func TestWebhookOfNoEvent(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, setup{options: Options{Webhook: receiver(t, func(http.ResponseWriter, *http.Request) { t.Error("something was sent") })}})
 	for _, payload := range []string{"", "{}", "[1]", `{"id":5}`} {
-		if err := b.worker.route(context.Background(), asynq.NewTask(tasks.TypeWebhook, []byte(payload))); !errors.Is(err, asynq.SkipRetry) {
+		if err := b.worker.route(context.Background(), asynq.NewTask(events.TypeWebhook, []byte(payload))); !errors.Is(err, asynq.SkipRetry) {
 			t.Errorf("%q: %v", payload, err)
 		}
 	}

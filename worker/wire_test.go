@@ -16,6 +16,7 @@ import (
 	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
 	"settlecancel/tasks/tasktest"
+	"settlecancel/worker/pause"
 )
 
 // abandoned is a gateway that is asked at the very moment in which the task is taken back.
@@ -79,7 +80,7 @@ func TestStoppedInquiryKeepsWhatWasSeen(t *testing.T) {
 	stop := false
 	b = newBench(t, setup{options: Options{Closed: func(gateway.CancelRequest, time.Time) (time.Time, string) {
 		if stop {
-			b.worker.gate.paused.Store(&map[string]tasks.Pause{b.mchtID: {Who: "kim"}})
+			b.worker.gate.paused.Store(&map[string]pause.Pause{b.mchtID: {Who: "kim"}})
 		}
 		return time.Time{}, ""
 	}}})

@@ -25,6 +25,7 @@ import (
 
 	"settlecancel/gateway"
 	"settlecancel/tasks"
+	"settlecancel/tasks/events"
 	"settlecancel/tasks/ledger"
 )
 
@@ -96,7 +97,7 @@ func New(o Options) (*Worker, error) {
 	w := &Worker{
 		opts: o, ledger: o.Client.Ledger(), gateway: tracedGateway{o.Gateway, tracer}, tracer: tracer, log: o.Logger,
 		breakers: newBreakers(o.HoldFor, o.Logger, o.Observer.Breaker), inspector: asynq.NewInspectorFromRedisClient(o.Redis),
-		gate: &gate{closed: o.Closed, now: o.Now, client: o.Client,
+		gate: &gate{closed: o.Closed, now: o.Now, redis: o.Redis,
 			pacers: &pacers{rate: o.Rate, limiter: redis_rate.NewLimiter(o.Redis)}},
 		policy: Policy{RetryMax: o.RetryMax, RetryInitial: o.RetryInitial, RetryCap: o.RetryCap,
 			VerifyAfter: o.VerifyAfter, HoldFor: o.HoldFor, CanInquire: canInquire(o.Inquiry),
@@ -221,7 +222,7 @@ func (w *Worker) route(ctx context.Context, t *asynq.Task) error {
 			w.opts.Observer.Postponed(p.reason, p.after)
 		}
 		return err
-	case tasks.TypeWebhook:
+	case events.TypeWebhook:
 		return w.tell(ctx, t)
 	}
 	return w.refuse(ctx, fmt.Errorf("no task type of ours: %s", brief(t.Type())))

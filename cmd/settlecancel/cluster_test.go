@@ -17,7 +17,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"settlecancel/gateway/simulator"
-	"settlecancel/tasks"
+	"settlecancel/tasks/events"
 	"settlecancel/tasks/ledger"
 	"settlecancel/tasks/ledger/redistest"
 )
@@ -46,7 +46,7 @@ func TestCluster(t *testing.T) {
 	p.enqueue(tooMuch)
 	p.until("all have ended, and are told", time.Minute, func() bool {
 		open, dead, err := p.client.Ledger().Counts(context.Background())
-		return err == nil && open == 0 && dead == 1 && told.Load() > n && rdb.XLen(context.Background(), tasks.EventStream).Val() > n
+		return err == nil && open == 0 && dead == 1 && told.Load() > n && rdb.XLen(context.Background(), events.Stream).Val() > n
 	})
 	p.commands(n)
 	p.pages(addr)

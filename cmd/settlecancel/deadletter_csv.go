@@ -12,39 +12,40 @@ import (
 
 	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
+	"settlecancel/tasks/report"
 )
 
 // columns are those of an export, named as in JSON. Amounts are in the smallest unit of the
 // currency.
 var columns = []struct {
 	name string
-	cell func(tasks.Report) string
+	cell func(report.Record) string
 }{
-	{"idempotencyKey", func(c tasks.Report) string { return c.IdempotencyKey }},
-	{"status", func(c tasks.Report) string { return string(c.Status) }},
-	{"mchtId", func(c tasks.Report) string { return c.MchtID }},
-	{"orgTrdNo", func(c tasks.Report) string { return c.OrgTrdNo }},
-	{"orgMchtTrdNo", func(c tasks.Report) string { return c.OrgMchtTrdNo }},
-	{"orgTrdDt", func(c tasks.Report) string { return c.OrgTrdDt }},
-	{"canAmt", func(c tasks.Report) string { return strconv.FormatInt(c.CanAmt, 10) }},
-	{"orgTrdAmt", func(c tasks.Report) string { return numberOrNone(c.OrgTrdAmt) }},
-	{"currency", func(c tasks.Report) string { return cmp.Or(c.Currency, tasks.CurrencyKRW) }},
-	{"method", func(c tasks.Report) string { return c.Method }},
-	{"operation", func(c tasks.Report) string { return cmp.Or(c.Operation, tasks.OperationCancel) }},
-	{"taxTypeCd", func(c tasks.Report) string { return c.TaxTypeCd }},
-	{"taxAmt", func(c tasks.Report) string { return numberIfGiven(c.TaxAmt) }},
-	{"vatAmt", func(c tasks.Report) string { return numberIfGiven(c.VatAmt) }},
-	{"taxFreeAmt", func(c tasks.Report) string { return numberIfGiven(c.TaxFreeAmt) }},
-	{"svcAmt", func(c tasks.Report) string { return numberIfGiven(c.SvcAmt) }},
-	{"code", func(c tasks.Report) string { return c.Code }},
-	{"message", func(c tasks.Report) string { return c.Message }},
-	{"acceptedAt", func(c tasks.Report) string { return korean(c.AcceptedAt) }},
-	{"acceptedBy", func(c tasks.Report) string { return c.AcceptedBy }},
-	{"diedAt", func(c tasks.Report) string { return koreanOrNone(c.EndedAt) }},
-	{"attempts", func(c tasks.Report) string { return strconv.Itoa(c.OlderDropped + len(c.Attempts)) }},
-	{"retriesSpent", func(c tasks.Report) string { return strconv.Itoa(c.RetriesSpent) }},
-	{"queue", func(c tasks.Report) string { return c.Queue }},
-	{"reason", func(c tasks.Report) string { return c.Reason }},
+	{"idempotencyKey", func(c report.Record) string { return c.IdempotencyKey }},
+	{"status", func(c report.Record) string { return string(c.Status) }},
+	{"mchtId", func(c report.Record) string { return c.MchtID }},
+	{"orgTrdNo", func(c report.Record) string { return c.OrgTrdNo }},
+	{"orgMchtTrdNo", func(c report.Record) string { return c.OrgMchtTrdNo }},
+	{"orgTrdDt", func(c report.Record) string { return c.OrgTrdDt }},
+	{"canAmt", func(c report.Record) string { return strconv.FormatInt(c.CanAmt, 10) }},
+	{"orgTrdAmt", func(c report.Record) string { return numberOrNone(c.OrgTrdAmt) }},
+	{"currency", func(c report.Record) string { return cmp.Or(c.Currency, tasks.CurrencyKRW) }},
+	{"method", func(c report.Record) string { return c.Method }},
+	{"operation", func(c report.Record) string { return cmp.Or(c.Operation, tasks.OperationCancel) }},
+	{"taxTypeCd", func(c report.Record) string { return c.TaxTypeCd }},
+	{"taxAmt", func(c report.Record) string { return numberIfGiven(c.TaxAmt) }},
+	{"vatAmt", func(c report.Record) string { return numberIfGiven(c.VatAmt) }},
+	{"taxFreeAmt", func(c report.Record) string { return numberIfGiven(c.TaxFreeAmt) }},
+	{"svcAmt", func(c report.Record) string { return numberIfGiven(c.SvcAmt) }},
+	{"code", func(c report.Record) string { return c.Code }},
+	{"message", func(c report.Record) string { return c.Message }},
+	{"acceptedAt", func(c report.Record) string { return korean(c.AcceptedAt) }},
+	{"acceptedBy", func(c report.Record) string { return c.AcceptedBy }},
+	{"diedAt", func(c report.Record) string { return koreanOrNone(c.EndedAt) }},
+	{"attempts", func(c report.Record) string { return strconv.Itoa(c.OlderDropped + len(c.Attempts)) }},
+	{"retriesSpent", func(c report.Record) string { return strconv.Itoa(c.RetriesSpent) }},
+	{"queue", func(c report.Record) string { return c.Queue }},
+	{"reason", func(c report.Record) string { return c.Reason }},
 }
 
 func numberOrNone(n int64) string {
@@ -76,7 +77,7 @@ func (l lister) csv(ctx context.Context, out io.Writer) error {
 	if err := w.Write(line); err != nil {
 		return err
 	}
-	err := l.each(ctx, func(c tasks.Report) error {
+	err := l.each(ctx, func(c report.Record) error {
 		for i, column := range columns {
 			line[i] = harmless(column.cell(c))
 		}

@@ -16,6 +16,7 @@ import (
 
 	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
+	"settlecancel/tasks/report"
 )
 
 // spoil writes something else over the transaction of a key.
@@ -104,7 +105,7 @@ func TestExportOfManyPages(t *testing.T) {
 	if diff := cmp.Diff(keys, got); diff != "" {
 		t.Errorf("CSV (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(c.run("deadletter", "ls", "--json").out, asJSON); diff != "" || len(readJSON[[]tasks.Report](t, asJSON)) != len(keys) {
+	if diff := cmp.Diff(c.run("deadletter", "ls", "--json").out, asJSON); diff != "" || len(readJSON[[]report.Record](t, asJSON)) != len(keys) {
 		t.Errorf("JSON is not what ls --json lists (-want +got):\n%s", diff)
 	}
 	dir := t.TempDir()
@@ -238,7 +239,7 @@ func TestExportWithDamage(t *testing.T) {
 	if got := readExport(t, c.run("deadletter", "export").out); len(got) != 2 {
 		t.Errorf("%d lines, want the 2 that can be read", len(got))
 	}
-	if got := readJSON[[]tasks.Report](t, c.run("deadletter", "export", "--format", "json").out); len(got) != 2 {
+	if got := readJSON[[]report.Record](t, c.run("deadletter", "export", "--format", "json").out); len(got) != 2 {
 		t.Errorf("%d records, want the 2 that can be read", len(got))
 	}
 }

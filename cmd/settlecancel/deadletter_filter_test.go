@@ -10,6 +10,7 @@ import (
 
 	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
+	"settlecancel/tasks/report"
 )
 
 func exhausts(code string) attempt {
@@ -39,7 +40,7 @@ func (c *cli) fourDead() {
 	c.attempts(cancellation("alive"))
 }
 
-func listedKeys(reports []tasks.Report) []string {
+func listedKeys(reports []report.Record) []string {
 	keys := []string{}
 	for _, r := range reports {
 		keys = append(keys, r.IdempotencyKey)
@@ -98,10 +99,10 @@ func TestDeadletterFilters(t *testing.T) {
 				o.want(t, exitDone, []string{""}, nil)
 				return o.out
 			}
-			if diff := cmp.Diff(keys, listedKeys(readJSON[[]tasks.Report](t, run("ls", "--json")))); diff != "" {
+			if diff := cmp.Diff(keys, listedKeys(readJSON[[]report.Record](t, run("ls", "--json")))); diff != "" {
 				t.Errorf("listed (-want +got):\n%s", diff)
 			}
-			if diff := cmp.Diff(keys, listedKeys(readJSON[[]tasks.Report](t, run("export", "--format", "json")))); diff != "" {
+			if diff := cmp.Diff(keys, listedKeys(readJSON[[]report.Record](t, run("export", "--format", "json")))); diff != "" {
 				t.Errorf("exported (-want +got):\n%s", diff)
 			}
 			slices.Reverse(keys)

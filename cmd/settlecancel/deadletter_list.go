@@ -12,6 +12,7 @@ import (
 
 	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
+	"settlecancel/tasks/report"
 )
 
 // deadletterPage is how many dead letters are read in one step.
@@ -27,15 +28,15 @@ type lister struct {
 // each calls show for every dead letter that is to be listed, the newest first. Those that cannot
 // be read do not keep the others from being listed; its error names them, whether the filter would
 // take them or not.
-func (l lister) each(ctx context.Context, show func(tasks.Report) error) error {
+func (l lister) each(ctx context.Context, show func(report.Record) error) error {
 	page := deadletterPage
 	if l.limit > 0 && l.filter == (tasks.Filter{}) {
 		page = min(page, l.limit)
 	}
 	var damaged []error
-	shown := 0
+	count := 0
 	for r, err := range l.client.Ledger().All(ctx, ledger.DeadLetters, ledger.Listing{Newest: true, Until: l.filter.Before, Limit: page}) {
-		var report tasks.Report
+		var shown report.Record
 		if err == nil {
 			if !r.Dead() {
 				continue // somebody has decided on it meanwhile
@@ -43,7 +44,7 @@ func (l lister) each(ctx context.Context, show func(tasks.Report) error) error {
 			if r.EndedAt.Before(l.filter.From) {
 				break // and so did all that follow
 			}
-			if report, err = tasks.NewReport(r); err != nil {
+			if shown, err = report.New(r); err != nil {
 				err = fmt.Errorf("%w: %w", ledger.ErrDamaged, err)
 			}
 		}
@@ -57,10 +58,10 @@ func (l lister) each(ctx context.Context, show func(tasks.Report) error) error {
 		if !l.filter.Takes(r) {
 			continue
 		}
-		if err := show(report); err != nil {
+		if err := show(shown); err != nil {
 			return err
 		}
-		if shown++; shown == l.limit {
+		if count++; count == l.limit {
 			break
 		}
 	}
@@ -68,13 +69,13 @@ func (l lister) each(ctx context.Context, show func(tasks.Report) error) error {
 }
 
 func (l lister) json(ctx context.Context, out io.Writer) error {
-	return printArray(out, func(show func(tasks.Report) error) error { return l.each(ctx, show) })
+	return printArray(out, func(show func(report.Record) error) error { return l.each(ctx, show) })
 }
 
 func (l lister) text(ctx context.Context, out io.Writer) error {
 	t := newDeadletterTable(out)
 	var listed tally
-	err := l.each(ctx, func(c tasks.Report) error {
+	err := l.each(ctx, func(c report.Record) error {
 		listed.add(c)
 		t.add(c)
 		if listed.Count%deadletterPage == 0 {
@@ -127,7 +128,7 @@ func newDeadletterTable(out io.Writer) *deadletterTable {
 	return &deadletterTable{table: table{out: out, right: map[int]bool{3: true}}}
 }
 
-func (t *deadletterTable) add(c tasks.Report) {
+func (t *deadletterTable) add(c report.Record) {
 	if !t.begun {
 		t.row("KEY", "STATUS", "CODE", "AMOUNT", "ORDER", "DIED", "MESSAGE")
 		t.begun = true
@@ -141,7 +142,7 @@ type tally struct {
 	Sums  sums `json:"sums"`
 }
 
-func (t *tally) add(c tasks.Report) {
+func (t *tally) add(c report.Record) {
 	if t.Sums == nil {
 		t.Sums = sums{}
 	}

@@ -10,8 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
+	"settlecancel/tasks/report"
 )
 
 func TestDeadletterLs(t *testing.T) {
@@ -64,10 +64,10 @@ func TestDeadletterLsOfManyPages(t *testing.T) {
 		o.want(t, exitDone, []string{"["}, nil)
 		wantHarmless(t, o.out)
 		var keys []string
-		for _, report := range readJSON[[]tasks.Report](t, o.out) {
-			keys = append(keys, report.IdempotencyKey)
-			if report.Message != nasty || len(report.Attempts) != 1 || report.EndedAt == nil {
-				t.Fatalf("the record of %s is not complete: %+v", report.IdempotencyKey, report)
+		for _, shown := range readJSON[[]report.Record](t, o.out) {
+			keys = append(keys, shown.IdempotencyKey)
+			if shown.Message != nasty || len(shown.Attempts) != 1 || shown.EndedAt == nil {
+				t.Fatalf("the record of %s is not complete: %+v", shown.IdempotencyKey, shown)
 			}
 		}
 		if diff := cmp.Diff(want[:min(many, gocmp.Or(limit, many))], keys); diff != "" {
@@ -92,7 +92,7 @@ func TestDeadletterLsWithDamage(t *testing.T) {
 	c.run("deadletter", "ls").want(t, exitFailed, []string{"good-1", "good-2", "2 dead letters"}, []string{"damaged"})
 	o := c.run("deadletter", "ls", "--json")
 	o.want(t, exitFailed, []string{"good-1", "good-2"}, []string{"damaged"})
-	if got := readJSON[[]tasks.Report](t, o.out); len(got) != 2 {
+	if got := readJSON[[]report.Record](t, o.out); len(got) != 2 {
 		t.Errorf("%d records, want the 2 that can be read", len(got))
 	}
 	c.run("status", "damaged").want(t, exitFailed, nil, []string{"damaged"})

@@ -15,6 +15,7 @@ import (
 
 	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
+	"settlecancel/tasks/report"
 )
 
 // selection is what is to be decided on. Of most it keeps the key alone.
@@ -23,7 +24,7 @@ type selection struct {
 	Statuses map[ledger.Status]outlook `json:"statuses"`
 	Keys     []string                  `json:"keys"`
 
-	first            []tasks.Report
+	first            []report.Record
 	earliest, latest time.Time // when they died, where filters selected them
 }
 
@@ -41,7 +42,7 @@ func newSelection() selection {
 // rowsShown is how many a dry run shows.
 const rowsShown = 10
 
-func (d *deciding) add(s *selection, c tasks.Report) {
+func (d *deciding) add(s *selection, c report.Record) {
 	s.tally.add(c)
 	s.Keys = append(s.Keys, strings.Clone(c.IdempotencyKey)) // without what it was cut from
 	x := s.Statuses[c.Status]
@@ -58,7 +59,7 @@ func (d *deciding) add(s *selection, c tasks.Report) {
 // cannot be read, it is valid.
 func (d *deciding) selectDead(ctx context.Context, client *tasks.Client) (selection, error) {
 	s := newSelection()
-	err := lister{client: client, filter: d.filter}.each(ctx, func(c tasks.Report) error {
+	err := lister{client: client, filter: d.filter}.each(ctx, func(c report.Record) error {
 		d.add(&s, c)
 		if s.Count == 1 {
 			s.latest = *c.EndedAt
@@ -79,13 +80,13 @@ func (d *deciding) selectKeys(ctx context.Context, client *tasks.Client) (select
 	s := newSelection()
 	var failed error
 	for _, key := range d.keys {
-		var c tasks.Report
+		var c report.Record
 		r, err := client.Ledger().Get(ctx, key)
 		if err == nil {
 			err = d.refusal(r)
 		}
 		if err == nil {
-			c, err = tasks.NewReport(r)
+			c, err = report.New(r)
 		}
 		if err != nil {
 			d.complain(explain(r, key, err))

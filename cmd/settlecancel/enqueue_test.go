@@ -9,6 +9,7 @@ import (
 
 	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
+	"settlecancel/tasks/report"
 )
 
 // oneByFlags is a command line that enqueues a cancellation, with more flags at its end.
@@ -31,12 +32,12 @@ func TestEnqueueByFlags(t *testing.T) {
 
 	o = c.run(oneByFlags("refund-2", "--queue", "urgent", "--json")...)
 	o.want(t, exitDone, []string{"refund-2"}, nil)
-	report := readJSON[tasks.Report](t, o.out)
-	if diff := cmp.Diff(cancellation("refund-2"), report.Cancellation); diff != "" {
+	shown := readJSON[report.Record](t, o.out)
+	if diff := cmp.Diff(cancellation("refund-2"), shown.Cancellation); diff != "" {
 		t.Errorf("record (-want +got):\n%s", diff)
 	}
-	if report.Queue != tasks.QueueUrgent || report.Status != ledger.Queued || report.AcceptedAt.IsZero() {
-		t.Errorf("record is %s in queue %q, accepted at %v", report.Status, report.Queue, report.AcceptedAt)
+	if shown.Queue != tasks.QueueUrgent || shown.Status != ledger.Queued || shown.AcceptedAt.IsZero() {
+		t.Errorf("record is %s in queue %q, accepted at %v", shown.Status, shown.Queue, shown.AcceptedAt)
 	}
 }
 
@@ -51,7 +52,7 @@ func TestEnqueueByAllFlags(t *testing.T) {
 	want.MchtID, want.Reason, want.Currency, want.TaxTypeCd = "other", "마음이 \"변함\" \\ 1\n2", "USD", "G"
 	tax, vat, free, service := int64(300), int64(30), int64(170), int64(0)
 	want.TaxAmt, want.VatAmt, want.TaxFreeAmt, want.SvcAmt = &tax, &vat, &free, &service
-	if diff := cmp.Diff(want, readJSON[tasks.Report](t, o.out).Cancellation); diff != "" {
+	if diff := cmp.Diff(want, readJSON[report.Record](t, o.out).Cancellation); diff != "" {
 		t.Errorf("record (-want +got):\n%s", diff)
 	}
 }

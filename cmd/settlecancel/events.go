@@ -9,10 +9,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
 
 	"settlecancel/config"
-	"settlecancel/tasks"
+	"settlecancel/tasks/events"
 	"settlecancel/tasks/ledger"
 )
 
@@ -34,12 +35,12 @@ func (a app) eventsTailCommand() *cobra.Command {
 		Short: "Show each final status and dead letter as it comes, until Ctrl-C",
 		Args:  noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.withClient(c.Context(), func(client *tasks.Client) error {
+			return a.withRedis(c.Context(), func(rdb redis.UniversalClient) error {
 				show := a.showEvent()
 				if asJSON {
 					show = a.jsonLine
 				}
-				return eachEvent(client.FollowEvents(c.Context(), fromStart), func(e tasks.Event) error { return show(e) })
+				return eachEvent(events.Follow(c.Context(), rdb, fromStart), func(e events.Event) error { return show(e) })
 			})
 		},
 	}
@@ -117,31 +118,31 @@ func (a app) replay(ctx context.Context, s span, to string, asJSON bool) error {
 	if to == toWebhook && !cfg.WebhookURL.IsSet() {
 		return &config.Error{Faults: []config.Fault{{Setting: "WEBHOOK_URL", Message: "is missing; without it there is no webhook to tell events to"}}}
 	}
-	return a.withClient(ctx, func(client *tasks.Client) error {
-		events := client.Events(ctx, s.since, s.until)
+	return a.withRedis(ctx, func(rdb redis.UniversalClient) error {
+		told := events.Read(ctx, rdb, s.since, s.until)
 		switch {
 		case to == toWebhook:
-			return a.replayToWebhook(ctx, client, events)
+			return a.replayToWebhook(ctx, rdb, told)
 		case asJSON:
-			return printArray(a.out, func(show func(tasks.Event) error) error { return eachEvent(events, show) })
+			return printArray(a.out, func(show func(events.Event) error) error { return eachEvent(told, show) })
 		}
-		return eachEvent(events, a.jsonLine)
+		return eachEvent(told, a.jsonLine)
 	})
 }
 
 // replayPage is how many events are queued in one step.
 const replayPage = 200
 
-func (a app) replayToWebhook(ctx context.Context, client *tasks.Client, events iter.Seq2[tasks.Event, error]) error {
+func (a app) replayToWebhook(ctx context.Context, rdb redis.UniversalClient, told iter.Seq2[events.Event, error]) error {
 	name := "replay-" + strconv.FormatInt(time.Now().Unix(), 10)
-	var page []tasks.Event
+	var page []events.Event
 	queued := 0
 	flush := func() error {
-		n, err := client.EnqueueWebhooks(ctx, page, name)
+		n, err := events.EnqueueWebhooks(ctx, rdb, page, name)
 		queued, page = queued+n, page[:0]
 		return err
 	}
-	err := eachEvent(events, func(e tasks.Event) error {
+	err := eachEvent(told, func(e events.Event) error {
 		if page = append(page, e); len(page) < replayPage {
 			return nil
 		}
@@ -156,9 +157,9 @@ func (a app) replayToWebhook(ctx context.Context, client *tasks.Client, events i
 
 // eachEvent calls show for each event. Damaged ones do not keep the others from being shown; its
 // error names them.
-func eachEvent(events iter.Seq2[tasks.Event, error], show func(tasks.Event) error) error {
+func eachEvent(told iter.Seq2[events.Event, error], show func(events.Event) error) error {
 	var damaged []error
-	for e, err := range events {
+	for e, err := range told {
 		if errors.Is(err, ledger.ErrDamaged) {
 			damaged = append(damaged, err)
 			continue
@@ -173,12 +174,12 @@ func eachEvent(events iter.Seq2[tasks.Event, error], show func(tasks.Event) erro
 	return errors.Join(damaged...)
 }
 
-func (a app) jsonLine(e tasks.Event) error { return printJSON(a.out, e, false) }
+func (a app) jsonLine(e events.Event) error { return printJSON(a.out, e, false) }
 
 // showEvent returns a function that prints an event as one line for people.
-func (a app) showEvent() func(tasks.Event) error {
+func (a app) showEvent() func(events.Event) error {
 	t := &table{out: a.out, right: map[int]bool{3: true}}
-	return func(e tasks.Event) error {
+	return func(e events.Event) error {
 		d := e.Data
 		status := string(d.Status)
 		if d.Closed {

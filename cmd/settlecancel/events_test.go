@@ -15,36 +15,38 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"settlecancel/tasks"
+	"settlecancel/tasks/events"
 	"settlecancel/tasks/ledger"
 )
 
 const secretHook = "hook-token-55201"
 
 // relay puts what the outbox holds into the stream, as a worker does.
-func (c *cli) relay() []tasks.Event {
+func (c *cli) relay() []events.Event {
 	c.Helper()
 	ctx := context.Background()
-	client := tasks.NewClient(c.redis.Client(c), tasks.ClientOptions{})
+	rdb := c.redis.Client(c)
+	client := tasks.NewClient(rdb, tasks.ClientOptions{})
 	outbox, err := client.Ledger().Outbox(ctx, 100)
 	if err != nil {
 		c.Fatal(err)
 	}
-	var events []tasks.Event
+	var told []events.Event
 	for _, entry := range outbox {
-		e, err := tasks.NewEvent(entry)
+		e, err := events.New(entry)
 		if err != nil {
 			c.Fatal(err)
 		}
-		events = append(events, e)
+		told = append(told, e)
 	}
-	slices.SortFunc(events, func(a, b tasks.Event) int { return a.Timestamp.Compare(b.Timestamp) })
-	if err := client.AppendEvents(ctx, events, 10_000); err != nil {
+	slices.SortFunc(told, func(a, b events.Event) int { return a.Timestamp.Compare(b.Timestamp) })
+	if err := events.Append(ctx, rdb, told, 10_000); err != nil {
 		c.Fatal(err)
 	}
 	if err := client.Ledger().CrossOut(ctx, outbox); err != nil {
 		c.Fatal(err)
 	}
-	return events
+	return told
 }
 
 // applied is the answer that ends a cancellation.
@@ -53,7 +55,7 @@ func applied(canTrdNo string) attempt {
 }
 
 // dies three times: at 03:04:07, :09 and :11 UTC.
-func (c *cli) threeEvents() []tasks.Event {
+func (c *cli) threeEvents() []events.Event {
 	c.attempts(cancellation("refund-1"), rejects("1002", nasty))
 	dollars := cancellation("dollars-22")
 	dollars.CanAmt, dollars.OrgTrdAmt, dollars.Currency = 1_234_50, 9_999_99, "USD"
@@ -132,7 +134,7 @@ func TestEventsTailFromNow(t *testing.T) {
 	})
 	c.attempts(cancellation("refund-4"), applied("CAN-4"))
 	want := c.relay()[0]
-	if got := readJSON[tasks.Event](t, next()); got != want {
+	if got := readJSON[events.Event](t, next()); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	if code := end(); code != exitDone {
@@ -160,13 +162,12 @@ func TestEventsReplayToStdout(t *testing.T) {
 	c.run("events", "replay", "--since", begin).wantOut(t, "")
 	c.run("events", "replay", "--since", begin, "--json").wantOut(t, "[]\n")
 	want := c.threeEvents()
-	client := tasks.NewClient(c.redis.Client(t), tasks.ClientOptions{})
-	if err := client.AppendEvents(context.Background(), want[:2], 10_000); err != nil { // told again
+	if err := events.Append(context.Background(), c.redis.Client(t), want[:2], 10_000); err != nil { // told again
 		t.Fatal(err)
 	}
 	for _, x := range []struct {
 		args []string
-		want []tasks.Event
+		want []events.Event
 	}{
 		{[]string{"--since", begin}, want},
 		{[]string{"--since", "2024-01-02T12:04:09+09:00"}, want[1:]},
@@ -175,15 +176,15 @@ func TestEventsReplayToStdout(t *testing.T) {
 		{[]string{"--since", begin, "--until", "1h"}, want},
 	} {
 		o := c.run(append([]string{"events", "replay"}, x.args...)...)
-		var got []tasks.Event
+		var got []events.Event
 		for line := range strings.Lines(o.out) {
-			got = append(got, readJSON[tasks.Event](t, line))
+			got = append(got, readJSON[events.Event](t, line))
 		}
 		if o.code != exitDone || !slices.Equal(got, x.want) {
 			t.Errorf("%q: %d, %+v, want %+v", x.args, o.code, got, x.want)
 		}
 		o = c.run(append([]string{"events", "replay", "--json"}, x.args...)...)
-		if got := readJSON[[]tasks.Event](t, o.out); o.code != exitDone || !slices.Equal(got, x.want) {
+		if got := readJSON[[]events.Event](t, o.out); o.code != exitDone || !slices.Equal(got, x.want) {
 			t.Errorf("%q as JSON: %d, %+v", x.args, o.code, got)
 		}
 		wantHarmless(t, o.out)
@@ -194,14 +195,14 @@ func TestEventsReplayToStdout(t *testing.T) {
 func TestEventsDamaged(t *testing.T) {
 	t.Parallel()
 	c := newCLI(t)
-	err := c.redis.Client(t).XAdd(context.Background(), &redis.XAddArgs{Stream: tasks.EventStream, ID: "5-5", Values: []string{"event", "{"}}).Err()
+	err := c.redis.Client(t).XAdd(context.Background(), &redis.XAddArgs{Stream: events.Stream, ID: "5-5", Values: []string{"event", "{"}}).Err()
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := c.threeEvents()
 	o := c.run("events", "replay", "--json", "--since", "1970-01-01T00:00:00Z")
-	o.want(t, exitFailed, []string{"refund-1"}, []string{"5-5", tasks.EventStream})
-	if got := readJSON[[]tasks.Event](t, o.out); !slices.Equal(got, want) {
+	o.want(t, exitFailed, []string{"refund-1"}, []string{"5-5", events.Stream})
+	if got := readJSON[[]events.Event](t, o.out); !slices.Equal(got, want) {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -214,16 +215,16 @@ func TestEventsReplayToWebhook(t *testing.T) {
 	c.run(replay...).want(t, exitUsage, nil, []string{"WEBHOOK_URL"})
 	c.app.environ = append(c.app.environ, "WEBHOOK_URL=https://hooks.example/"+secretHook, "WEBHOOK_SECRET=whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3")
 	c.run(replay...).wantOut(t, "2 events queued again for the webhook\n")
-	queued, err := asynq.NewInspectorFromRedisClient(c.redis.Client(t)).ListPendingTasks(tasks.QueueWebhooks)
+	queued, err := asynq.NewInspectorFromRedisClient(c.redis.Client(t)).ListPendingTasks(events.QueueWebhooks)
 	if err != nil || len(queued) != 2 {
 		t.Fatalf("queued %+v, %v", queued, err)
 	}
 	for i, info := range queued {
-		var e tasks.Event
+		var e events.Event
 		if err := json.Unmarshal(info.Payload, &e); err != nil {
 			t.Fatal(err)
 		}
-		if e != want[i+1] || info.Type != tasks.TypeWebhook || !strings.HasPrefix(info.ID, fmt.Sprintf("%s@1~replay-", e.Data.IdempotencyKey)) ||
+		if e != want[i+1] || info.Type != events.TypeWebhook || !strings.HasPrefix(info.ID, fmt.Sprintf("%s@1~replay-", e.Data.IdempotencyKey)) ||
 			info.MaxRetry < 40 || strings.Contains(string(info.Payload), secretHook) {
 			t.Errorf("queued %s %s %s", info.ID, info.Type, info.Payload)
 		}

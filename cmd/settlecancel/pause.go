@@ -6,10 +6,12 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
 
-	"settlecancel/tasks"
+	"settlecancel/worker/pause"
 )
 
 func (a app) pauseCommand() *cobra.Command {
@@ -23,14 +25,14 @@ func (a app) pauseCommand() *cobra.Command {
 				if c.Flags().Changed("by") || c.Flags().Changed("note") {
 					return usagef("--by and --note are of a pause: name one merchant, or --all")
 				}
-				return a.withClient(c.Context(), func(client *tasks.Client) error { return a.showPaused(c, client, asJSON) })
+				return a.withRedis(c.Context(), func(rdb redis.UniversalClient) error { return a.showPaused(c, rdb, asJSON) })
 			}
 			whom, err := a.whomToPause(args, all)
 			if err := errors.Join(err, d.complete()); err != nil {
 				return err
 			}
-			return a.withClient(c.Context(), func(client *tasks.Client) error {
-				if err := client.Pause(c.Context(), tasks.Pause{MchtID: whom, Who: d.by, Note: d.note}); err != nil {
+			return a.withRedis(c.Context(), func(rdb redis.UniversalClient) error {
+				if err := pause.Begin(c.Context(), rdb, pause.Pause{MchtID: whom, Who: d.by, Note: d.note, At: time.Now()}); err != nil {
 					return err
 				}
 				fmt.Fprintf(a.out, "%s: paused; requests on the wire end, nothing new is sent, cancellations are still accepted\n", clean(whom))
@@ -54,8 +56,8 @@ func (a app) resumeCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.withClient(c.Context(), func(client *tasks.Client) error {
-				was, err := client.Resume(c.Context(), whom)
+			return a.withRedis(c.Context(), func(rdb redis.UniversalClient) error {
+				was, err := pause.End(c.Context(), rdb, whom)
 				if err != nil {
 					return err
 				}
@@ -74,7 +76,7 @@ func (a app) resumeCommand() *cobra.Command {
 func whom(args []string, all bool) (string, error) {
 	switch {
 	case all && len(args) == 0:
-		return tasks.Everything, nil
+		return pause.AllMerchants, nil
 	case !all && len(args) == 1:
 		return args[0], nil
 	}
@@ -98,14 +100,14 @@ func (a app) whomToPause(args []string, all bool) (string, error) {
 	return id, nil
 }
 
-func (a app) showPaused(c *cobra.Command, client *tasks.Client, asJSON bool) error {
-	paused, err := client.Paused(c.Context())
+func (a app) showPaused(c *cobra.Command, rdb redis.UniversalClient, asJSON bool) error {
+	paused, err := pause.All(c.Context(), rdb)
 	if err != nil {
 		return err
 	}
 	ids := slices.Sorted(maps.Keys(paused))
 	if asJSON {
-		list := make([]tasks.Pause, 0, len(ids))
+		list := make([]pause.Pause, 0, len(ids))
 		for _, id := range ids {
 			list = append(list, paused[id])
 		}

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"settlecancel/config"
-	"settlecancel/tasks"
+	"settlecancel/tasks/events"
 )
 
 // readmes are the documents whose commands are held to what the program does.
@@ -141,7 +141,7 @@ func TestReadmeEvent(t *testing.T) {
 	if err := json.Compact(&shown, []byte(block[1])); err != nil {
 		t.Fatal(err)
 	}
-	got, err := json.Marshal(readJSON[tasks.Event](t, block[1]))
+	got, err := json.Marshal(readJSON[events.Event](t, block[1]))
 	if err != nil || string(got) != strings.TrimSpace(shown.String()) {
 		t.Errorf("README shows %s, which is %s (%v)", &shown, got, err)
 	}

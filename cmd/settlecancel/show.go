@@ -9,11 +9,12 @@ import (
 
 	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
+	"settlecancel/tasks/report"
 )
 
 // showRecord prints all that is known of a cancellation, for people.
 func showRecord(out io.Writer, r ledger.Record) error {
-	report, err := tasks.NewReport(r)
+	shown, err := report.New(r)
 	if err != nil {
 		return err
 	}
@@ -23,14 +24,14 @@ func showRecord(out io.Writer, r ledger.Record) error {
 			fields.row(name, value)
 		}
 	}
-	field("key", report.IdempotencyKey)
+	field("key", shown.IdempotencyKey)
 	field("status", state(r))
-	showPayment(field, report)
-	showProgress(field, r, report)
+	showPayment(field, shown)
+	showProgress(field, r, shown)
 	for _, print := range []func() error{
 		fields.flush,
-		func() error { return showAttempts(out, report) },
-		func() error { return showActs(out, report) },
+		func() error { return showAttempts(out, shown) },
+		func() error { return showActs(out, shown) },
 		func() error { return showAdvice(out, r) },
 	} {
 		if err := print(); err != nil {
@@ -52,7 +53,7 @@ func state(r ledger.Record) string {
 }
 
 // showPayment shows what was asked for. Account numbers and their holders are left out.
-func showPayment(field func(name, value string), c tasks.Report) {
+func showPayment(field func(name, value string), c report.Record) {
 	field("payment", c.OrgTrdNo)
 	field("merchant", c.MchtID)
 	field("order", c.OrgMchtTrdNo)
@@ -95,7 +96,7 @@ func taxOf(c tasks.Cancellation) string {
 }
 
 // showProgress shows how far it has come.
-func showProgress(field func(name, value string), r ledger.Record, c tasks.Report) {
+func showProgress(field func(name, value string), r ledger.Record, c report.Record) {
 	field("canTrdNo", c.CanTrdNo)
 	field("outcome", strings.TrimSpace(c.Code+" "+c.Message))
 	field("accepted", korean(c.AcceptedAt))
@@ -111,7 +112,7 @@ func showProgress(field func(name, value string), r ledger.Record, c tasks.Repor
 	}
 }
 
-func showAttempts(out io.Writer, c tasks.Report) error {
+func showAttempts(out io.Writer, c report.Record) error {
 	if len(c.Attempts) == 0 {
 		return nil
 	}
@@ -132,7 +133,7 @@ func showAttempts(out io.Writer, c tasks.Report) error {
 	return t.flush()
 }
 
-func took(a tasks.AttemptReport) string {
+func took(a report.Attempt) string {
 	if a.UnderWay {
 		return "under way"
 	}
@@ -140,14 +141,14 @@ func took(a tasks.AttemptReport) string {
 }
 
 // codeOf shows the result code, and the HTTP status where it is not the usual one.
-func codeOf(a tasks.AttemptReport) string {
+func codeOf(a report.Attempt) string {
 	if a.HTTPStatus == 0 || a.HTTPStatus == 200 {
 		return a.Code
 	}
 	return strings.TrimSpace(fmt.Sprintf("%s HTTP %d", a.Code, a.HTTPStatus))
 }
 
-func showActs(out io.Writer, c tasks.Report) error {
+func showActs(out io.Writer, c report.Record) error {
 	if len(c.Acts) == 0 {
 		return nil
 	}

@@ -9,6 +9,7 @@ import (
 
 	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
+	"settlecancel/tasks/report"
 )
 
 func (a app) statusCommand() *cobra.Command {
@@ -50,9 +51,9 @@ func (a app) print(r ledger.Record, asJSON bool) error {
 	if !asJSON {
 		return showRecord(a.out, r)
 	}
-	report, err := tasks.NewReport(r)
+	shown, err := report.New(r)
 	if err != nil {
 		return err
 	}
-	return printJSON(a.out, report, true)
+	return printJSON(a.out, shown, true)
 }

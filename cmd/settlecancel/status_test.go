@@ -8,8 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
+	"settlecancel/tasks/report"
 )
 
 // nasty is what a gateway may write: escape sequences of a terminal, in both of their forms, line
@@ -69,11 +69,11 @@ func TestStatusJSON(t *testing.T) {
 	c.eventful("refund-1")
 	o := c.run("status", "refund-1", "--json")
 	o.want(t, exitDone, []string{"{"}, nil)
-	want, err := tasks.NewReport(c.record("refund-1"))
+	want, err := report.New(c.record("refund-1"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := readJSON[tasks.Report](t, o.out)
+	got := readJSON[report.Record](t, o.out)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("record (-want +got):\n%s", diff)
 	}

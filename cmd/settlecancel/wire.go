@@ -99,6 +99,15 @@ func (i *installation) close() {
 
 // withClient runs f with a client on the configured Redis.
 func (a app) withClient(ctx context.Context, f func(*tasks.Client) error) error {
+	return a.withInstallation(ctx, func(i *installation) error { return f(i.client) })
+}
+
+// withRedis runs f with the configured Redis.
+func (a app) withRedis(ctx context.Context, f func(redis.UniversalClient) error) error {
+	return a.withInstallation(ctx, func(i *installation) error { return f(i.rdb) })
+}
+
+func (a app) withInstallation(ctx context.Context, f func(*installation) error) error {
 	cfg, log, err := a.load()
 	if err != nil {
 		return err
@@ -108,7 +117,7 @@ func (a app) withClient(ctx context.Context, f func(*tasks.Client) error) error 
 		return err
 	}
 	defer i.close()
-	return f(i.client)
+	return f(i)
 }
 
 func newClient(cfg config.Config, rdb redis.UniversalClient, traces trace.TracerProvider) *tasks.Client {

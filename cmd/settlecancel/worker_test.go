@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"settlecancel/gateway/simulator"
-	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
+	"settlecancel/tasks/report"
 )
 
 // What the page documents reaches the gateway byte for byte, and the command line tells how it
@@ -33,7 +33,7 @@ func TestPageExample(t *testing.T) {
 			if received := p.sim.Received(); len(received) != 1 || string(received[0].Body) != want {
 				t.Errorf("received %+v, want one body\n%s", received, want)
 			}
-			var report tasks.Report
+			var report report.Record
 			if err := json.Unmarshal([]byte(p.run(exitDone, "status", "page", "--json")), &report); err != nil {
 				t.Fatal(err)
 			}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"settlecancel/tasks"
+	"settlecancel/tasks/report"
 )
 
 const keyHeader = "Idempotency-Key"
@@ -57,15 +58,15 @@ func (a *API) accept(ctx context.Context, c *call) (*answer, error) {
 	if err != nil {
 		return nil, notAccepted(x.IdempotencyKey, "body", err)
 	}
-	report, err := tasks.NewReport(receipt.Record)
+	shown, err := report.New(receipt.Record)
 	if err != nil {
 		return nil, err
 	}
-	header := map[string]string{"Location": location(report.IdempotencyKey)}
+	header := map[string]string{"Location": location(shown.IdempotencyKey)}
 	if receipt.Replayed {
 		header["Idempotent-Replayed"] = "true"
 	}
-	return &answer{http.StatusAccepted, header, report}, nil
+	return &answer{http.StatusAccepted, header, shown}, nil
 }
 
 func (c *call) options() tasks.EnqueueOptions {
@@ -114,8 +115,8 @@ func (a *API) show(ctx context.Context, c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	report, err := tasks.NewReport(r)
-	return &answer{http.StatusOK, nil, report}, err
+	shown, err := report.New(r)
+	return &answer{http.StatusOK, nil, shown}, err
 }
 
 // pathKey reads the key in the path.

@@ -11,6 +11,7 @@ import (
 
 	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
+	"settlecancel/tasks/report"
 )
 
 // What is accepted is stored under the name of the token, waits in the queue, and can be looked at
@@ -27,12 +28,12 @@ func TestAccept(t *testing.T) {
 	if _, replayed := res.header["Idempotent-Replayed"]; replayed {
 		t.Error("replayed the first time")
 	}
-	var accepted tasks.Report
+	var accepted report.Record
 	decode(t, res.body, &accepted)
-	want := tasks.Report{Cancellation: tasks.Cancellation{IdempotencyKey: "refund:1", MchtID: "shop", OrgTrdNo: "TRD-refund:1",
+	want := report.Record{Cancellation: tasks.Cancellation{IdempotencyKey: "refund:1", MchtID: "shop", OrgTrdNo: "TRD-refund:1",
 		OrgMchtTrdNo: "ORDER-refund:1", OrgTrdDt: "20231215", CanAmt: 500, OrgTrdAmt: 1000, Method: "CA"},
 		Queue: "default", Status: ledger.Queued, AcceptedBy: "shop", AcceptedAt: accepted.AcceptedAt, NextAt: accepted.NextAt,
-		Attempts: []tasks.AttemptReport{}}
+		Attempts: []report.Attempt{}}
 	if diff := cmp.Diff(want, accepted); diff != "" || accepted.AcceptedAt.IsZero() || accepted.NextAt == nil {
 		t.Errorf("record (-want +got):\n%s", diff)
 	}
@@ -93,7 +94,7 @@ func TestAcceptKey(t *testing.T) {
 			}
 			continue
 		}
-		var got tasks.Report
+		var got report.Record
 		if decode(t, res.body, &got); got.IdempotencyKey != test.want || got.MchtID != "shop" {
 			t.Errorf("%s: %s", test.name, res.body)
 		}
@@ -128,7 +129,7 @@ func TestAcceptAgain(t *testing.T) {
 		r.token = shopToken
 		before := d.report(request{method: "GET", path: location(key), token: shopToken}, http.StatusOK)
 		res := d.want(r, http.StatusAccepted)
-		var got tasks.Report
+		var got report.Record
 		decode(t, res.body, &got)
 		if diff := cmp.Diff(before, got); diff != "" || got.Status != status {
 			t.Errorf("%s (-before +repeat):\n%s", key, diff)

@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"settlecancel/tasks"
+	"settlecancel/tasks/report"
 )
 
 // How much is taken at a time: bytes of one cancellation, and of a batch, and cancellations in it.
@@ -27,11 +28,11 @@ type batch struct {
 
 // item is what became of one cancellation of a batch.
 type item struct {
-	Status         int           `json:"status" doc:"The HTTP status that it would have been answered with by itself: 202 is accepted."`
-	IdempotencyKey string        `json:"idempotencyKey,omitempty" doc:"Its key, where one could be read."`
-	Replayed       bool          `json:"replayed,omitempty" doc:"It had been accepted before, with the same parameters."`
-	Cancellation   *tasks.Report `json:"cancellation,omitempty" doc:"The record, where it is accepted."`
-	Problem        *problem      `json:"problem,omitempty" doc:"Why it is not accepted."`
+	Status         int            `json:"status" doc:"The HTTP status that it would have been answered with by itself: 202 is accepted."`
+	IdempotencyKey string         `json:"idempotencyKey,omitempty" doc:"Its key, where one could be read."`
+	Replayed       bool           `json:"replayed,omitempty" doc:"It had been accepted before, with the same parameters."`
+	Cancellation   *report.Record `json:"cancellation,omitempty" doc:"The record, where it is accepted."`
+	Problem        *problem       `json:"problem,omitempty" doc:"Why it is not accepted."`
 }
 
 // acceptMany takes many cancellations, each by itself.
@@ -102,12 +103,12 @@ func outcome(o tasks.Outcome, key, at string) item {
 		p := notAccepted(key, at, o.Err)
 		return item{Status: p.Status, IdempotencyKey: key, Problem: p}
 	}
-	report, err := tasks.NewReport(o.Receipt.Record)
+	shown, err := report.New(o.Receipt.Record)
 	if err != nil {
 		p := refusal(key, err)
 		return item{Status: p.Status, IdempotencyKey: key, Problem: p}
 	}
-	return item{Status: http.StatusAccepted, IdempotencyKey: key, Replayed: o.Receipt.Replayed, Cancellation: &report}
+	return item{Status: http.StatusAccepted, IdempotencyKey: key, Replayed: o.Receipt.Replayed, Cancellation: &shown}
 }
 
 func (b *batch) count() {

@@ -9,8 +9,8 @@ import (
 	"strconv"
 	"strings"
 
-	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
+	"settlecancel/tasks/report"
 )
 
 // How many records a page holds.
@@ -21,9 +21,9 @@ const (
 
 // page is a part of a listing.
 type page struct {
-	Items      []tasks.Report `json:"items" doc:"The records."`
-	NextCursor string         `json:"nextCursor,omitempty" doc:"cursor of the next page; left out at the end. A page may be short, or empty, before the end."`
-	Incomplete bool           `json:"incomplete,omitempty" doc:"Some records cannot be read; the log names them under the request id."`
+	Items      []report.Record `json:"items" doc:"The records."`
+	NextCursor string          `json:"nextCursor,omitempty" doc:"cursor of the next page; left out at the end. A page may be short, or empty, before the end."`
+	Incomplete bool            `json:"incomplete,omitempty" doc:"Some records cannot be read; the log names them under the request id."`
 }
 
 // list returns cancellations of one status, or all.
@@ -44,14 +44,14 @@ func (a *API) list(ctx context.Context, c *call) (*answer, error) {
 	if err != nil && !errors.Is(err, ledger.ErrDamaged) {
 		return nil, err
 	}
-	p := page{Items: make([]tasks.Report, 0, len(records)), NextCursor: sealCursor(next, status)}
+	p := page{Items: make([]report.Record, 0, len(records)), NextCursor: sealCursor(next, status)}
 	for _, r := range records {
-		report, damage := tasks.NewReport(r)
+		shown, damage := report.New(r)
 		if damage != nil {
 			err = errors.Join(err, damage)
 			continue
 		}
-		p.Items = append(p.Items, report)
+		p.Items = append(p.Items, shown)
 	}
 	if err != nil {
 		p.Incomplete = true

@@ -6,8 +6,8 @@ import (
 	"net/http"
 	"slices"
 
-	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
+	"settlecancel/tasks/report"
 )
 
 // The longest texts of a decision, in characters.
@@ -66,8 +66,8 @@ func (a *API) resolve(ctx context.Context, c *call) (*answer, error) {
 }
 
 func decided(status int, r ledger.Record) (*answer, error) {
-	report, err := tasks.NewReport(r)
-	return &answer{status, nil, report}, err
+	shown, err := report.New(r)
+	return &answer{status, nil, shown}, err
 }
 
 func noDeadLetter(r ledger.Record) *problem {

@@ -8,8 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
+	"settlecancel/tasks/report"
 )
 
 func retryOf(key, body string) request {
@@ -21,7 +21,7 @@ func resolveOf(key, body string) request {
 }
 
 // act is what the record keeps of a decision.
-func act(r tasks.Report) []string {
+func act(r report.Record) []string {
 	if len(r.Acts) == 0 {
 		return nil
 	}

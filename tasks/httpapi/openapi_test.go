@@ -13,8 +13,8 @@ import (
 	validator "github.com/pb33f/libopenapi-validator"
 	v3 "github.com/pb33f/libopenapi/datamodel/high/v3"
 
-	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
+	"settlecancel/tasks/report"
 )
 
 // document reads the OpenAPI document, as any client would, and checks it against the rules of
@@ -154,7 +154,7 @@ func TestOpenAPI(t *testing.T) {
 	}
 	status, header, answer := g.do("accept", nil, nil)
 	wantStatus("accept", status, 202, answer)
-	var accepted tasks.Report
+	var accepted report.Record
 	decode(t, answer, &accepted)
 	key := strings.TrimPrefix(header.Get("Location"), pathCancellations+"/")
 	if key != accepted.IdempotencyKey || key == "" {

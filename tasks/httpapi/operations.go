@@ -13,6 +13,7 @@ import (
 
 	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
+	"settlecancel/tasks/report"
 )
 
 const pathCancellations = "/v1/cancellations"
@@ -47,7 +48,7 @@ type parameter struct {
 
 // operations are what an API does.
 func (a *API) operations() []*operation {
-	record := reflect.TypeFor[tasks.Report]()
+	record := reflect.TypeFor[report.Record]()
 	return []*operation{{
 		id: "accept", method: http.MethodPost, path: pathCancellations, role: producer, summary: "Accept a cancellation",
 		description: "202 says that it is stored and will be carried out exactly once, and answers its record. Whatever else happens, " +

@@ -85,7 +85,7 @@ func fields() map[string]field {
 // answerFields describes what a record has besides, by the type of the part.
 func answerFields() map[string]map[string]string {
 	return map[string]map[string]string{
-		"Report": {
+		"Record": {
 			"queue": "Where it waits, or waited.", "status": "How far it has come.", "closed": "A person ended it.",
 			"canTrdNo":   "The cancellation's number at SettleBank.",
 			"code":       "SettleBank's result code: of the outcome, or of the latest attempt while it is open.",
@@ -95,13 +95,13 @@ func answerFields() map[string]map[string]string {
 			"retriesSpent": "Of the retry budget.", "attempts": "The latest requests and inquiries, in order.",
 			"olderAttemptsDropped": "How many older ones are no longer kept.", "acts": "What people decided.",
 		},
-		"AttemptReport": {
+		"Attempt": {
 			"kind": "request, inquiry, or late: the answer to a request that had been given up.", "startedAt": "When it began.",
 			"millis": "How long it took, in ms; 0 while under way.", "underWay": "It has no outcome yet.",
 			"class": "What kind of answer it brought.", "code": "SettleBank's result code.", "message": "SettleBank's message to the code.",
 			"httpStatus": "HTTP status of the answer.", "shownCancelled": "The cancelled sum that an inquiry showed.",
 		},
-		"ActReport": {"at": "When.", "who": "Who.", "what": "retry, resolve cancelled or resolve rejected.", "note": "Why."},
+		"Act": {"at": "When.", "who": "Who.", "what": "retry, resolve cancelled or resolve rejected.", "note": "Why."},
 	}
 }
 
@@ -163,13 +163,13 @@ func (a *API) answerSchema(t reflect.Type) *huma.Schema {
 			s.Properties[field].Description = doc
 		}
 	}
-	if report := registry.Map()["Report"]; report != nil {
+	if record := registry.Map()["Record"]; record != nil {
 		for name, f := range fields() {
-			report.Properties[name].Description = f.doc
+			record.Properties[name].Description = f.doc
 		}
-		report.Properties["status"].Enum = statusEnum()
+		record.Properties["status"].Enum = statusEnum()
 	}
-	for _, name := range []string{"Report", "AttemptReport", "ActReport", "Problem", "Fault", "Batch", "Item", "Page"} {
+	for _, name := range []string{"Record", "Attempt", "Act", "Problem", "Fault", "Batch", "Item", "Page"} {
 		if s := registry.Map()[name]; s != nil {
 			s.AdditionalProperties = nil
 			for _, property := range s.Properties {

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"settlecancel/tasks"
+	"settlecancel/tasks/report"
 	"settlecancel/tasks/secrettest"
 )
 
@@ -136,10 +136,10 @@ func (d *desk) want(r request, status int) response {
 }
 
 // report sends a request, and reads the record that it is answered.
-func (d *desk) report(r request, status int) (report tasks.Report) {
+func (d *desk) report(r request, status int) (shown report.Record) {
 	d.Helper()
-	decode(d, d.want(r, status).body, &report)
-	return report
+	decode(d, d.want(r, status).body, &shown)
+	return shown
 }
 
 // cancellation is a valid one, as JSON.

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"settlecancel/tasks"
+	"settlecancel/tasks/events"
 )
 
 // What asynqmon shows where there is nothing that can be shown safely.
@@ -20,7 +21,7 @@ const (
 
 // formatPayload shows a task's payload in asynqmon, with account numbers masked.
 func formatPayload(taskType string, payload []byte) string {
-	if taskType == tasks.TypeWebhook {
+	if taskType == events.TypeWebhook {
 		return formatEvent(payload)
 	}
 	x, ok := readPayload(payload)

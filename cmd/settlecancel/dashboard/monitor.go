@@ -15,6 +15,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"settlecancel/tasks"
+	"settlecancel/tasks/events"
 	"settlecancel/tasks/ledger"
 )
 
@@ -114,14 +115,14 @@ func (m *monitor) look(w http.ResponseWriter, r *http.Request) {
 
 // act does one of the few things that may be done.
 func (m *monitor) act(w http.ResponseWriter, r *http.Request, path string) {
-	if found := pausing.FindStringSubmatch(path); found != nil && (ours(found[1]) || found[1] == tasks.QueueWebhooks) {
+	if found := pausing.FindStringSubmatch(path); found != nil && (ours(found[1]) || found[1] == events.QueueWebhooks) {
 		m.log.InfoContext(r.Context(), "queue "+found[2]+"d by hand", "queue", found[1], "who", who(r))
 		m.api.ServeHTTP(w, r)
 		return
 	}
 	found := running.FindStringSubmatch(path)
 	switch {
-	case found != nil && found[1] == tasks.QueueWebhooks:
+	case found != nil && found[1] == events.QueueWebhooks:
 		m.tellAgain(w, r, found[3])
 	case found == nil || !ours(found[1]):
 		m.forbid(w)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"settlecancel/tasks"
+	"settlecancel/tasks/events"
 	"settlecancel/tasks/ledger"
 )
 
@@ -142,7 +143,7 @@ func (d *Dashboard) countAll(ctx context.Context) (t tally, err error) {
 // queues tells which queues somebody has paused, and what the receiver of webhooks has not been
 // told. Both are hints: where asynq cannot tell, the rest is shown all the same.
 func (d *Dashboard) queues(t *tally) {
-	for _, name := range append(slices.Sorted(maps.Keys(tasks.Queues())), tasks.QueueWebhooks) {
+	for _, name := range append(slices.Sorted(maps.Keys(tasks.Queues())), events.QueueWebhooks) {
 		q, err := d.inspector.GetQueueInfo(name)
 		if err != nil {
 			continue
@@ -150,7 +151,7 @@ func (d *Dashboard) queues(t *tally) {
 		if q.Paused {
 			t.Paused = append(t.Paused, name)
 		}
-		if name == tasks.QueueWebhooks {
+		if name == events.QueueWebhooks {
 			t.Hooks = d.hooks(q)
 		}
 	}

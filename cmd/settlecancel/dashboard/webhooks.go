@@ -8,7 +8,7 @@ import (
 
 	"github.com/hibiken/asynq"
 
-	"settlecancel/tasks"
+	"settlecancel/tasks/events"
 )
 
 // Webhooks are no cancellations: each is told at least once, so that telling one again does no
@@ -31,7 +31,7 @@ func (h hooks) Late(p *page) bool { return !h.Oldest.IsZero() && p.now.Sub(h.Old
 // hooks returns what asynq says of the webhooks. It is a hint, like the paused queues.
 func (d *Dashboard) hooks(q *asynq.QueueInfo) hooks {
 	h := hooks{GivenUp: q.Archived, Waiting: q.Pending + q.Active + q.Retry + q.Scheduled}
-	if oldest, err := d.client.OldestWebhook(q); err == nil {
+	if oldest, err := events.OldestWebhook(d.inspector, q); err == nil {
 		h.Oldest = oldest
 	}
 	return h
@@ -62,12 +62,12 @@ const archiveMost = 10_000
 // runArchived runs them one by one: asynq's own way for all brings those to life as well of which
 // it has lost all but the name.
 func (d *Dashboard) runArchived() (n int, err error) {
-	archived, err := d.inspector.ListArchivedTasks(tasks.QueueWebhooks, asynq.PageSize(archiveMost))
+	archived, err := d.inspector.ListArchivedTasks(events.QueueWebhooks, asynq.PageSize(archiveMost))
 	if errors.Is(err, asynq.ErrQueueNotFound) {
 		return 0, nil
 	}
 	for _, task := range archived {
-		switch err := d.inspector.RunTask(tasks.QueueWebhooks, task.ID); {
+		switch err := d.inspector.RunTask(events.QueueWebhooks, task.ID); {
 		case err == nil:
 			n++
 		case !errors.Is(err, asynq.ErrTaskNotFound): // somebody else has it
@@ -79,7 +79,7 @@ func (d *Dashboard) runArchived() (n int, err error) {
 
 // formatEvent shows a webhook's task in asynqmon. An event holds nothing of an account.
 func formatEvent(payload []byte) string {
-	var e tasks.Event
+	var e events.Event
 	if err := json.Unmarshal(payload, &e); err != nil || e.ID == "" {
 		return notEvent
 	}

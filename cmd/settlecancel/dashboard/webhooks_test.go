@@ -10,16 +10,16 @@ import (
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 
-	"settlecancel/tasks"
+	"settlecancel/tasks/events"
 	"settlecancel/tasks/ledger"
 )
 
 // hook queues the webhook of an event of that age, as the relay does, and answers its task's id.
 func (b *bench) hook(name string, age time.Duration) string {
 	b.Helper()
-	e := tasks.Event{ID: "evt_" + name, Type: "cancellation.rejected", Seq: 1, Timestamp: time.Now().Add(-age).UTC(),
-		Data: tasks.EventData{IdempotencyKey: "refund-" + name, Status: ledger.Rejected, Message: "취소금액\n초과"}}
-	if _, err := b.client.EnqueueWebhooks(b.Context(), []tasks.Event{e}, ""); err != nil {
+	e := events.Event{ID: "evt_" + name, Type: "cancellation.rejected", Seq: 1, Timestamp: time.Now().Add(-age).UTC(),
+		Data: events.Data{IdempotencyKey: "refund-" + name, Status: ledger.Rejected, Message: "취소금액\n초과"}}
+	if _, err := events.EnqueueWebhooks(b.Context(), b.rdb, []events.Event{e}, ""); err != nil {
 		b.Fatal(err)
 	}
 	return e.WebhookTaskID("")
@@ -29,7 +29,7 @@ func (b *bench) hook(name string, age time.Duration) string {
 func (b *bench) givenUp(name string) string {
 	b.Helper()
 	id := b.hook(name, time.Minute)
-	if err := b.inspector.ArchiveTask(tasks.QueueWebhooks, id); err != nil {
+	if err := b.inspector.ArchiveTask(events.QueueWebhooks, id); err != nil {
 		b.Fatal(err)
 	}
 	return id
@@ -37,7 +37,7 @@ func (b *bench) givenUp(name string) string {
 
 func (b *bench) wantHook(id string, want asynq.TaskState) {
 	b.Helper()
-	info, err := b.inspector.GetTaskInfo(tasks.QueueWebhooks, id)
+	info, err := b.inspector.GetTaskInfo(events.QueueWebhooks, id)
 	if err != nil || info.State != want {
 		b.Errorf("%s: %+v, %v, want %v", id, info, err, want)
 	}
@@ -59,7 +59,7 @@ func TestRunWebhook(t *testing.T) {
 	}
 	for _, step := range []string{"pause", "resume"} {
 		got := b.do(http.DefaultClient, "POST", "/dashboard/api/queues/webhooks:"+step, "")
-		info, err := b.inspector.GetQueueInfo(tasks.QueueWebhooks)
+		info, err := b.inspector.GetQueueInfo(events.QueueWebhooks)
 		if got.StatusCode != http.StatusNoContent || err != nil || info.Paused != (step == "pause") {
 			t.Errorf("%s: %d, paused %v, %v", step, got.StatusCode, info.Paused, err)
 		}
@@ -169,7 +169,7 @@ func TestFormatEvent(t *testing.T) {
 		}
 	}
 	for _, payload := range []string{"", "{", "{}", `{"id":7}`, "\x00"} {
-		if got := formatPayload(tasks.TypeWebhook, []byte(payload)); got != notEvent {
+		if got := formatPayload(events.TypeWebhook, []byte(payload)); got != notEvent {
 			t.Errorf("%q is shown as %s", payload, got)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"settlecancel/gateway"
 	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
+	"settlecancel/worker/pause"
 )
 
 const (
@@ -36,7 +37,7 @@ func (x *examiner) overdue(ctx context.Context, s *sheet) {
 	if !readable(s, err) {
 		return
 	}
-	paused, err := x.Client.Paused(ctx)
+	paused, err := pause.All(ctx, x.Redis)
 	if !readable(s, err) {
 		return
 	}
@@ -62,8 +63,8 @@ func (x *examiner) overdue(ctx context.Context, s *sheet) {
 
 // bidden reports whether something bids a cancellation wait that is no fault: a pause, or the
 // banks' maintenance.
-func (x *examiner) bidden(r ledger.Record, paused map[string]tasks.Pause) bool {
-	for _, whom := range []string{r.MchtID, tasks.Everything} {
+func (x *examiner) bidden(r ledger.Record, paused map[string]pause.Pause) bool {
+	for _, whom := range []string{r.MchtID, pause.AllMerchants} {
 		if _, is := paused[whom]; is {
 			return true
 		}
@@ -80,13 +81,13 @@ func (x *examiner) bidden(r ledger.Record, paused map[string]tasks.Pause) bool {
 
 // pauses tells who is paused, and for how long.
 func (x *examiner) pauses(ctx context.Context, s *sheet) {
-	paused, err := x.Client.Paused(ctx)
+	paused, err := pause.All(ctx, x.Redis)
 	if !readable(s, err) {
 		return
 	}
 	for _, id := range slices.Sorted(maps.Keys(paused)) {
 		p, whom, command := paused[id], "merchant "+id, "settlecancel resume "+id
-		if id == tasks.Everything {
+		if id == pause.AllMerchants {
 			whom, command = "every merchant", "settlecancel resume --all"
 		}
 		since := x.Now().Sub(p.At)

@@ -13,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"settlecancel/tasks"
+	"settlecancel/tasks/events"
 )
 
 const (
@@ -41,7 +42,7 @@ func (x *examiner) workers(ctx context.Context, s *sheet) {
 		if server.Status != "active" {
 			continue
 		}
-		if _, tells := server.Queues[tasks.QueueWebhooks]; !tells {
+		if _, tells := server.Queues[events.QueueWebhooks]; !tells {
 			concurrency += server.Concurrency
 		}
 		processes[fmt.Sprintf("%s:%d", server.Host, server.PID)] = true
@@ -63,7 +64,7 @@ func (x *examiner) workers(ctx context.Context, s *sheet) {
 			s.danger("let a worker of this version run", "no worker takes tasks from queue %s", queue)
 		}
 	}
-	if x.Settings.Webhook && !served[tasks.QueueWebhooks] {
+	if x.Settings.Webhook && !served[events.QueueWebhooks] {
 		s.danger("set WEBHOOK_URL and WEBHOOK_SECRET for the workers too, and restart them", "no worker delivers webhooks")
 	}
 	x.sweeper(ctx, s, oldest)

@@ -14,6 +14,7 @@ import (
 	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
 	"settlecancel/tasks/tasktest"
+	"settlecancel/worker/pause"
 )
 
 func TestQueues(t *testing.T) {
@@ -73,15 +74,15 @@ func TestOverdue(t *testing.T) {
 	found.want("open", Danger, "2 of 3 open cancellations are overdue by more than 5m; the first, refund-late, is queued and was due 1h0m ago", "settlecancel status refund-late")
 
 	// What a person bade wait is not overdue, but a pause that lasts too long looks forgotten.
-	pause := tasks.Pause{MchtID: "shop", Who: "kim", Note: "audit"}
-	p.must(p.o.Client.Pause(context.Background(), pause))
+	stop := pause.Pause{MchtID: "shop", Who: "kim", Note: "audit", At: now}
+	p.must(pause.Begin(context.Background(), p.rdb, stop))
 	found = p.examine()
 	found.want("open", OK, "(2 wait for the end of a pause", "")
 	found.want("pauses", Note, "merchant shop has been paused for 0s, by kim (audit)", "settlecancel resume shop")
-	_, err := p.o.Client.Resume(context.Background(), "shop")
+	_, err := pause.End(context.Background(), p.rdb, "shop")
 	p.must(err)
-	pause.MchtID = tasks.Everything
-	p.must(tasks.NewClient(p.rdb, tasks.ClientOptions{Now: func() time.Time { return now.Add(-50 * time.Hour) }}).Pause(context.Background(), pause))
+	stop.MchtID, stop.At = pause.AllMerchants, now.Add(-50*time.Hour)
+	p.must(pause.Begin(context.Background(), p.rdb, stop))
 	p.examine().want("pauses", Danger, "every merchant has been paused for 2 days", "resume --all")
 }
 

@@ -7,7 +7,7 @@ import (
 
 	"github.com/hibiken/asynq"
 
-	"settlecancel/tasks"
+	"settlecancel/tasks/events"
 )
 
 const (
@@ -45,16 +45,16 @@ func (x *examiner) webhooks(_ context.Context, s *sheet) {
 		s.danger("run it again; look at Redis", "the queues cannot be listed: %v", err)
 		return
 	}
-	if !slices.Contains(exist, tasks.QueueWebhooks) {
+	if !slices.Contains(exist, events.QueueWebhooks) {
 		s.ok("no webhook was ever queued")
 		return
 	}
-	q, err := inspector.GetQueueInfo(tasks.QueueWebhooks)
+	q, err := inspector.GetQueueInfo(events.QueueWebhooks)
 	if err != nil {
-		s.danger("a task in it may be damaged: look at asynq's keys of this queue", "queue %s cannot be read: %v", tasks.QueueWebhooks, err)
+		s.danger("a task in it may be damaged: look at asynq's keys of this queue", "queue %s cannot be read: %v", events.QueueWebhooks, err)
 		return
 	}
-	oldest, err := x.Client.OldestWebhook(q)
+	oldest, err := events.OldestWebhook(inspector, q)
 	if err != nil {
 		s.danger("run it again; look at Redis", "%v", err)
 		return

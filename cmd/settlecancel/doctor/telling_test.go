@@ -9,7 +9,7 @@ import (
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 
-	"settlecancel/tasks"
+	"settlecancel/tasks/events"
 )
 
 func TestEvents(t *testing.T) {
@@ -49,8 +49,8 @@ func TestWebhooks(t *testing.T) {
 	p.examine().want("webhooks", OK, "no webhook was ever queued", "")
 	queue := func(key string, when time.Time) string {
 		t.Helper()
-		e := tasks.Event{ID: "evt_" + key, Seq: 1, Timestamp: when, Data: tasks.EventData{IdempotencyKey: key}}
-		_, err := p.o.Client.EnqueueWebhooks(context.Background(), []tasks.Event{e}, "")
+		e := events.Event{ID: "evt_" + key, Seq: 1, Timestamp: when, Data: events.Data{IdempotencyKey: key}}
+		_, err := events.EnqueueWebhooks(context.Background(), p.rdb, []events.Event{e}, "")
 		p.must(err)
 		return e.WebhookTaskID("")
 	}
@@ -62,11 +62,11 @@ func TestWebhooks(t *testing.T) {
 	p.o.Settings.Webhook = false
 	p.examine().want("webhooks", Note, "2 webhooks waiting, and WEBHOOK_URL is not set", "set WEBHOOK_URL")
 	p.o.Settings.Webhook = true
-	p.must(inspector.PauseQueue(tasks.QueueWebhooks))
+	p.must(inspector.PauseQueue(events.QueueWebhooks))
 	p.examine().want("webhooks", Danger, "queue webhooks is paused: 2 webhooks", "resume it")
-	p.must(inspector.UnpauseQueue(tasks.QueueWebhooks))
+	p.must(inspector.UnpauseQueue(events.QueueWebhooks))
 
-	p.must(inspector.ArchiveTask(tasks.QueueWebhooks, old))
+	p.must(inspector.ArchiveTask(events.QueueWebhooks, old))
 	found := p.examine()
 	found.want("webhooks", OK, "1 webhook on the way", "")
 	found.want("webhooks", Note, "1 webhook given up", "run them again")

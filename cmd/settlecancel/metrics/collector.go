@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"settlecancel/tasks"
+	"settlecancel/tasks/events"
 )
 
 // The collector of state looks at Redis when it is scraped: one look at a time, kept for a moment.
@@ -194,7 +195,7 @@ func (st state) tellQueues(tell teller) {
 			tell(queueTasks, float64(q.tasks[state]), name, state)
 		}
 		tell(queuePaused, flag(q.paused), name)
-		if name != tasks.QueueWebhooks { // of which the ledger knows nothing
+		if name != events.QueueWebhooks { // of which the ledger knows nothing
 			tell(queueLate, q.late.Seconds(), name)
 		}
 	}

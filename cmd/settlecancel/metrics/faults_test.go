@@ -10,8 +10,10 @@ import (
 
 	"settlecancel/gateway"
 	"settlecancel/tasks"
+	"settlecancel/tasks/events"
 	"settlecancel/tasks/ledger"
 	"settlecancel/tasks/ledger/redistest"
+	"settlecancel/worker/pause"
 )
 
 // work counts what a healthy minute brings.
@@ -84,7 +86,7 @@ func (b *bench) moneyWaits(t *testing.T) {
 	if err := b.rdb.Set(t.Context(), keys[0], "{", 0).Err(); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.client.Pause(t.Context(), tasks.Pause{MchtID: shop, Who: "kim"}); err != nil {
+	if err := pause.Begin(t.Context(), b.rdb, pause.Pause{MchtID: shop, Who: "kim"}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := b.client.Enqueue(t.Context(), other("bulk", "nxca_jt_il"), tasks.EnqueueOptions{Queue: tasks.QueueBulk}); err != nil {
@@ -127,17 +129,17 @@ func (b *bench) relays() {
 func (b *bench) nobodyIsTold() {
 	b.Helper()
 	b.put(sample("read"), ledger.Cancelled)
-	events, err := b.client.Ledger().Outbox(b.Context(), 1)
-	if err != nil || len(events) != 1 {
-		b.Fatalf("%+v, %v", events, err)
+	outbox, err := b.client.Ledger().Outbox(b.Context(), 1)
+	if err != nil || len(outbox) != 1 {
+		b.Fatalf("%+v, %v", outbox, err)
 	}
-	if err := b.client.Ledger().SetAside(b.Context(), events[0]); err != nil {
+	if err := b.client.Ledger().SetAside(b.Context(), outbox[0]); err != nil {
 		b.Fatal(err)
 	}
 	b.metrics.Refused() // whoever put the task in the queue is not told either
 	b.put(sample("untold"), ledger.Cancelled)
 	b.hook("late", time.Minute)
-	if err := b.inspector.ArchiveTask(tasks.QueueWebhooks, b.hook("given-up", time.Minute)); err != nil {
+	if err := b.inspector.ArchiveTask(events.QueueWebhooks, b.hook("given-up", time.Minute)); err != nil {
 		b.Fatal(err)
 	}
 	b.advance(2 * time.Hour)

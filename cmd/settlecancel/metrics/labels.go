@@ -8,6 +8,7 @@ import (
 	"settlecancel/gateway"
 	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
+	"settlecancel/worker/pause"
 )
 
 // Label values that stand for what is not told apart.
@@ -53,7 +54,7 @@ func (l labels) merchant(id string) string {
 	if _, known := slices.BinarySearch(l.merchants, id); known {
 		return id
 	}
-	if id == tasks.Everything {
+	if id == pause.AllMerchants {
 		return everyone
 	}
 	return other

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"settlecancel/tasks"
+	"settlecancel/tasks/events"
 	"settlecancel/tasks/ledger"
 )
 
@@ -68,7 +69,7 @@ var waitStatuses = []ledger.Status{ledger.Queued, ledger.Sending, ledger.Unknown
 
 // queueNames returns the queues of cancellations, and that of webhooks.
 func queueNames() []string {
-	return append(slices.Sorted(maps.Keys(tasks.Queues())), tasks.QueueWebhooks)
+	return append(slices.Sorted(maps.Keys(tasks.Queues())), events.QueueWebhooks)
 }
 
 var queueStates = []string{"pending", "active", "scheduled", "retry", "archived", "completed"}

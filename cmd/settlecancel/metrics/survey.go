@@ -14,7 +14,9 @@ import (
 
 	"settlecancel/gateway"
 	"settlecancel/tasks"
+	"settlecancel/tasks/events"
 	"settlecancel/tasks/ledger"
+	"settlecancel/worker/pause"
 )
 
 const (
@@ -117,7 +119,7 @@ func (s *survey) sweeping(ctx context.Context) (bool, error) {
 
 // held fills in the queues and who is paused, and answers which cancellations wait on purpose.
 func (s *survey) held(ctx context.Context, now time.Time, st *state) (func(ledger.Record) bool, error) {
-	paused, err := s.client.Paused(ctx)
+	paused, err := pause.All(ctx, s.redis)
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +132,7 @@ func (s *survey) held(ctx context.Context, now time.Time, st *state) (func(ledge
 		return nil, err
 	}
 	return func(r ledger.Record) bool {
-		if _, all := paused[tasks.Everything]; all {
+		if _, all := paused[pause.AllMerchants]; all {
 			return true
 		}
 		if _, this := paused[r.MchtID]; this || st.queue(r).paused {
@@ -176,10 +178,10 @@ func (s *survey) queues(st *state) error {
 		q.paused = info.Paused
 		q.tasks = map[string]int{"pending": info.Pending, "active": info.Active, "scheduled": info.Scheduled,
 			"retry": info.Retry, "archived": info.Archived, "completed": info.Completed}
-		if name != tasks.QueueWebhooks {
+		if name != events.QueueWebhooks {
 			continue
 		}
-		if st.webhook, err = s.client.OldestWebhook(info); err != nil {
+		if st.webhook, err = events.OldestWebhook(s.inspector, info); err != nil {
 			st.complete = false
 			s.log.Error("metrics: webhooks cannot be read", "error", err)
 		}

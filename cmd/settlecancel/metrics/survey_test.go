@@ -9,7 +9,9 @@ import (
 
 	"settlecancel/gateway"
 	"settlecancel/tasks"
+	"settlecancel/tasks/events"
 	"settlecancel/tasks/ledger"
+	"settlecancel/worker/pause"
 )
 
 func TestStateEmpty(t *testing.T) {
@@ -139,12 +141,12 @@ func TestStateOverdue(t *testing.T) {
 	b.advance(time.Second)
 	check("overdue", 1, 61)
 
-	for _, id := range []string{shop, tasks.Everything} {
-		if err := b.client.Pause(t.Context(), tasks.Pause{MchtID: id, Who: "kim"}); err != nil {
+	for _, id := range []string{shop, pause.AllMerchants} {
+		if err := pause.Begin(t.Context(), b.rdb, pause.Pause{MchtID: id, Who: "kim"}); err != nil {
 			t.Fatal(err)
 		}
 		check("paused: "+id, 0, 0)
-		if _, err := b.client.Resume(t.Context(), id); err != nil {
+		if _, err := pause.End(t.Context(), b.rdb, id); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -173,8 +175,8 @@ func TestStateOverdue(t *testing.T) {
 func TestStatePauses(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, func(o *Options) { o.Now = nil }) // by the clock of Redis
-	for _, id := range []string{shop, "stranger", "stranger too", tasks.Everything} {
-		if err := b.client.Pause(t.Context(), tasks.Pause{MchtID: id, Who: "kim"}); err != nil {
+	for _, id := range []string{shop, "stranger", "stranger too", pause.AllMerchants} {
+		if err := pause.Begin(t.Context(), b.rdb, pause.Pause{MchtID: id, Who: "kim", At: time.Now()}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -263,8 +265,8 @@ func TestStateEvents(t *testing.T) {
 // hook queues the webhook of an event of that age, as the relay does.
 func (b *bench) hook(name string, age time.Duration) string {
 	b.Helper()
-	e := tasks.Event{ID: "evt_" + name, Seq: 1, Timestamp: b.now().Add(-age), Data: tasks.EventData{IdempotencyKey: "refund-" + name}}
-	if _, err := b.client.EnqueueWebhooks(b.Context(), []tasks.Event{e}, ""); err != nil {
+	e := events.Event{ID: "evt_" + name, Seq: 1, Timestamp: b.now().Add(-age), Data: events.Data{IdempotencyKey: "refund-" + name}}
+	if _, err := events.EnqueueWebhooks(b.Context(), b.rdb, []events.Event{e}, ""); err != nil {
 		b.Fatal(err)
 	}
 	return e.WebhookTaskID("")
@@ -278,7 +280,7 @@ func TestStateWebhooks(t *testing.T) {
 	if age := b.one("settlecancel_webhooks_oldest_seconds"); age < 3600 || age > 3601 {
 		t.Errorf("the oldest webhook is %v s old, want 3600", age)
 	}
-	if err := b.inspector.ArchiveTask(tasks.QueueWebhooks, old); err != nil {
+	if err := b.inspector.ArchiveTask(events.QueueWebhooks, old); err != nil {
 		t.Fatal(err)
 	}
 	want := map[string]float64{"webhooks pending": 1, "webhooks archived": 1}

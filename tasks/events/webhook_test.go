@@ -1,8 +1,9 @@
-package tasks
+package events
 
 import (
 	"context"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -17,14 +18,14 @@ import (
 // hooks is a queue of webhooks whose events are so many minutes old.
 type hooks struct {
 	*testing.T
-	rdb    *redis.Client
-	client *Client
-	now    time.Time
+	rdb       *redis.Client
+	inspector *asynq.Inspector
+	now       time.Time
 }
 
 func newHooks(t *testing.T) *hooks {
 	rdb := redistest.Start(t, redistest.Options{}).Client(t)
-	return &hooks{t, rdb, NewClient(rdb, ClientOptions{}), time.Now().Truncate(time.Second)}
+	return &hooks{t, rdb, asynq.NewInspectorFromRedisClient(rdb), time.Now().Truncate(time.Second)}
 }
 
 func (h *hooks) must(err error) {
@@ -37,8 +38,8 @@ func (h *hooks) must(err error) {
 // wait queues the webhook of an event; with again set it is to be tried again so far from now.
 func (h *hooks) wait(key string, minutes int, again time.Duration) {
 	h.Helper()
-	e := Event{ID: "evt_" + key, Seq: 1, Timestamp: h.now.Add(-time.Duration(minutes) * time.Minute), Data: EventData{IdempotencyKey: key, Status: ledger.Rejected}}
-	_, err := h.client.EnqueueWebhooks(context.Background(), []Event{e}, "")
+	e := Event{ID: "evt_" + key, Seq: 1, Timestamp: h.now.Add(-time.Duration(minutes) * time.Minute), Data: Data{IdempotencyKey: key, Status: ledger.Rejected}}
+	_, err := EnqueueWebhooks(context.Background(), h.rdb, []Event{e}, "")
 	h.must(err)
 	if again > 0 { // what asynq does once a delivery has failed
 		id := e.WebhookTaskID("")
@@ -52,7 +53,7 @@ func (h *hooks) want(minutes int) {
 	h.Helper()
 	q := &asynq.QueueInfo{Pending: int(h.rdb.LLen(context.Background(), "asynq:{webhooks}:pending").Val()),
 		Retry: int(h.rdb.ZCard(context.Background(), "asynq:{webhooks}:retry").Val())}
-	oldest, err := h.client.OldestWebhook(q)
+	oldest, err := OldestWebhook(h.inspector, q)
 	h.must(err)
 	if got := h.now.Sub(oldest); got != time.Duration(minutes)*time.Minute {
 		h.Errorf("%d pending, %d to be tried again: the oldest is %v old, want %d minutes", q.Pending, q.Retry, got, minutes)
@@ -62,7 +63,7 @@ func (h *hooks) want(minutes int) {
 func TestOldestWebhook(t *testing.T) {
 	t.Parallel()
 	h := newHooks(t)
-	if oldest, err := h.client.OldestWebhook(&asynq.QueueInfo{}); err != nil || !oldest.IsZero() {
+	if oldest, err := OldestWebhook(h.inspector, &asynq.QueueInfo{}); err != nil || !oldest.IsZero() {
 		t.Errorf("of none: %v, %v", oldest, err)
 	}
 	h.wait("refund-1", 5, 0)
@@ -84,7 +85,7 @@ func TestOldestWebhook(t *testing.T) {
 	h.must(h.rdb.Del(context.Background(), "asynq:{webhooks}:t:refund-4@1").Err())
 	h.want(60)
 	h.must(h.rdb.Set(context.Background(), "asynq:{webhooks}:retry", "damaged", 0).Err())
-	if _, err := h.client.OldestWebhook(&asynq.QueueInfo{Retry: 1}); err == nil || !strings.Contains(err.Error(), "webhooks that wait") {
+	if _, err := OldestWebhook(h.inspector, &asynq.QueueInfo{Retry: 1}); err == nil || !strings.Contains(err.Error(), "webhooks that wait") {
 		t.Errorf("a damaged queue: %v", err)
 	}
 }
@@ -97,7 +98,7 @@ func TestWebhookTries(t *testing.T) {
 	h.wait("refund-1", 0, 0)
 	info, err := asynq.NewInspectorFromRedisClient(h.rdb).GetTaskInfo(QueueWebhooks, "refund-1@1")
 	h.must(err)
-	if info.MaxRetry != maxRetry || info.Retention != taskRetention || info.Timeout != webhookTaskTimeout {
+	if info.MaxRetry != math.MaxInt32 || info.Retention != webhookRetention || info.Timeout != webhookTaskTimeout {
 		t.Errorf("%+v", info)
 	}
 }

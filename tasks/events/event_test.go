@@ -1,4 +1,4 @@
-package tasks
+package events
 
 import (
 	"context"
@@ -11,14 +11,15 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
 	"settlecancel/tasks/ledger/redistest"
 )
 
 func outboxEvent(t *testing.T) ledger.Event {
 	t.Helper()
-	c := Cancellation{IdempotencyKey: "refund-1", MchtID: "shop", OrgTrdNo: "TRD-1", OrgMchtTrdNo: "ORDER-1", OrgTrdDt: "20231215",
-		CanAmt: 1_234_50, OrgTrdAmt: 9_999_99, Method: "CA", Currency: CurrencyUSD}
+	c := tasks.Cancellation{IdempotencyKey: "refund-1", MchtID: "shop", OrgTrdNo: "TRD-1", OrgMchtTrdNo: "ORDER-1", OrgTrdDt: "20231215",
+		CanAmt: 1_234_50, OrgTrdAmt: 9_999_99, Method: "CA", Currency: tasks.CurrencyUSD}
 	entry, err := c.Entry()
 	if err != nil {
 		t.Fatal(err)
@@ -33,7 +34,7 @@ func outboxEvent(t *testing.T) ledger.Event {
 // The JSON is what receivers rely on.
 func TestEventJSON(t *testing.T) {
 	t.Parallel()
-	e, err := NewEvent(outboxEvent(t))
+	e, err := New(outboxEvent(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,8 +66,8 @@ func TestEventID(t *testing.T) {
 	} {
 		entry := outboxEvent(t)
 		change(&entry)
-		e, err := NewEvent(entry)
-		again, _ := NewEvent(entry)
+		e, err := New(entry)
+		again, _ := New(entry)
 		if err != nil || seen[e.ID] || e.ID != again.ID || !strings.HasPrefix(e.ID, "evt_") || strings.Contains(e.ID, ".") || len(e.ID) != 28 {
 			t.Errorf("%s, then %s, %v", e.ID, again.ID, err)
 		}
@@ -78,32 +79,32 @@ func TestEventDamaged(t *testing.T) {
 	t.Parallel()
 	entry := outboxEvent(t)
 	entry.Record.Params = json.RawMessage("{")
-	if _, err := NewEvent(entry); !errors.Is(err, ledger.ErrDamaged) || !strings.Contains(err.Error(), "refund-1") {
+	if _, err := New(entry); !errors.Is(err, ledger.ErrDamaged) || !strings.Contains(err.Error(), "refund-1") {
 		t.Error(err)
 	}
 	entry = outboxEvent(t)
 	entry.Damage = fmt.Errorf("%w: entry 1-1", ledger.ErrDamaged)
-	if e, err := NewEvent(entry); !errors.Is(err, ledger.ErrDamaged) || e != (Event{}) {
+	if e, err := New(entry); !errors.Is(err, ledger.ErrDamaged) || e != (Event{}) {
 		t.Errorf("%+v, %v", e, err)
 	}
 }
 
-// Events reads any number of pages, each event once.
-func TestEventsOfManyPages(t *testing.T) {
+// Read reads any number of pages, each event once.
+func TestReadManyPages(t *testing.T) {
 	t.Parallel()
-	c := NewClient(redistest.Start(t, redistest.Options{}).Client(t), ClientOptions{})
+	rdb := redistest.Start(t, redistest.Options{}).Client(t)
 	begin := time.Now().UTC()
 	var all []Event
-	for i := range 2*eventPage + 7 {
+	for i := range 2*pageSize + 7 {
 		all = append(all, Event{ID: fmt.Sprint("evt_", i), Timestamp: begin.Add(time.Duration(i) * time.Millisecond)})
 	}
 	for _, told := range [][]Event{all, all[5:50]} {
-		if err := c.AppendEvents(context.Background(), told, 1_000_000); err != nil {
+		if err := Append(context.Background(), rdb, told, 1_000_000); err != nil {
 			t.Fatal(err)
 		}
 	}
 	var got []Event
-	for e, err := range c.Events(context.Background(), begin.Add(3*time.Millisecond), time.Time{}) {
+	for e, err := range Read(context.Background(), rdb, begin.Add(3*time.Millisecond), time.Time{}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -112,10 +113,10 @@ func TestEventsOfManyPages(t *testing.T) {
 	if diff := cmp.Diff(all[3:], got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if err := c.AppendEvents(context.Background(), nil, 10); err != nil {
+	if err := Append(context.Background(), rdb, nil, 10); err != nil {
 		t.Errorf("no events at all: %v", err)
 	}
-	for _, err := range c.Events(canceled(), begin, time.Time{}) {
+	for _, err := range Read(canceled(), rdb, begin, time.Time{}) {
 		if err == nil {
 			t.Error("read by a dead context")
 		}

@@ -1,4 +1,4 @@
-package tasks
+package events
 
 import (
 	"context"
@@ -14,12 +14,12 @@ import (
 	"settlecancel/tasks/ledger"
 )
 
-// EventStream is the Redis Stream that every Event is added to. An entry has the fields "id" and
+// Stream is the Redis Stream that every Event is added to. An entry has the fields "id" and
 // "event", the Event as JSON.
-const EventStream = "settlecancel:events"
+const Stream = "settlecancel:events"
 
 const (
-	eventPage = 500
+	pageSize = 500
 	// followPause is how long a follower's read waits for the next event; its end is noticed in
 	// between.
 	followPause = 500 * time.Millisecond
@@ -27,36 +27,36 @@ const (
 	clockSlack = time.Minute
 )
 
-// AppendEvents adds events to EventStream, all of them or none, and lets it keep about the last
+// Append adds events to Stream, all of them or none, and lets it keep about the last
 // keep.
-func (c *Client) AppendEvents(ctx context.Context, events []Event, keep int64) error {
-	_, err := c.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
+func Append(ctx context.Context, rdb redis.UniversalClient, events []Event, keep int64) error {
+	_, err := rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
 		for _, e := range events {
 			raw, err := json.Marshal(e)
 			if err != nil {
 				return err
 			}
-			p.XAdd(ctx, &redis.XAddArgs{Stream: EventStream, MaxLen: keep, Approx: true, Values: []any{"id", e.ID, "event", raw}})
+			p.XAdd(ctx, &redis.XAddArgs{Stream: Stream, MaxLen: keep, Approx: true, Values: []any{"id", e.ID, "event", raw}})
 		}
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("add %d events to %s: %w", len(events), EventStream, err)
+		return fmt.Errorf("add %d events to %s: %w", len(events), Stream, err)
 	}
 	return nil
 }
 
-// Events returns the events of EventStream whose time is since or later, and, where until is not
+// Read returns the events of Stream whose time is since or later, and, where until is not
 // zero, before until; each once, however often it was told. An error ends it, save one of a damaged
 // entry (ledger.ErrDamaged), which the others follow.
-func (c *Client) Events(ctx context.Context, since, until time.Time) iter.Seq2[Event, error] {
+func Read(ctx context.Context, rdb redis.UniversalClient, since, until time.Time) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		seen := map[string]bool{}
 		from := strconv.FormatInt(max(0, since.Add(-clockSlack).UnixMilli()), 10)
 		for {
-			page, err := c.rdb.XRangeN(ctx, EventStream, from, "+", eventPage).Result()
+			page, err := rdb.XRangeN(ctx, Stream, from, "+", pageSize).Result()
 			if err != nil {
-				yield(Event{}, fmt.Errorf("read %s: %w", EventStream, err))
+				yield(Event{}, fmt.Errorf("read %s: %w", Stream, err))
 				return
 			}
 			for _, m := range page {
@@ -69,7 +69,7 @@ func (c *Client) Events(ctx context.Context, since, until time.Time) iter.Seq2[E
 					return
 				}
 			}
-			if len(page) < eventPage {
+			if len(page) < pageSize {
 				return
 			}
 			from = "(" + page[len(page)-1].ID
@@ -77,15 +77,15 @@ func (c *Client) Events(ctx context.Context, since, until time.Time) iter.Seq2[E
 	}
 }
 
-// FollowEvents returns the events that are added to EventStream from now on, or all that it holds
-// and then those, until ctx ends. Errors are as with Events.
-func (c *Client) FollowEvents(ctx context.Context, fromStart bool) iter.Seq2[Event, error] {
+// Follow returns the events that are added to Stream from now on, or all that it holds
+// and then those, until ctx ends. Errors are as with Read.
+func Follow(ctx context.Context, rdb redis.UniversalClient, fromStart bool) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		last := "0"
 		if !fromStart {
-			newest, err := c.rdb.XRevRangeN(ctx, EventStream, "+", "-", 1).Result()
+			newest, err := rdb.XRevRangeN(ctx, Stream, "+", "-", 1).Result()
 			if err != nil {
-				yield(Event{}, fmt.Errorf("read %s: %w", EventStream, err))
+				yield(Event{}, fmt.Errorf("read %s: %w", Stream, err))
 				return
 			}
 			if len(newest) == 1 {
@@ -93,10 +93,10 @@ func (c *Client) FollowEvents(ctx context.Context, fromStart bool) iter.Seq2[Eve
 			}
 		}
 		for ctx.Err() == nil {
-			read, err := c.rdb.XRead(ctx, &redis.XReadArgs{Streams: []string{EventStream, last}, Count: eventPage, Block: followPause}).Result()
+			read, err := rdb.XRead(ctx, &redis.XReadArgs{Streams: []string{Stream, last}, Count: pageSize, Block: followPause}).Result()
 			if err != nil && !errors.Is(err, redis.Nil) {
 				if ctx.Err() == nil {
-					yield(Event{}, fmt.Errorf("read %s: %w", EventStream, err))
+					yield(Event{}, fmt.Errorf("read %s: %w", Stream, err))
 				}
 				return
 			}
@@ -116,7 +116,7 @@ func readEvent(m redis.XMessage) (Event, error) {
 	var e Event
 	raw, _ := m.Values["event"].(string)
 	if err := json.Unmarshal([]byte(raw), &e); err != nil || e.ID == "" {
-		return Event{}, fmt.Errorf("%w: entry %s of %s is no event", ledger.ErrDamaged, m.ID, EventStream)
+		return Event{}, fmt.Errorf("%w: entry %s of %s is no event", ledger.ErrDamaged, m.ID, Stream)
 	}
 	return e, nil
 }

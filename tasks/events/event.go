@@ -1,4 +1,6 @@
-package tasks
+// Package events tells how cancellations end: each final status and each dead letter becomes an
+// Event, an entry of a Redis Stream and, where a receiver is configured, a webhook.
+package events
 
 import (
 	"crypto/sha256"
@@ -8,36 +10,37 @@ import (
 	"strings"
 	"time"
 
+	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
 )
 
-// EventPrefix stands before a status in Event.Type: "cancellation.cancelled",
+// Prefix stands before a status in Event.Type: "cancellation.cancelled",
 // "cancellation.review".
-const EventPrefix = "cancellation."
+const Prefix = "cancellation."
 
-// Event reports whether a cancellation has ended or become a dead letter. It is an entry of the
-// Redis Stream EventStream and the body of a webhook, as the same JSON.
+// Event says that a cancellation has ended or become a dead letter. It is an entry of the
+// Redis Stream Stream and the body of a webhook, as the same JSON.
 //
 // Each is told at least once, those of one cancellation in the order of Seq. Whoever must act on it
 // once keeps the IDs seen.
 type Event struct {
 	ID        string    `json:"id"`        // the same whenever the event is told again; the webhook-id
-	Type      string    `json:"type"`      // EventPrefix and the status
+	Type      string    `json:"type"`      // Prefix and the status
 	Timestamp time.Time `json:"timestamp"` // since when the cancellation is in that state, UTC
 	Seq       int       `json:"seq"`       // counts the events of one cancellation, from 1
-	Data      EventData `json:"data"`
+	Data      Data      `json:"data"`
 }
 
-// EventData is the cancellation as it was then. It holds neither an account number nor its holder's
+// Data is the cancellation as it was then. It holds neither an account number nor its holder's
 // name.
-type EventData struct {
+type Data struct {
 	IdempotencyKey string        `json:"idempotencyKey"`
 	MchtID         string        `json:"mchtId"`
 	OrgTrdNo       string        `json:"orgTrdNo"`
 	OrgMchtTrdNo   string        `json:"orgMchtTrdNo"`
 	OrgTrdDt       string        `json:"orgTrdDt"`
 	CanAmt         int64         `json:"canAmt"`             // smallest unit of the currency
-	Currency       string        `json:"currency,omitempty"` // CurrencyKRW where empty
+	Currency       string        `json:"currency,omitempty"` // tasks.CurrencyKRW where empty
 	Status         ledger.Status `json:"status"`
 	Closed         bool          `json:"closed"`             // a person ended it
 	CanTrdNo       string        `json:"canTrdNo,omitempty"` // the cancellation's number at SettleBank
@@ -45,20 +48,20 @@ type EventData struct {
 	Message        string        `json:"message,omitempty"`
 }
 
-// NewEvent returns the event of an entry of the ledger's outbox. The only error is one of a damaged
+// New returns the event of an entry of the ledger's outbox. The only error is one of a damaged
 // record.
-func NewEvent(e ledger.Event) (Event, error) {
+func New(e ledger.Event) (Event, error) {
 	if e.Damage != nil {
 		return Event{}, e.Damage
 	}
 	r := e.Record
-	c, err := FromRecord(r)
+	c, err := tasks.FromRecord(r)
 	if err != nil {
 		return Event{}, fmt.Errorf("%w: event %s: %w", ledger.ErrDamaged, e.ID, err)
 	}
 	return Event{
-		ID: eventID(e), Type: EventPrefix + string(r.Status), Timestamp: r.EndedAt.UTC(), Seq: e.Seq,
-		Data: EventData{
+		ID: eventID(e), Type: Prefix + string(r.Status), Timestamp: r.EndedAt.UTC(), Seq: e.Seq,
+		Data: Data{
 			IdempotencyKey: c.IdempotencyKey, MchtID: c.MchtID, OrgTrdNo: c.OrgTrdNo, OrgMchtTrdNo: c.OrgMchtTrdNo,
 			OrgTrdDt: c.OrgTrdDt, CanAmt: c.CanAmt, Currency: c.Currency,
 			Status: r.Status, Closed: r.Closed, CanTrdNo: r.CanTrdNo, Code: r.Code, Message: r.Message,

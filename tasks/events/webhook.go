@@ -1,21 +1,23 @@
-package tasks
+package events
 
 import (
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"time"
 
 	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
 )
 
 // TypeWebhook is the type of the asynq task that carries one Event to a webhook; its payload is the
 // body to send.
 const TypeWebhook = "settlecancel:webhook"
 
-// QueueWebhooks holds them. It is none of Queues: a receiver that hangs must not take a
+// QueueWebhooks holds them. It is none of tasks.Queues: a receiver that hangs must not take a
 // cancellation's place.
 const QueueWebhooks = "webhooks"
 
@@ -26,6 +28,8 @@ const (
 	WebhookRetries = 40
 	// webhookTaskTimeout lies far above the time-out of one delivery.
 	webhookTaskTimeout = 2 * time.Minute
+	// webhookRetention is how long asynq shows a webhook that was delivered.
+	webhookRetention = 24 * time.Hour
 )
 
 // WebhookTaskID names the task of an event: its cancellation, and which of its events it is. Where
@@ -39,10 +43,10 @@ func (e Event) WebhookTaskID(replay string) string {
 	return id
 }
 
-// EnqueueWebhooks puts a task for each event into QueueWebhooks, in order, and answers how many of
+// EnqueueWebhooks puts a task for each event into QueueWebhooks, in order, and returns how many of
 // them are there: with an error, those before it. One that is there already stays as it is.
-func (c *Client) EnqueueWebhooks(ctx context.Context, events []Event, replay string) (int, error) {
-	queue := asynq.NewClientFromRedisClient(c.rdb) // each names the queue to Redis anew, which may have lost the name
+func EnqueueWebhooks(ctx context.Context, rdb redis.UniversalClient, events []Event, replay string) (int, error) {
+	queue := asynq.NewClientFromRedisClient(rdb) // each names the queue to Redis anew, which may have lost the name
 	for i, e := range events {
 		body, err := json.Marshal(e)
 		if err == nil {
@@ -50,7 +54,7 @@ func (c *Client) EnqueueWebhooks(ctx context.Context, events []Event, replay str
 		}
 		if err == nil {
 			_, err = queue.EnqueueContext(ctx, asynq.NewTask(TypeWebhook, body), asynq.TaskID(e.WebhookTaskID(replay)),
-				asynq.Queue(QueueWebhooks), asynq.MaxRetry(maxRetry), asynq.Timeout(webhookTaskTimeout), asynq.Retention(taskRetention))
+				asynq.Queue(QueueWebhooks), asynq.MaxRetry(math.MaxInt32), asynq.Timeout(webhookTaskTimeout), asynq.Retention(webhookRetention))
 		}
 		if err != nil && !errors.Is(err, asynq.ErrTaskIDConflict) {
 			return i, fmt.Errorf("queue the webhook of %s: %w", e.Data.IdempotencyKey, err)
@@ -67,7 +71,7 @@ const webhookPage = 100
 // looked, or the zero time where there is none; q is what asynq says of QueueWebhooks. Of many that
 // are to be tried again those that are due first and last are looked at: a receiver that fails for
 // long has made the pauses of the oldest the longest.
-func (c *Client) OldestWebhook(q *asynq.QueueInfo) (oldest time.Time, err error) {
+func OldestWebhook(inspector *asynq.Inspector, q *asynq.QueueInfo) (oldest time.Time, err error) {
 	look := func(list func(string, ...asynq.ListOption) ([]*asynq.TaskInfo, error), page int) {
 		found, failed := list(QueueWebhooks, asynq.PageSize(webhookPage), asynq.Page(page))
 		err = errors.Join(err, failed)
@@ -79,13 +83,13 @@ func (c *Client) OldestWebhook(q *asynq.QueueInfo) (oldest time.Time, err error)
 		}
 	}
 	if q.Pending > 0 {
-		look(c.inspector.ListPendingTasks, 1)
+		look(inspector.ListPendingTasks, 1)
 	}
 	if q.Retry > 0 {
-		look(c.inspector.ListRetryTasks, 1)
+		look(inspector.ListRetryTasks, 1)
 	}
 	if last := (q.Retry + webhookPage - 1) / webhookPage; last > 1 {
-		look(c.inspector.ListRetryTasks, last)
+		look(inspector.ListRetryTasks, last)
 	}
 	if err != nil {
 		return time.Time{}, fmt.Errorf("look at the webhooks that wait: %w", err)

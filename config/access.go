@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+
+	"settlecancel/gateway/settlebank"
 )
 
 // APIToken is one producer's bearer token.
@@ -15,7 +17,7 @@ type APIToken struct {
 	// token-N after its place in API_TOKENS.
 	Name string
 	// Token is what follows "Bearer ", at least 16 characters.
-	Token Secret
+	Token settlebank.Secret
 }
 
 // CheckServer reports whether the settings allow the HTTP server to start: beyond
@@ -23,7 +25,7 @@ type APIToken struct {
 // nil or an [*Error].
 func (c Config) CheckServer() error {
 	host, _, err := net.SplitHostPort(c.HTTPAddr)
-	if err == nil && loopback(host) {
+	if err == nil && settlebank.Loopback(host) {
 		return nil
 	}
 	f := &faults{}
@@ -40,7 +42,7 @@ func (c Config) CheckServer() error {
 
 // loadAPITokens reads API_TOKENS. Faults tell a token by its place: what stands
 // before a colon may be part of a mistyped token.
-func (c *Config) loadAPITokens(text Secret, f *faults) {
+func (c *Config) loadAPITokens(text settlebank.Secret, f *faults) {
 	if !text.IsSet() {
 		return
 	}
@@ -68,7 +70,7 @@ func (c *Config) loadAPITokens(text Secret, f *faults) {
 			continue
 		}
 		names[name], tokens[token] = true, true
-		c.APITokens = append(c.APITokens, APIToken{Name: name, Token: NewSecret(token)})
+		c.APITokens = append(c.APITokens, APIToken{Name: name, Token: settlebank.NewSecret(token)})
 	}
 }
 
@@ -88,13 +90,13 @@ func (c *Config) checkOps(f *faults) {
 
 // loadWebhook checks WEBHOOK_URL, whose path may hold a token and is not shown,
 // and decodes WEBHOOK_SECRET.
-func (c *Config) loadWebhook(secret Secret, f *faults) {
+func (c *Config) loadWebhook(secret settlebank.Secret, f *faults) {
 	if c.WebhookURL.IsSet() {
 		u, err := url.Parse(c.WebhookURL.Reveal())
 		switch {
 		case err != nil || u.Hostname() == "" || u.Opaque != "" || !validPort(u.Port()):
 			f.refuse("WEBHOOK_URL", "is no URL with a host")
-		case u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())):
+		case u.Scheme != "https" && (u.Scheme != "http" || !settlebank.Loopback(u.Hostname())):
 			f.refuse("WEBHOOK_URL", "is not https")
 		case u.Fragment != "":
 			f.refuse("WEBHOOK_URL", "has a fragment, which is never sent")
@@ -112,7 +114,7 @@ func (c *Config) loadWebhook(secret Secret, f *faults) {
 			f.refuse("WEBHOOK_SECRET", "cannot be used as a signing key")
 			return
 		}
-		c.WebhookSecret = NewSecret(string(key))
+		c.WebhookSecret = settlebank.NewSecret(string(key))
 	}
 }
 

@@ -4,23 +4,19 @@ import (
 	"log/slog"
 	"net/netip"
 	"time"
+
+	"settlecancel/gateway/settlebank"
 )
 
 // The values of SETTLEBANK_ENV.
 const (
-	EnvTest       = "test"
-	EnvProduction = "production"
-)
-
-// The values of SETTLEBANK_PROTOCOL and of a merchant's protocol.
-const (
-	ProtocolFlat = "flat"
-	Protocol0A19 = "0A19"
+	EnvTest       = settlebank.EnvTest
+	EnvProduction = settlebank.EnvProduction
 )
 
 // The values of SETTLEBANK_INQUIRY.
 const (
-	Inquiry0A1M = "0A1M"
+	Inquiry0A1M = settlebank.Inquiry0A1M
 	InquiryOff  = "off"
 )
 
@@ -37,7 +33,7 @@ const (
 type Config struct {
 	// RedisURL is where the queues and the ledger live; RedisOptions reads it. A
 	// Secret because it may hold passwords. Default redis://127.0.0.1:6379/0.
-	RedisURL Secret `env:"REDIS_URL" envDefault:"redis://127.0.0.1:6379/0"`
+	RedisURL settlebank.Secret `env:"REDIS_URL" envDefault:"redis://127.0.0.1:6379/0"`
 	// RedisWaitReplicas is the number of replicas that must hold a write of the
 	// ledger before it counts. Default 0: none.
 	RedisWaitReplicas int `env:"REDIS_WAIT_REPLICAS" envDefault:"0"`
@@ -50,9 +46,8 @@ type Config struct {
 	// CollationURL is scheme and host of the daily collation, without a slash
 	// at its end. Default: the host of Env; never empty.
 	CollationURL string `env:"SETTLEBANK_COLLATION_URL"`
-	// Protocol is ProtocolFlat or Protocol0A19, for merchants that name none.
-	// Default flat; never empty.
-	Protocol string `env:"SETTLEBANK_PROTOCOL" envDefault:"flat"`
+	// Protocol is that of merchants that name none. Default flat; never empty.
+	Protocol settlebank.Protocol `env:"SETTLEBANK_PROTOCOL" envDefault:"flat"`
 	// Merchants are the merchants this installation cancels for, each with its
 	// keys. Default in test: the testbed's public merchants. Never empty.
 	Merchants []Merchant `env:"-"`
@@ -114,9 +109,9 @@ type Config struct {
 	APITokens []APIToken `env:"-"`
 	// OpsUser and OpsPassword are the basic credentials of ops: both set, or
 	// neither. Default not set.
-	OpsUser Secret `env:"OPS_USER"`
+	OpsUser settlebank.Secret `env:"OPS_USER"`
 	// OpsPassword goes with OpsUser.
-	OpsPassword Secret `env:"OPS_PASSWORD"`
+	OpsPassword settlebank.Secret `env:"OPS_PASSWORD"`
 	// DashboardReadOnly leaves ops only looking. Default false.
 	DashboardReadOnly bool `env:"DASHBOARD_READ_ONLY" envDefault:"false"`
 	// PayloadKeys encrypt account numbers at rest: the first encrypts, all
@@ -129,10 +124,10 @@ type Config struct {
 	EventsKeep int `env:"EVENTS_KEEP" envDefault:"10000"`
 	// WebhookURL is where outcome webhooks go. A Secret because many receivers
 	// carry a token in it. Default not set: no webhooks.
-	WebhookURL Secret `env:"WEBHOOK_URL"`
+	WebhookURL settlebank.Secret `env:"WEBHOOK_URL"`
 	// WebhookSecret is the decoded key, 24 to 64 bytes, that signs webhooks. Set
 	// where WebhookURL is.
-	WebhookSecret Secret `env:"-"`
+	WebhookSecret settlebank.Secret `env:"-"`
 
 	// ReconcileDaily is when a worker compares the day before with SettleBank's
 	// lists, HH:MM Korean time; ReconcileAt reads it. Default empty: never.
@@ -154,14 +149,14 @@ type Config struct {
 
 // composed holds the settings whose text becomes something else in [Config].
 type composed struct {
-	MchtID        string `env:"SETTLEBANK_MCHT_ID"`
-	HashKey       Secret `env:"SETTLEBANK_HASH_KEY"`
-	AESKey        Secret `env:"SETTLEBANK_AES_KEY"`
-	MerchantsFile string `env:"SETTLEBANK_MERCHANTS_FILE"`
-	APITokens     Secret `env:"API_TOKENS"`
-	PayloadKey    Secret `env:"PAYLOAD_KEY"`
-	WebhookSecret Secret `env:"WEBHOOK_SECRET"`
-	NotiAddresses string `env:"NOTI_ADDRESSES"`
-	Windows       string `env:"MAINTENANCE_WINDOWS"`
-	LogLevel      string `env:"LOG_LEVEL" envDefault:"info"`
+	MchtID        string            `env:"SETTLEBANK_MCHT_ID"`
+	HashKey       settlebank.Secret `env:"SETTLEBANK_HASH_KEY"`
+	AESKey        settlebank.Secret `env:"SETTLEBANK_AES_KEY"`
+	MerchantsFile string            `env:"SETTLEBANK_MERCHANTS_FILE"`
+	APITokens     settlebank.Secret `env:"API_TOKENS"`
+	PayloadKey    settlebank.Secret `env:"PAYLOAD_KEY"`
+	WebhookSecret settlebank.Secret `env:"WEBHOOK_SECRET"`
+	NotiAddresses string            `env:"NOTI_ADDRESSES"`
+	Windows       string            `env:"MAINTENANCE_WINDOWS"`
+	LogLevel      string            `env:"LOG_LEVEL" envDefault:"info"`
 }

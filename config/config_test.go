@@ -64,7 +64,7 @@ func TestLoadDefaults(t *testing.T) {
 	c := load(t)
 	got := map[string]any{
 		"replicas": c.RedisWaitReplicas, "env": c.Env, "base": c.BaseURL, "collation": c.CollationURL,
-		"protocol": c.Protocol, "timeout": c.Timeout, "connect": c.ConnectTimeout, "inquiry": c.Inquiry,
+		"protocol": string(c.Protocol), "timeout": c.Timeout, "connect": c.ConnectTimeout, "inquiry": c.Inquiry,
 		"path": c.InquiryPath, "verify": c.VerifyAfter, "rate": c.Rate, "concurrency": c.Concurrency,
 		"max": c.RetryMax, "initial": c.RetryInitial, "cap": c.RetryCap, "retention": c.Retention,
 		"http": c.HTTPAddr, "ops": c.OpsAddr, "tokens": len(c.APITokens), "user": c.OpsUser.IsSet(),

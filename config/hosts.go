@@ -5,22 +5,16 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-)
 
-// gatewayHosts are SettleBank's, by environment (protocol.md, "Hosts").
-func gatewayHosts(environment string) (base, collation string) {
-	if environment == EnvProduction {
-		return "https://gw.settlebank.co.kr", "https://nspay.settlebank.co.kr"
-	}
-	return "https://tbgw.settlebank.co.kr", "https://tb-nspay.settlebank.co.kr"
-}
+	"settlecancel/gateway/settlebank"
+)
 
 // checkHosts fills in the environment's hosts where no others are set, and
 // checks those that are.
 func (c *Config) checkHosts(f *faults) {
-	base, collation := gatewayHosts(c.Env)
-	c.BaseURL = c.checkHost("SETTLEBANK_BASE_URL", c.BaseURL, base, f)
-	c.CollationURL = c.checkHost("SETTLEBANK_COLLATION_URL", c.CollationURL, collation, f)
+	hosts := settlebank.HostsOf(c.Env)
+	c.BaseURL = c.checkHost("SETTLEBANK_BASE_URL", c.BaseURL, hosts.API, f)
+	c.CollationURL = c.checkHost("SETTLEBANK_COLLATION_URL", c.CollationURL, hosts.Collation, f)
 
 	if !strings.HasPrefix(c.InquiryPath, "/") || strings.ContainsFunc(c.InquiryPath, notInPath) {
 		f.refuse("SETTLEBANK_INQUIRY_PATH", "is %s", quote(c.InquiryPath))
@@ -41,7 +35,7 @@ func (c *Config) checkHost(setting, value, otherwise string, f *faults) string {
 		f.refuse(setting, "has more than scheme, host and port")
 		return ""
 	}
-	insecure := u.Scheme == "http" && c.Env == EnvProduction && !loopback(u.Hostname())
+	insecure := u.Scheme == "http" && c.Env == EnvProduction && !settlebank.Loopback(u.Hostname())
 	if insecure || (u.Scheme != "https" && u.Scheme != "http") {
 		f.refuse(setting, "is %s in %s", quote(value), c.Env)
 		return ""
@@ -58,8 +52,8 @@ func (c *Config) checkEnvironmentOf(setting, host string, f *faults) {
 	if c.Env == EnvProduction {
 		other = EnvTest
 	}
-	base, collation := gatewayHosts(other)
-	for _, address := range []string{base, collation} {
+	hosts := settlebank.HostsOf(other)
+	for _, address := range []string{hosts.API, hosts.Collation} {
 		if "https://"+strings.ToLower(host) == address {
 			f.add(setting, "is SettleBank's %s host, and SETTLEBANK_ENV is %s; allowed: leave it unset, or set SETTLEBANK_ENV=%s", other, c.Env, other)
 		}
@@ -106,13 +100,4 @@ func validPort(text string) bool {
 	}
 	n, err := strconv.Atoi(text)
 	return err == nil && n >= 0 && n <= 65535
-}
-
-// loopback reports whether a host name or address means this machine only.
-func loopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 
 	"github.com/caarlos0/env/v11"
+
+	"settlecancel/gateway/settlebank"
 )
 
 // Load reads the settings from environ, lines of NAME=value as [os.Environ]
@@ -84,7 +86,7 @@ func (c *Config) checkChoices(f *faults) {
 		}
 	}
 	choice("SETTLEBANK_ENV", c.Env, EnvTest, EnvProduction)
-	choice("SETTLEBANK_PROTOCOL", c.Protocol, ProtocolFlat, Protocol0A19)
+	choice("SETTLEBANK_PROTOCOL", string(c.Protocol), string(settlebank.Flat), string(settlebank.Protocol0A19))
 	choice("SETTLEBANK_INQUIRY", c.Inquiry, Inquiry0A1M, InquiryOff)
 	choice("LOG_FORMAT", c.LogFormat, "", LogText, LogJSON)
 }

@@ -2,6 +2,8 @@ package config
 
 import (
 	"regexp"
+
+	"settlecancel/gateway/settlebank"
 )
 
 // Merchant is one merchant and the keys SettleBank gave it.
@@ -9,26 +11,11 @@ type Merchant struct {
 	// ID is the mchtId, 1 to 10 characters.
 	ID string
 	// HashKey signs requests.
-	HashKey Secret
+	HashKey settlebank.Secret
 	// AESKey encrypts fields, 32 bytes.
-	AESKey Secret
-	// Protocol is ProtocolFlat or Protocol0A19; never empty.
-	Protocol string
-}
-
-const (
-	aesKeyLen = 32
-	// The testbed's keys and its merchant for cards without authentication are
-	// public (protocol.md, "Hosts").
-	testbedMerchant = "nxca_jt_bi"
-	testbedHashKey  = "ST1009281328226982205"
-	testbedAESKey   = "pgSettle30y739r82jtd709yOfZ2yK5K"
-)
-
-// testbedMerchants are the testbed's public merchants (protocol.md, "Hosts"),
-// the one that is used by default first.
-func testbedMerchants() []string {
-	return []string{testbedMerchant, "nxca_jt_il", "nxca_ks_gu", "nx_mid_il", "nxhp_pl_il", "nxpt_kt_il"}
+	AESKey settlebank.Secret
+	// Protocol is never empty.
+	Protocol settlebank.Protocol
 }
 
 // loadMerchants takes the merchants from the one place that names them: the
@@ -50,12 +37,12 @@ func (c *Config) loadMerchants(text composed, vars map[string]string, f *faults)
 	case single:
 		c.singleMerchant(text, f)
 	case c.Env == EnvTest:
-		for _, id := range testbedMerchants() {
+		for _, id := range settlebank.TestbedMerchants() {
 			c.Merchants = append(c.Merchants, Merchant{
-				ID: id, HashKey: NewSecret(testbedHashKey), AESKey: NewSecret(testbedAESKey), Protocol: c.Protocol,
+				ID: id, HashKey: settlebank.NewSecret(settlebank.TestbedHashKey), AESKey: settlebank.NewSecret(settlebank.TestbedAESKey), Protocol: c.Protocol,
 			})
 		}
-		c.DefaultMerchant = testbedMerchant
+		c.DefaultMerchant = settlebank.TestbedCard
 	case c.Env == EnvProduction:
 		f.add("SETTLEBANK_MCHT_ID", "is missing, and production has no default; allowed: it with SETTLEBANK_HASH_KEY and SETTLEBANK_AES_KEY, or SETTLEBANK_MERCHANTS_FILE")
 	}
@@ -88,21 +75,21 @@ func (c *Config) completeMerchant(m *Merchant, fault func(field, message string)
 		fault("mchtId", "is "+quote(m.ID))
 	}
 	if c.Env == EnvTest && !m.HashKey.IsSet() && !m.AESKey.IsSet() {
-		m.HashKey, m.AESKey = NewSecret(testbedHashKey), NewSecret(testbedAESKey)
+		m.HashKey, m.AESKey = settlebank.NewSecret(settlebank.TestbedHashKey), settlebank.NewSecret(settlebank.TestbedAESKey)
 		return
 	}
 	switch {
 	case !m.HashKey.IsSet():
 		fault("hashKey", "is missing")
-	case c.Env == EnvProduction && m.HashKey.Reveal() == testbedHashKey:
+	case c.Env == EnvProduction && m.HashKey.Reveal() == settlebank.TestbedHashKey:
 		fault("hashKey", "is the testbed's public key")
 	}
 	switch {
 	case !m.AESKey.IsSet():
 		fault("aesKey", "is missing")
-	case len(m.AESKey.Reveal()) != aesKeyLen:
+	case len(m.AESKey.Reveal()) != settlebank.AESKeyLen:
 		fault("aesKey", "is not 32 bytes long")
-	case c.Env == EnvProduction && m.AESKey.Reveal() == testbedAESKey:
+	case c.Env == EnvProduction && m.AESKey.Reveal() == settlebank.TestbedAESKey:
 		fault("aesKey", "is the testbed's public key")
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"settlecancel/gateway/settlebank"
 )
 
 const (
@@ -18,14 +20,14 @@ const (
 func merchants(c Config) []string {
 	var got []string
 	for _, m := range c.Merchants {
-		got = append(got, strings.Join([]string{m.ID, m.HashKey.Reveal(), m.AESKey.Reveal(), m.Protocol}, " "))
+		got = append(got, strings.Join([]string{m.ID, m.HashKey.Reveal(), m.AESKey.Reveal(), string(m.Protocol)}, " "))
 	}
 	return got
 }
 
 func TestMerchantsFromEnvironment(t *testing.T) {
 	t.Parallel()
-	const testbed = " ST1009281328226982205 pgSettle30y739r82jtd709yOfZ2yK5K "
+	const testbed = " " + settlebank.TestbedHashKey + " " + settlebank.TestbedAESKey + " "
 	for name, tt := range map[string]struct {
 		environ   []string
 		want      []string
@@ -61,8 +63,8 @@ func TestMerchantsFromEnvironmentErr(t *testing.T) {
 	}{
 		"ErrProductionNone":  {[]string{"SETTLEBANK_ENV=production"}, []string{"SETTLEBANK_MCHT_ID is missing, and production has no default"}},
 		"ErrProductionKeys":  {[]string{"SETTLEBANK_ENV=production", "SETTLEBANK_MCHT_ID=shop01"}, []string{"SETTLEBANK_HASH_KEY is missing", "SETTLEBANK_AES_KEY is missing"}},
-		"ErrProductionIsBed": {production("SETTLEBANK_HASH_KEY=" + testbedHashKey), []string{"SETTLEBANK_HASH_KEY is the testbed's public key"}},
-		"ErrProductionAES":   {production("SETTLEBANK_AES_KEY=" + testbedAESKey), []string{"SETTLEBANK_AES_KEY is the testbed's public key"}},
+		"ErrProductionIsBed": {production("SETTLEBANK_HASH_KEY=" + settlebank.TestbedHashKey), []string{"SETTLEBANK_HASH_KEY is the testbed's public key"}},
+		"ErrProductionAES":   {production("SETTLEBANK_AES_KEY=" + settlebank.TestbedAESKey), []string{"SETTLEBANK_AES_KEY is the testbed's public key"}},
 		"ErrOneKey":          {[]string{"SETTLEBANK_MCHT_ID=mine", "SETTLEBANK_HASH_KEY=h"}, []string{"SETTLEBANK_AES_KEY is missing"}},
 		"ErrKeysWithoutID":   {[]string{"SETTLEBANK_HASH_KEY=h", "SETTLEBANK_AES_KEY=" + aesA}, []string{"SETTLEBANK_MCHT_ID is missing"}},
 		"ErrLongID":          {[]string{"SETTLEBANK_MCHT_ID=elevenchars"}, []string{`SETTLEBANK_MCHT_ID is "elevenchars"`}},
@@ -114,7 +116,7 @@ func TestMerchantsFile(t *testing.T) {
 	}
 
 	one := load(t, "SETTLEBANK_PROTOCOL=0A19", "SETTLEBANK_MERCHANTS_FILE="+write(t, "one.yaml", "merchants: [{mchtId: mine}]"))
-	if diff := cmp.Diff([]string{"mine " + testbedHashKey + " " + testbedAESKey + " 0A19"}, merchants(one)); diff != "" {
+	if diff := cmp.Diff([]string{"mine " + settlebank.TestbedHashKey + " " + settlebank.TestbedAESKey + " 0A19"}, merchants(one)); diff != "" {
 		t.Errorf("one merchant in test (-want +got):\n%s", diff)
 	}
 	if one.DefaultMerchant != "mine" {
@@ -144,7 +146,7 @@ func TestMerchantsFileErr(t *testing.T) {
 		"ErrBothKeys":     {"merchants: [{mchtId: a, hashKey: LEAKLEAK, hashKeyFile: LEAKLEAK, aesKey: " + aesA + "}]", []string{"merchants[0].hashKey and hashKeyFile are both given"}},
 		"ErrKeyFile":      {"merchants: [{mchtId: a, hashKey: h, aesKeyFile: /LEAKLEAK}]", []string{"merchants[0].aesKeyFile cannot be read: no such file"}},
 		"ErrSameID":       {"merchants: [" + good + ", " + good + "]", []string{"merchants[1].mchtId is that of merchants[0] too"}},
-		"ErrTestbedKeys":  {"merchants: [{mchtId: a, hashKey: " + testbedHashKey + ", aesKey: " + testbedAESKey + "}]", []string{"merchants[0].hashKey is the testbed's", "merchants[0].aesKey is the testbed's"}},
+		"ErrTestbedKeys":  {"merchants: [{mchtId: a, hashKey: " + settlebank.TestbedHashKey + ", aesKey: " + settlebank.TestbedAESKey + "}]", []string{"merchants[0].hashKey is the testbed's", "merchants[0].aesKey is the testbed's"}},
 		"ErrEvery": {
 			"merchants: [{mchtId: a b, protocol: FLAT}, {hashKey: LEAKLEAK, aesKey: LEAKLEAK}]",
 			[]string{"merchants[0].protocol is", "merchants[0].mchtId is", "merchants[0].hashKey is missing", "merchants[0].aesKey is missing", "merchants[1].mchtId is missing", "merchants[1].aesKey is not 32 bytes long"},

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml"
+
+	"settlecancel/gateway/settlebank"
 )
 
 // merchantsFile is the setting whose name all faults of the file bear.
@@ -106,8 +108,8 @@ func (r merchantReader) merchant(i int, entry any) Merchant {
 	m.HashKey = r.key("hashKey", text, fault)
 	m.AESKey = r.key("aesKey", text, fault)
 	if p, ok := text["protocol"]; ok {
-		m.Protocol = p
-		if p != ProtocolFlat && p != Protocol0A19 {
+		m.Protocol = settlebank.Protocol(p)
+		if m.Protocol != settlebank.Flat && m.Protocol != settlebank.Protocol0A19 {
 			fault("protocol", "is "+quote(p))
 		}
 	}
@@ -121,14 +123,14 @@ func (r merchantReader) merchant(i int, entry any) Merchant {
 
 // key returns the key that stands under field, or in the file that field+"File"
 // names.
-func (r merchantReader) key(field string, text map[string]string, fault func(field, message string)) Secret {
+func (r merchantReader) key(field string, text map[string]string, fault func(field, message string)) settlebank.Secret {
 	path := text[field+"File"]
 	switch {
 	case path == "":
-		return NewSecret(text[field])
+		return settlebank.NewSecret(text[field])
 	case text[field] != "":
 		fault(field, "and "+field+"File are both given")
-		return Secret{}
+		return settlebank.Secret{}
 	case !filepath.IsAbs(path):
 		path = filepath.Join(r.dir, path)
 	}
@@ -136,7 +138,7 @@ func (r merchantReader) key(field string, text map[string]string, fault func(fie
 	if err != nil {
 		fault(field+"File", "cannot be read: "+err.Error())
 	}
-	return NewSecret(value)
+	return settlebank.NewSecret(value)
 }
 
 // allowedField says what a field of a merchant must be, "" where there is no

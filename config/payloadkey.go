@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"regexp"
 	"strings"
+
+	"settlecancel/gateway/settlebank"
 )
 
 // PayloadKey is one AES-256 key for account numbers at rest.
@@ -13,7 +15,7 @@ type PayloadKey struct {
 	// keys were changed.
 	ID string
 	// Key holds the 32 bytes of the key.
-	Key Secret
+	Key settlebank.Secret
 }
 
 const (
@@ -28,7 +30,7 @@ const (
 // loadPayloadKeys reads PAYLOAD_KEY, or derives a key in test. In production
 // there is none to derive: the ledger would then be as safe as a key that also
 // signs requests, and would be lost with its rotation.
-func (c *Config) loadPayloadKeys(text Secret, f *faults) {
+func (c *Config) loadPayloadKeys(text settlebank.Secret, f *faults) {
 	if text.IsSet() {
 		c.PayloadKeys = parsePayloadKeys(text, f)
 		return
@@ -36,11 +38,11 @@ func (c *Config) loadPayloadKeys(text Secret, f *faults) {
 	if c.Env == EnvTest && len(c.Merchants) > 0 && !f.has("PAYLOAD_KEY") {
 		mac := hmac.New(sha256.New, c.Merchants[0].AESKey.Bytes())
 		mac.Write([]byte("settlecancel payload key"))
-		c.PayloadKeys = []PayloadKey{{ID: derivedKeyID, Key: NewSecret(string(mac.Sum(nil)))}}
+		c.PayloadKeys = []PayloadKey{{ID: derivedKeyID, Key: settlebank.NewSecret(string(mac.Sum(nil)))}}
 	}
 }
 
-func parsePayloadKeys(text Secret, f *faults) []PayloadKey {
+func parsePayloadKeys(text settlebank.Secret, f *faults) []PayloadKey {
 	label := regexp.MustCompile(`^[A-Za-z0-9_-]{1,16}$`)
 	entries := strings.Split(text.Reveal(), ",")
 	var keys []PayloadKey
@@ -69,7 +71,7 @@ func parsePayloadKeys(text Secret, f *faults) []PayloadKey {
 			continue
 		}
 		seen[id] = true
-		keys = append(keys, PayloadKey{ID: id, Key: NewSecret(string(key))})
+		keys = append(keys, PayloadKey{ID: id, Key: settlebank.NewSecret(string(key))})
 	}
 	return keys
 }

@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"settlecancel/gateway/settlebank"
 )
 
 // shown returns every setting that is in force with its value for people to
@@ -14,7 +16,7 @@ import (
 func (c Config) shown() []slog.Attr {
 	ids := make([]string, 0, len(c.Merchants))
 	for _, m := range c.Merchants {
-		ids = append(ids, m.ID+"="+m.Protocol)
+		ids = append(ids, m.ID+"="+string(m.Protocol))
 	}
 	tokens := make([]string, 0, len(c.APITokens))
 	for _, t := range c.APITokens {
@@ -39,7 +41,7 @@ func (c Config) shown() []slog.Attr {
 		text("SETTLEBANK_ENV", c.Env),
 		text("SETTLEBANK_BASE_URL", c.BaseURL),
 		text("SETTLEBANK_COLLATION_URL", c.CollationURL),
-		text("SETTLEBANK_PROTOCOL", c.Protocol),
+		text("SETTLEBANK_PROTOCOL", string(c.Protocol)),
 		text("merchants", strings.Join(ids, ",")),
 		text("default_merchant", c.DefaultMerchant),
 		text("SETTLEBANK_TIMEOUT", c.Timeout.String()),
@@ -76,7 +78,7 @@ func (c Config) shown() []slog.Attr {
 
 // hostOf returns scheme and host of a URL, whose path and query may hold a
 // token.
-func hostOf(secret Secret) string {
+func hostOf(secret settlebank.Secret) string {
 	u, err := url.Parse(secret.Reveal())
 	if err != nil || u.Host == "" {
 		return secret.String()

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"settlecancel/gateway/settlebank"
 )
 
 // The schemes of REDIS_URL.
@@ -260,7 +262,7 @@ func redisAddress(o *redis.UniversalOptions) string {
 	}
 	credentials, db := "", ""
 	if o.Password != "" {
-		credentials = url.PathEscape(o.Username) + ":" + redacted + "@"
+		credentials = url.PathEscape(o.Username) + ":" + settlebank.Redacted + "@"
 	}
 	if !o.IsClusterMode {
 		db = "/" + strconv.Itoa(o.DB)

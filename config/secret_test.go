@@ -42,35 +42,6 @@ func prints(t *testing.T, value any) map[string]string {
 	return out
 }
 
-func TestSecretPrintsPlaceholder(t *testing.T) {
-	t.Parallel()
-	const value = "hunter2hunter2"
-	s := NewSecret(value)
-	type holder struct {
-		private Secret
-		Public  Secret
-		pointer *Secret
-	}
-	for form, text := range prints(t, s) {
-		if leaks(text, value) {
-			t.Errorf("%s shows it: %s", form, text)
-		}
-	}
-	for form, text := range prints(t, holder{s, s, &s}) {
-		if leaks(text, value) {
-			t.Errorf("inside a struct %s shows it: %s", form, text)
-		}
-	}
-	for _, form := range []string{"%v", "%+v", "%#v", "%s"} {
-		if got := fmt.Sprintf(form, s); got != redacted {
-			t.Errorf("%s prints %q", form, got)
-		}
-	}
-	if got, _ := json.Marshal(s); string(got) != `"[redacted]"` {
-		t.Errorf("JSON is %s", got)
-	}
-}
-
 // leaks reports whether text holds value, as it is or as fmt's hexadecimal and
 // decimal verbs would write its bytes.
 func leaks(text, value string) bool {
@@ -78,23 +49,6 @@ func leaks(text, value string) bool {
 	return strings.Contains(text, value) ||
 		strings.Contains(lower, fmt.Sprintf("%x", value)) ||
 		strings.Contains(text, strings.Trim(fmt.Sprint([]byte(value)), "[]"))
-}
-
-func TestSecret(t *testing.T) {
-	t.Parallel()
-	var none Secret
-	if none.IsSet() || none.Reveal() != "" || none.String() != "" || NewSecret("").IsSet() {
-		t.Error("the zero Secret holds something")
-	}
-	a, b := NewSecret("one"), NewSecret("one")
-	if !a.Equal(b) || a.Equal(NewSecret("two")) || a.Equal(none) || !none.Equal(NewSecret("")) {
-		t.Error("Equal does not compare values")
-	}
-	bytes := a.Bytes()
-	bytes[0] = 'x'
-	if a.Reveal() != "one" {
-		t.Error("Bytes is not a copy")
-	}
 }
 
 // TestConfigShowsNoSecret loads every secret there is, and looks for each in

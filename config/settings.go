@@ -1,6 +1,11 @@
 package config
 
-import "slices"
+import (
+	"slices"
+	"strings"
+
+	"settlecancel/gateway/settlebank"
+)
 
 // Setting is one row of the table of settings.
 type Setting struct {
@@ -88,7 +93,7 @@ func workerSettings() []Setting {
 		{Name: "RETRY_CAP", Default: "1h", Allowed: allowDuration + ", at least RETRY_INITIAL, at most 8760h", Doc: "the longest wait between two retries"},
 		{
 			Name:    "MAINTENANCE_WINDOWS",
-			Allowed: "semicolon-separated [METHODS] [DAYS] HH:MM-HH:MM, such as VA,RA Mon-Fri 23:50-00:10; methods of " + methods + ", days Mon to Sun, * for every one",
+			Allowed: "semicolon-separated [METHODS] [DAYS] HH:MM-HH:MM, such as VA,RA Mon-Fri 23:50-00:10; methods of " + strings.Join(settlebank.Methods(), " ") + ", days Mon to Sun, * for every one",
 			Doc:     "when requests wait, in Korean time, such as VA,RA Mon-Fri 23:50-00:10; * Sun 02:00-04:00; 03:00-03:30. The days are those on which a window begins; a cancellation without method waits for the windows of every method alone",
 		},
 		{Name: "LEDGER_RETENTION", Default: "4320h", Allowed: allowDuration + ", at most 1000000h", Doc: "how long ended cancellations, and so their idempotency keys, are kept; open ones and dead letters never expire"},

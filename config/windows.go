@@ -6,10 +6,9 @@ import (
 	"slices"
 	"strings"
 	"time"
-)
 
-// methods are the payment methods of the gateway (protocol.md, "Protocol 0A19").
-const methods = "CA RA MP TC HM CG SG BG TM CP PZ VA"
+	"settlecancel/gateway/settlebank"
+)
 
 // every stands for all methods or all days.
 const every = "*"
@@ -59,7 +58,7 @@ func (c *Config) loadWindows(text string, f *faults) {
 	if f.has("MAINTENANCE_WINDOWS") {
 		return
 	}
-	for _, method := range append([]string{""}, strings.Fields(methods)...) {
+	for _, method := range append([]string{""}, settlebank.Methods()...) {
 		if alwaysShut(c.MaintenanceWindows, method) {
 			f.refuse("MAINTENANCE_WINDOWS", "leaves no minute of the week to %s", cmp.Or(method, "any request"))
 			return
@@ -133,7 +132,7 @@ func parseMethods(text string) (list []string, ok bool) {
 		return nil, true
 	}
 	for _, m := range strings.Split(strings.ToUpper(text), ",") {
-		if !slices.Contains(strings.Fields(methods), m) {
+		if !slices.Contains(settlebank.Methods(), m) {
 			return nil, false
 		}
 		if !slices.Contains(list, m) {

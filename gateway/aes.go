@@ -6,18 +6,17 @@ import (
 	"crypto/cipher"
 	"encoding/base64"
 	"fmt"
-)
 
-// aesKeyLen makes it AES-256.
-const aesKeyLen = 32
+	"settlecancel/gateway/settlebank"
+)
 
 // fieldCipher encrypts single fields as the gateway does: AES-256/ECB/PKCS5 with the merchant's
 // key, then Base64. (ECB is the gateway's choice; crypto/cipher has it not, on purpose.)
 type fieldCipher struct{ block cipher.Block }
 
 func newFieldCipher(key Secret) (fieldCipher, error) {
-	if len(key) != aesKeyLen {
-		return fieldCipher{}, fmt.Errorf("AESKey has %d bytes, want %d", len(key), aesKeyLen)
+	if len(key) != settlebank.AESKeyLen {
+		return fieldCipher{}, fmt.Errorf("AESKey has %d bytes, want %d", len(key), settlebank.AESKeyLen)
 	}
 	block, err := aes.NewCipher([]byte(key))
 	return fieldCipher{block}, err

@@ -8,9 +8,6 @@ import (
 	"time"
 )
 
-// kst is Korean time, in which the gateway tells dates; it has no daylight saving.
-var kst = time.FixedZone("KST", 9*3600)
-
 // Client speaks to SettleBank for its merchants. It is safe for concurrent use; make one with
 // [New].
 type Client struct {
@@ -51,10 +48,10 @@ func protocolOf(p Protocol) (protocol, error) {
 	switch p {
 	case "", Flat:
 		return flat{}, nil
-	case Standard:
+	case Protocol0A19:
 		return standard{}, nil
 	}
-	return nil, fmt.Errorf("protocol %q is not supported, want %q or %q", p, Flat, Standard)
+	return nil, fmt.Errorf("protocol %q is not supported, want %q or %q", p, Flat, Protocol0A19)
 }
 
 // New returns a client. Its error names every fault of o at once, and none of the keys.

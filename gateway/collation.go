@@ -25,7 +25,7 @@ func (r CollationRequest) String() string {
 	return "list of " + r.MchtID + "/" + r.Method + " for " + r.Date
 }
 
-// CollationRecord is one line of a list: table "Daily collation" of the gateway's documents,
+// CollationRecord is one line of a list: table "Daily collation" of protocol.md,
 // without the customer's name.
 type CollationRecord struct {
 	MchtID, Method string
@@ -50,7 +50,7 @@ type CollationRecord struct {
 var (
 	// ErrCollationCut says that a list ended before all its lines had come.
 	ErrCollationCut = errors.New("the list is cut short")
-	// ErrCollationForm says that an answer is no list as the gateway's documents describe it.
+	// ErrCollationForm says that an answer is no list as protocol.md describes it.
 	ErrCollationForm = errors.New("the answer is no list of SettleBank's")
 
 	errNoCollation = errors.New("no CollationURL is set")
@@ -174,21 +174,6 @@ func statusClass(status int) Class {
 		return Misconfigured
 	}
 	return Unknown
-}
-
-// collationClass judges a refusal. The documents of the collation give these codes meanings of
-// their own.
-func collationClass(code string) Class {
-	switch code {
-	case "ST10": // internal system error: asking moves no money, so it may be asked again
-		return Transient
-	case "ST90", "ST92": // unknown merchant, hash mismatch
-		return Misconfigured
-	case "ST09", "ST91": // invalid or missing field
-		return Rejected
-	}
-	class, _ := Classify(code)
-	return class
 }
 
 // collator asks the host that has the lists.

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"settlecancel/gateway/settlebank"
 )
 
 // What the gateway says above a list.
@@ -96,7 +98,8 @@ func (l *list) head() bool {
 	case code == collationNothing:
 		l.count = 0
 	case code != collationFound:
-		l.fault = &CollationError{Class: collationClass(code), Code: code, Message: message}
+		class, _ := settlebank.ClassifyCollation(code)
+		l.fault = &CollationError{Class: class, Code: code, Message: message}
 	case !counted:
 		l.fail(Unknown, fmt.Errorf("%w: its first line is not code, message and count", ErrCollationForm))
 	default:
@@ -154,7 +157,7 @@ func readRecord(asked CollationRequest, line string) (CollationRecord, error) {
 	} else {
 		errAmount = errors.New("the amount is not 1 to 12 digits")
 	}
-	if r.Time, errTime = time.ParseInLocation("20060102 150405", f[5]+" "+f[6], kst); errTime != nil || len(f[6]) != 6 {
+	if r.Time, errTime = time.ParseInLocation(settlebank.DateLayout+" "+settlebank.ClockLayout, f[5]+" "+f[6], settlebank.KST); errTime != nil || len(f[6]) != 6 {
 		errTime = errors.New("date and time are not yyyyMMdd and HHmmss")
 	}
 	wrong := func(is bool, what string) error {
@@ -168,7 +171,7 @@ func readRecord(asked CollationRequest, line string) (CollationRecord, error) {
 		faults = checkDate(faults, "the original's date", r.OrgTrdDt)
 	}
 	if r.MchtTrdNo != "" {
-		faults = checkText(faults, "mchtTrdNo", r.MchtTrdNo, 100)
+		faults = checkText(faults, "mchtTrdNo", r.MchtTrdNo, settlebank.MaxMchtTrdNo)
 	}
 	return r, errors.Join(
 		wrong(r.MchtID != asked.MchtID, "it is another merchant's"),

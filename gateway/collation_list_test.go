@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 	"testing"
+
+	"settlecancel/gateway/settlebank"
 )
 
 func TestCollationLine(t *testing.T) {
@@ -93,8 +95,8 @@ func FuzzCollation(f *testing.F) {
 			t.Errorf("%d records of %q", len(records), text)
 		}
 		for _, r := range records {
-			if r.MchtID != testDay.MchtID || r.Method != testDay.Method || r.Amount < 0 || r.Amount > maxAmount || r.TrdNo == "" ||
-				r.Time.Format("20060102") != testDay.Date || r.Cancellation && r.OrgTrdNo == "" {
+			if r.MchtID != testDay.MchtID || r.Method != testDay.Method || r.Amount < 0 || r.Amount > settlebank.MaxAmount || r.TrdNo == "" ||
+				r.Time.Format(settlebank.DateLayout) != testDay.Date || r.Cancellation && r.OrgTrdNo == "" {
 				t.Errorf("record %+v", r)
 			}
 		}

@@ -26,10 +26,9 @@
 // kept-alive connection had ended before a byte was written to it.
 //
 // Requests go out in a merchant's [Protocol]. The inquiry (message 0A1M) is the same for each. With
-// [Standard], a success must carry outStatCd 0021 with outRsltCd 0000, the request's pktHash,
+// [Protocol0A19], a success must carry outStatCd 0021 with outRsltCd 0000, the request's pktHash,
 // trdNo, and, where it tells one, the amount asked for; outStatCd and outRsltCd that contradict
-// each other, or a field repeated from another request, make any answer Unknown. methods.go is the
-// table of what each payment method allows; [Hold] is the part of it that needs waiting. The
-// messages and the classes of result codes follow SettleBank's public documents; result-codes.csv
-// is the table.
+// each other, or a field repeated from another request, make any answer Unknown. [Hold] is the part
+// of what a payment method allows that needs waiting. The messages follow protocol.md in package
+// settlebank, which has all that is known of SettleBank: methods, operations, result codes, hosts.
 package gateway

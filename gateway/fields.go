@@ -10,10 +10,9 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
-)
 
-// maxAmount is the largest amount that fits the twelve digits of the gateway's amount fields.
-const maxAmount = 999_999_999_999
+	"settlecancel/gateway/settlebank"
+)
 
 // sign returns the lower-case hex SHA-256 of parts and key, in this order and without separators.
 func sign(key Secret, parts ...string) string {
@@ -40,7 +39,7 @@ func decimal(n int64) string { return strconv.FormatInt(n, 10) }
 
 // amount reads an amount as the gateway writes it: one to twelve digits.
 func amount(s string) (int64, bool) {
-	if s == "" || len(s) > 12 || strings.Trim(s, "0123456789") != "" {
+	if s == "" || len(s) > settlebank.AmountDigits || strings.Trim(s, "0123456789") != "" {
 		return 0, false
 	}
 	n, err := strconv.ParseInt(s, 10, 64)
@@ -79,7 +78,7 @@ func checkDigits(faults []string, name, value string, least, most int) []string 
 
 // checkDate adds to faults that a yyyyMMdd field holds no date.
 func checkDate(faults []string, name, value string) []string {
-	if _, err := time.Parse("20060102", value); err != nil {
+	if _, err := time.Parse(settlebank.DateLayout, value); err != nil {
 		return append(faults, name+" is no date yyyyMMdd")
 	}
 	return faults
@@ -87,8 +86,8 @@ func checkDate(faults []string, name, value string) []string {
 
 // checkAmount adds to faults that an amount does not fit its field.
 func checkAmount(faults []string, name string, value int64) []string {
-	if value <= 0 || value > maxAmount {
-		return append(faults, fmt.Sprintf("%s is %d, want 1 to %d", name, value, int64(maxAmount)))
+	if value <= 0 || value > settlebank.MaxAmount {
+		return append(faults, fmt.Sprintf("%s is %d, want 1 to %d", name, value, int64(settlebank.MaxAmount)))
 	}
 	return faults
 }

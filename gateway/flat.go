@@ -1,8 +1,12 @@
 package gateway
 
-import "time"
+import (
+	"time"
 
-// flat is the protocol of that name: table "Protocol flat" of the gateway's documents.
+	"settlecancel/gateway/settlebank"
+)
+
+// flat is the protocol of that name: table "Protocol flat" of protocol.md.
 type flat struct{}
 
 type flatCancel struct {
@@ -16,15 +20,15 @@ type flatCancel struct {
 
 func (flat) build(m *merchant, r CancelRequest, _ time.Time) (request, []string) {
 	var faults []string
-	faults = checkText(faults, "mchtId", r.MchtID, 10)
-	faults = checkText(faults, "orgTrdNo", r.OrgTrdNo, 50)
-	faults = checkText(faults, "orgMchtTrdNo", r.OrgMchtTrdNo, 100)
+	faults = checkText(faults, "mchtId", r.MchtID, settlebank.MaxMchtIDFlat)
+	faults = checkText(faults, "orgTrdNo", r.OrgTrdNo, settlebank.MaxOrgTrdNo)
+	faults = checkText(faults, "orgMchtTrdNo", r.OrgMchtTrdNo, settlebank.MaxMchtTrdNo)
 	faults = checkDate(faults, "orgTrdDt", r.OrgTrdDt)
 	faults = checkAmount(faults, "canAmt", r.CanAmt)
-	if r.Operation != "" && r.Operation != opCancel {
+	if r.Operation != "" && r.Operation != settlebank.OpCancel {
 		faults = append(faults, "operation "+r.Operation+" needs SETTLEBANK_PROTOCOL=0A19: flat knows only cancel")
 	}
-	if r.Currency != "" && r.Currency != "KRW" {
+	if r.Currency != "" && r.Currency != settlebank.KRW {
 		faults = append(faults, "currency "+r.Currency+" needs SETTLEBANK_PROTOCOL=0A19: flat knows only won")
 	}
 	if len(faults) > 0 {
@@ -33,7 +37,7 @@ func (flat) build(m *merchant, r CancelRequest, _ time.Time) (request, []string)
 	canAmt := decimal(r.CanAmt)
 	hash := sign(m.HashKey, r.OrgTrdNo, r.OrgMchtTrdNo, r.OrgTrdDt, canAmt)
 	body := render(flatCancel{r.MchtID, r.OrgTrdNo, r.OrgMchtTrdNo, r.OrgTrdDt, canAmt, hash})
-	return request{path: cancelPath, body: body, hash: hash}, nil
+	return request{path: settlebank.PathCancel, body: body, hash: hash}, nil
 }
 
 // parse reads resultCode, resultMsg and canTrdNo, which a success must have.
@@ -47,7 +51,7 @@ func (flat) parse(_ request, body []byte) (answer, bool) {
 		return answer{}, false
 	}
 	a.message, _ = text(fields.get("resultMsg"))
-	a.class, a.listed = Classify(a.code)
+	a.class, a.listed = settlebank.Classify(a.code)
 	if a.class != OK {
 		return a, true
 	}

@@ -171,25 +171,3 @@ func FuzzClean(f *testing.F) {
 		}
 	})
 }
-
-// FuzzCodes: a table that is taken has well-formed codes and known classes only.
-func FuzzCodes(f *testing.F) {
-	f.Add(resultCodes)
-	for _, s := range []string{"0000,ok,done\n", "CA20-CA80,rejected,no\n", "STR1-STR8,rejected,no\nSTR3,ok,x\n", "A-B,ok,x\n", "\"0000\n\",ok,x\n"} {
-		f.Add("code,class,meaning\n" + s)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		table, err := parseCodes(text)
-		if (err == nil) != (len(table) > 0) {
-			t.Fatalf("got %d codes and the error %v", len(table), err)
-		}
-		for code, class := range table {
-			if len(code) != 4 || !isPrintable(code, 4) || strings.ToUpper(code) != code {
-				t.Errorf("code %q", code)
-			}
-			if !strings.Contains(text, string(class)) || class == "" {
-				t.Errorf("class %q of nowhere", class)
-			}
-		}
-	})
-}

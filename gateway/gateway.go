@@ -4,29 +4,26 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+
+	"settlecancel/gateway/settlebank"
 )
 
 // Class says what an answer, or its absence, means for the money.
-type Class string
+type Class = settlebank.Class
 
+// The classes, as package settlebank explains them.
 const (
-	// OK: done, and proven.
-	OK Class = "ok"
-	// Already: the original was cancelled before, by this or by another request.
-	Already Class = "already"
-	// Duplicate: an earlier request with the same id reached the gateway; inquire, never send again
-	// blindly.
-	Duplicate Class = "duplicate"
-	// Transient: not applied; send again later.
-	Transient Class = "transient"
-	// Misconfigured: not applied, and not this request's fault (keys, merchant, address): hold the
-	// merchant's traffic.
-	Misconfigured Class = "misconfigured"
-	// Rejected: not applied, refused for good.
-	Rejected Class = "rejected"
-	// Unknown: perhaps applied; inquire after a while.
-	Unknown Class = "unknown"
+	OK            = settlebank.OK
+	Already       = settlebank.Already
+	Duplicate     = settlebank.Duplicate
+	Transient     = settlebank.Transient
+	Misconfigured = settlebank.Misconfigured
+	Rejected      = settlebank.Rejected
+	Unknown       = settlebank.Unknown
 )
+
+// Classify returns what a result code means in the answer to a cancellation.
+func Classify(code string) (class Class, listed bool) { return settlebank.Classify(code) }
 
 // Local is the [Outcome.Code] of a refusal made here, before any request.
 const Local = "local"
@@ -92,7 +89,7 @@ type Outcome struct {
 	Listed bool
 	// CanTrdNo is the cancellation's number at the gateway; set where a cancellation's Class is OK.
 	CanTrdNo string
-	// Detail is what a [Standard] answer tells besides.
+	// Detail is what a [Protocol0A19] answer tells besides.
 	Detail Detail
 	// HTTPStatus is 0 where no answer came.
 	HTTPStatus int
@@ -113,7 +110,7 @@ const (
 	RefundNotMet = "C"
 )
 
-// Detail is what an answer of protocol [Standard] tells of a cancellation besides its class. Each
+// Detail is what an answer of protocol [Protocol0A19] tells of a cancellation besides its class. Each
 // amount is set only where the Class is OK and the answer has the amount in legible form, in the
 // smallest unit of the request's currency.
 type Detail struct {

@@ -1,16 +1,12 @@
 package gateway
 
-import "time"
+import (
+	"time"
 
-const inquiryVersion = "0A1M"
-
-// Result codes with which an inquiry tells a state; in an inquiry's answer "0001" is no failure.
-const (
-	codeNormal    = "0000"
-	codeCancelled = "0001"
+	"settlecancel/gateway/settlebank"
 )
 
-// inquiryMessage is the message 0A1M: section "Inquiry 0A1M" of the gateway's documents.
+// inquiryMessage is the message 0A1M: section "Inquiry 0A1M" of protocol.md.
 type inquiryMessage struct {
 	Params inquiryParams `json:"params"`
 	Data   inquiryData   `json:"data"`
@@ -36,12 +32,12 @@ type inquiryData struct {
 // buildInquiry renders r, or names everything for which the gateway could only refuse it.
 func buildInquiry(m *merchant, r InquiryRequest, path string, now time.Time) (request, []string) {
 	var faults []string
-	if !isPrintable(r.ID, 100) {
+	if !isPrintable(r.ID, settlebank.MaxMchtTrdNo) {
 		faults = append(faults, "mchtTrdNo needs 1 to 100 printable ASCII characters without spaces")
 	}
-	faults = checkText(faults, "orgMchtTrdNo", r.OrgMchtTrdNo, 100)
+	faults = checkText(faults, "orgMchtTrdNo", r.OrgMchtTrdNo, settlebank.MaxMchtTrdNo)
 	if r.OrgTrdNo != "" {
-		faults = checkText(faults, "orgTrdNo", r.OrgTrdNo, 50)
+		faults = checkText(faults, "orgTrdNo", r.OrgTrdNo, settlebank.MaxOrgTrdNo)
 	}
 	faults = checkDate(faults, "orgTrdDt", r.OrgTrdDt)
 	faults = checkAmount(faults, "orgTrdAmt", r.OrgTrdAmt)
@@ -51,11 +47,11 @@ func buildInquiry(m *merchant, r InquiryRequest, path string, now time.Time) (re
 	if len(faults) > 0 {
 		return request{}, faults
 	}
-	now = now.In(kst)
-	date, clock, trdAmt := now.Format("20060102"), now.Format("150405"), decimal(r.OrgTrdAmt)
+	now = now.In(settlebank.KST)
+	date, clock, trdAmt := now.Format(settlebank.DateLayout), now.Format(settlebank.ClockLayout), decimal(r.OrgTrdAmt)
 	hash := sign(m.HashKey, date, clock, r.MchtID, r.ID, trdAmt)
 	body := render(inquiryMessage{
-		Params: inquiryParams{r.MchtID, inquiryVersion, r.ID, date, clock},
+		Params: inquiryParams{r.MchtID, settlebank.Inquiry0A1M, r.ID, date, clock},
 		Data:   inquiryData{hash, r.Method, trdAmt, r.OrgTrdDt, r.OrgMchtTrdNo, r.OrgTrdNo},
 	})
 	return request{path: path, body: body, hash: hash}, nil
@@ -73,7 +69,7 @@ func parseInquiry(q request, body []byte, trdAmt int64) (answer, bool) {
 	if !ok {
 		return answer{}, false
 	}
-	if a.code != codeNormal && a.code != codeCancelled {
+	if a.code != settlebank.CodeOK && a.code != settlebank.CodeCancelled {
 		if hash, given := text(data.get("pktHash")); given && hash != "" && hash != q.hash {
 			a.class, a.doubt = Unknown, "the answer carries another request's pktHash"
 		}
@@ -90,7 +86,7 @@ func parseInquiry(q request, body []byte, trdAmt int64) (answer, bool) {
 
 // inquiredState reads what an inquiry tells of a transaction, or why it proves nothing.
 func inquiredState(code, stat, hash string, data object, trdAmt int64) (string, int64, string) {
-	if stat == statFailure {
+	if stat == settlebank.StatRefused {
 		return "", 0, "the answer tells a state and a failure at once"
 	}
 	if echo, _ := text(data.get("pktHash")); echo != hash {
@@ -101,7 +97,7 @@ func inquiredState(code, stat, hash string, data object, trdAmt int64) (string, 
 	if !ok || cancelled > trdAmt {
 		return "", 0, "the answer has no cnclAmt between 0 and the original's amount"
 	}
-	if code == codeCancelled {
+	if code == settlebank.CodeCancelled {
 		return StateCancelled, cancelled, ""
 	}
 	return StateNormal, cancelled, ""

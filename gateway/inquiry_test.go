@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"settlecancel/gateway/settlebank"
 )
 
 // testTime is 15 December 2023, 23:59:59 UTC: the next day in Korea.
@@ -22,7 +24,7 @@ var testTime = time.Date(2023, 12, 15, 23, 59, 59, 0, time.UTC)
 func TestInquiryRequest(t *testing.T) {
 	t.Parallel()
 	for _, v := range loadVectors(t).Inquiry {
-		at, err := time.ParseInLocation("20060102150405", v.TrdDt+v.TrdTm, kst)
+		at, err := time.ParseInLocation(settlebank.DateTimeLayout, v.TrdDt+v.TrdTm, settlebank.KST)
 		if err != nil {
 			t.Fatal(err)
 		}

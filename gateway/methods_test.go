@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"settlecancel/gateway/settlebank"
 )
 
 // TestOperations holds the table against the documents': every method with every operation.
@@ -33,18 +35,18 @@ func TestOperations(t *testing.T) {
 		if fault != "" {
 			return none
 		}
-		s := op.path + " " + op.bizType
+		s := op.Path + " " + op.BizType
 		switch {
-		case op.is(partial):
+		case op.Is(settlebank.Partial):
 			s += " part"
-		case !op.is(ofNumber):
+		case !op.Is(settlebank.NoMoney):
 			s += " full"
 		}
 		for _, f := range []struct {
-			trait traits
+			trait settlebank.Traits
 			name  string
-		}{{taxed, " tax"}, {toAccount, " account"}, {ofNumber, " number"}} {
-			if op.is(f.trait) {
+		}{{settlebank.Taxed, " tax"}, {settlebank.ToAccount, " account"}, {settlebank.NoMoney, " number"}} {
+			if op.Is(f.trait) {
 				s += f.name
 			}
 		}
@@ -60,10 +62,10 @@ func TestOperations(t *testing.T) {
 		}
 	}
 	total := 0
-	for _, op := range operations {
-		total += len(strings.Fields(op.methods))
-		if got, zero := op.hashed(standardParams{}, "1"), op.is(ofNumber); (got[4] == "0") != zero {
-			t.Errorf("%s of %s hashes the amount 1 as %s", op.name, op.methods, got[4])
+	for _, op := range settlebank.Operations() {
+		total += len(op.Methods)
+		if got, zero := hashed(op, standardParams{}, "1"), op.Is(settlebank.NoMoney); (got[4] == "0") != zero {
+			t.Errorf("%s of %s hashes the amount 1 as %s", op.Name, op.Methods, got[4])
 		}
 	}
 	if total != 14 {
@@ -113,11 +115,11 @@ func TestPhoneMonth(t *testing.T) {
 				r.RefundBankCd, r.RefundAcntNo, r.RefundDpstrNm = "004", "1", "a"
 			}
 			op, fault := operationFor(r, at(tt.now))
-			if got := op.name + fault; got != tt.want && (fault == "" || !strings.Contains(fault, tt.want)) {
+			if got := op.Name + fault; got != tt.want && (fault == "" || !strings.Contains(fault, tt.want)) {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
-			if fault != "" && op.name != "" {
-				t.Errorf("both the operation %s and the fault %q", op.name, fault)
+			if fault != "" && op.Name != "" {
+				t.Errorf("both the operation %s and the fault %q", op.Name, fault)
 			}
 		})
 	}
@@ -126,7 +128,7 @@ func TestPhoneMonth(t *testing.T) {
 func TestHold(t *testing.T) {
 	t.Parallel()
 	at := func(s string) time.Time {
-		when, err := time.ParseInLocation("2006-01-02 15:04:05", s, kst)
+		when, err := time.ParseInLocation("2006-01-02 15:04:05", s, settlebank.KST)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -140,22 +142,22 @@ func TestHold(t *testing.T) {
 		now      string
 		until    string // "": it need not wait
 	}{
-		{"OKBefore", nil, Standard, "2023-12-31 23:29:59", ""},
-		{"OKFirst", nil, Standard, "2023-12-31 23:30:00", "2024-01-01 00:35:00"},
-		{"OKNight", nil, Standard, night, "2024-01-01 00:35:00"},
-		{"OKLastSecondOfDay", nil, Standard, "2023-12-31 23:59:59", "2024-01-01 00:35:00"},
-		{"OKMidnight", nil, Standard, "2024-01-01 00:00:00", "2024-01-01 00:35:00"},
-		{"OKLast", nil, Standard, "2024-01-01 00:34:59", "2024-01-01 00:35:00"},
-		{"OKAfter", nil, Standard, "2024-01-01 00:35:00", ""},
-		{"OKNoon", nil, Standard, "2024-01-01 12:00:00", ""},
-		{"OKLeapDay", nil, Standard, "2024-02-28 23:30:00", "2024-02-29 00:35:00"},
+		{"OKBefore", nil, Protocol0A19, "2023-12-31 23:29:59", ""},
+		{"OKFirst", nil, Protocol0A19, "2023-12-31 23:30:00", "2024-01-01 00:35:00"},
+		{"OKNight", nil, Protocol0A19, night, "2024-01-01 00:35:00"},
+		{"OKLastSecondOfDay", nil, Protocol0A19, "2023-12-31 23:59:59", "2024-01-01 00:35:00"},
+		{"OKMidnight", nil, Protocol0A19, "2024-01-01 00:00:00", "2024-01-01 00:35:00"},
+		{"OKLast", nil, Protocol0A19, "2024-01-01 00:34:59", "2024-01-01 00:35:00"},
+		{"OKAfter", nil, Protocol0A19, "2024-01-01 00:35:00", ""},
+		{"OKNoon", nil, Protocol0A19, "2024-01-01 12:00:00", ""},
+		{"OKLeapDay", nil, Protocol0A19, "2024-02-28 23:30:00", "2024-02-29 00:35:00"},
 		{"OKFlat", nil, Flat, night, ""},
 		{"OKDefaultProtocol", nil, "", night, ""},
-		{"OKWithdraw", func(r *CancelRequest) { r.Operation = "withdraw" }, Standard, night, ""},
-		{"OKNoSuchOperation", func(r *CancelRequest) { r.Operation = "" }, Standard, night, ""},
-		{"OKCard", func(r *CancelRequest) { r.Method, r.Operation = "CA", "" }, Standard, night, ""},
-		{"OKPhoneRefund", func(r *CancelRequest) { r.Method = "MP" }, Standard, night, ""},
-		{"OKPhoneCancelLate", func(r *CancelRequest) { r.Method, r.Operation, r.OrgTrdDt = "MP", "", "20231130" }, Standard, night, ""},
+		{"OKWithdraw", func(r *CancelRequest) { r.Operation = "withdraw" }, Protocol0A19, night, ""},
+		{"OKNoSuchOperation", func(r *CancelRequest) { r.Operation = "" }, Protocol0A19, night, ""},
+		{"OKCard", func(r *CancelRequest) { r.Method, r.Operation = "CA", "" }, Protocol0A19, night, ""},
+		{"OKPhoneRefund", func(r *CancelRequest) { r.Method = "MP" }, Protocol0A19, night, ""},
+		{"OKPhoneCancelLate", func(r *CancelRequest) { r.Method, r.Operation, r.OrgTrdDt = "MP", "", "20231130" }, Protocol0A19, night, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -163,7 +165,7 @@ func TestHold(t *testing.T) {
 			if tt.edit != nil {
 				tt.edit(&r)
 			}
-			for _, zone := range []*time.Location{kst, time.UTC, time.FixedZone("PST", -8*3600)} {
+			for _, zone := range []*time.Location{settlebank.KST, time.UTC, time.FixedZone("PST", -8*3600)} {
 				until, reason := Hold(r, tt.protocol, at(tt.now).In(zone))
 				if tt.until == "" {
 					if !until.IsZero() || reason != "" {
@@ -183,11 +185,11 @@ func TestHold(t *testing.T) {
 // minutes a day are held.
 func TestHoldEnds(t *testing.T) {
 	t.Parallel()
-	day := time.Date(2024, 2, 28, 0, 0, 0, 0, kst)
+	day := time.Date(2024, 2, 28, 0, 0, 0, 0, settlebank.KST)
 	held := 0
 	for minute := range 24 * 60 {
 		now := day.Add(time.Duration(minute) * time.Minute)
-		until, _ := Hold(bankRefund, Standard, now)
+		until, _ := Hold(bankRefund, Protocol0A19, now)
 		if until.IsZero() {
 			continue
 		}
@@ -195,7 +197,7 @@ func TestHoldEnds(t *testing.T) {
 		if wait := until.Sub(now); wait <= 0 || wait > 65*time.Minute {
 			t.Errorf("%s: a wait of %s", now, wait)
 		}
-		if again, _ := Hold(bankRefund, Standard, until); !again.IsZero() {
+		if again, _ := Hold(bankRefund, Protocol0A19, until); !again.IsZero() {
 			t.Errorf("held until %s, and then until %s", until, again)
 		}
 	}
@@ -220,7 +222,7 @@ func TestFaultsEchoNothing(t *testing.T) {
 		got = append(got, fault)
 	}
 	want := []string{
-		"method is none of BG CA CG CP HM MP PZ RA SG TC TM VA",
+		"method is none of CA RA MP TC HM CG SG BG TM CP PZ VA",
 		"operation is none of cancel, refund and withdraw",
 		"method CA has no operation refund: it has cancel",
 		"method VA has no operation cancel: it has refund and withdraw",

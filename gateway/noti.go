@@ -7,10 +7,12 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"settlecancel/gateway/settlebank"
 )
 
 // Notification is a cancellation notification that carries its merchant's pktHash: section
-// "Cancellation notification" of the gateway's documents.
+// "Cancellation notification" of protocol.md.
 //
 // The hash covers outStatCd, time, merchant, MchtTrdNo and Amount, and no more: which original was
 // cancelled stands outside it. So a notification proves something only where it comes from an
@@ -35,7 +37,7 @@ type Notification struct {
 }
 
 var (
-	// ErrNotificationForm says that a form is no notification as the gateway's documents describe
+	// ErrNotificationForm says that a form is no notification as protocol.md describes
 	// it.
 	ErrNotificationForm = errors.New("no notification of SettleBank's")
 	// ErrNotificationHash says that a notification does not carry its merchant's pktHash, or that
@@ -56,7 +58,7 @@ func (c *Client) Notification(form url.Values) (Notification, error) {
 	}
 	stat, sent, amt, hash, kind := get("outStatCd"), get("trdDtm"), get("trdAmt"), get("pktHash"), get("bizType")
 	n := Notification{
-		Done: stat == statSuccess, Cancellation: kind == "C0" || kind == "C1",
+		Done: stat == settlebank.StatDone, Cancellation: kind == settlebank.BizCancel || kind == settlebank.BizRefund,
 		TrdNo: get("trdNo"), Method: get("method"), MchtID: get("mchtId"), MchtTrdNo: get("mchtTrdNo"),
 		OrgTrdNo: get("orgTrdNo"), OrgTrdDt: get("orgTrdDt"),
 	}
@@ -67,14 +69,14 @@ func (c *Client) Notification(form url.Values) (Notification, error) {
 	}
 	var whole bool
 	n.Amount, whole = amount(amt)
-	at, err := time.ParseInLocation("20060102150405", sent, kst)
+	at, err := time.ParseInLocation(settlebank.DateTimeLayout, sent, settlebank.KST)
 	n.Time = at
 	fault(stat == "", "outStatCd is missing")
 	fault(!whole, "trdAmt is not 1 to 12 digits")
 	fault(err != nil || len(sent) != 14, "trdDtm is no time yyyyMMddHHmmss")
-	faults = checkText(faults, "mchtId", n.MchtID, 12)
+	faults = checkText(faults, "mchtId", n.MchtID, settlebank.MaxMchtID)
 	if n.MchtTrdNo != "" {
-		faults = checkText(faults, "mchtTrdNo", n.MchtTrdNo, 100)
+		faults = checkText(faults, "mchtTrdNo", n.MchtTrdNo, settlebank.MaxMchtTrdNo)
 	}
 	if n.Done && n.Cancellation {
 		fault(!isPrintable(n.TrdNo, 100), "trdNo is not 1 to 100 printable ASCII characters")

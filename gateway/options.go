@@ -7,21 +7,21 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"settlecancel/gateway/settlebank"
 )
 
 // Protocol names a way to ask for a cancellation.
-type Protocol string
+type Protocol = settlebank.Protocol
 
+// The protocols, as package settlebank explains them.
 const (
-	// Flat is the page "cancel a payment": one flat JSON object, full and partial cancellation of
-	// every method. It carries no id of its own, so the gateway cannot tell a repeated partial
-	// cancellation from a second one.
-	Flat Protocol = "flat"
-	// Standard is the standard specification's 0A19. A cancellation has an id and a round of its
-	// own, by which the gateway refuses a duplicate; what a payment method allows is known, and
-	// some of it refused without asking.
-	Standard Protocol = "0A19"
+	Flat         = settlebank.Flat
+	Protocol0A19 = settlebank.Protocol0A19
 )
+
+// Standard is the former name of [Protocol0A19].
+const Standard = Protocol0A19
 
 // Merchant is a merchant of SettleBank with its keys.
 type Merchant struct {
@@ -29,7 +29,7 @@ type Merchant struct {
 	ID string
 	// HashKey signs requests; required.
 	HashKey Secret
-	// AESKey encrypts fields, 32 bytes; required for [Standard], while [Flat] does without.
+	// AESKey encrypts fields, 32 bytes; required for [Protocol0A19], while [Flat] does without.
 	AESKey Secret
 	// Protocol is [Flat] where empty.
 	Protocol Protocol
@@ -67,7 +67,7 @@ type Options struct {
 }
 
 const (
-	defaultInquiryPath    = "/spay/APITrdcheck.do"
+	defaultInquiryPath    = settlebank.PathInquiry
 	defaultTimeout        = 30 * time.Second
 	defaultConnectTimeout = 5 * time.Second
 	defaultMaxConnAge     = time.Minute
@@ -145,9 +145,6 @@ func (o Options) validate() (*url.URL, error) {
 			fault("merchant %d (%q): %s", i+1, m.ID, f)
 		}
 	}
-	if _, err := codeTable(); err != nil {
-		faults = append(faults, err)
-	}
 	return base, errors.Join(faults...)
 }
 
@@ -168,7 +165,7 @@ func parseURL(field, s string) (*url.URL, error) {
 
 func (m Merchant) faults() []string {
 	var faults []string
-	faults = checkText(faults, "ID", m.ID, 12)
+	faults = checkText(faults, "ID", m.ID, settlebank.MaxMchtID)
 	if m.HashKey == "" {
 		faults = append(faults, "HashKey is missing")
 	}
@@ -176,7 +173,7 @@ func (m Merchant) faults() []string {
 		if _, err := newFieldCipher(m.AESKey); err != nil {
 			faults = append(faults, err.Error())
 		}
-	} else if m.Protocol == Standard {
+	} else if m.Protocol == Protocol0A19 {
 		faults = append(faults, "AESKey is missing: protocol 0A19 encrypts with it")
 	}
 	if _, err := protocolOf(m.Protocol); err != nil {

@@ -31,10 +31,10 @@ func TestNew(t *testing.T) {
 		{"OKPath", func(o *Options) { o.BaseURL = "http://localhost:8080/relay/" }, nil},
 		{"OKNoAESKey", func(o *Options) { o.Merchants = []Merchant{{ID: "m", HashKey: "k", Protocol: Flat}} }, nil},
 		{"OKStandard", func(o *Options) { o.Merchants = []Merchant{testMerchant, standardMerchant("twelve_chars")} }, nil},
-		{"ErrStandardNoKey", func(o *Options) { o.Merchants = []Merchant{{ID: "m", HashKey: "k", Protocol: Standard}} },
+		{"ErrStandardNoKey", func(o *Options) { o.Merchants = []Merchant{{ID: "m", HashKey: "k", Protocol: Protocol0A19}} },
 			[]string{`merchant 1 ("m"): AESKey is missing: protocol 0A19`}},
 		{"ErrStandardKey", func(o *Options) {
-			o.Merchants = []Merchant{{ID: "m", HashKey: "k", AESKey: "short", Protocol: Standard}}
+			o.Merchants = []Merchant{{ID: "m", HashKey: "k", AESKey: "short", Protocol: Protocol0A19}}
 		}, []string{`merchant 1 ("m"): AESKey has 5 bytes, want 32`}},
 		{"ErrAllAtOnce", func(o *Options) {
 			*o = Options{

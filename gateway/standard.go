@@ -5,20 +5,11 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"settlecancel/gateway/settlebank"
 )
 
-// The fields' limits in [Standard]'s table.
-const (
-	maxRound    = 999
-	maxReason   = 255
-	maxAcntNo   = 16
-	maxVAcntNo  = 20 // the documents name no length; no Korean account number is longer
-	standardVer = "0A19"
-	standardEnc = "23"
-)
-
-// standard is protocol 0A19: section "Protocol 0A19" of the gateway's documents. What each payment
-// method allows is in methods.go.
+// standard is protocol 0A19: section "Protocol 0A19" of protocol.md.
 type standard struct{}
 
 type standardMessage struct {
@@ -71,16 +62,16 @@ type standardTerms struct {
 
 func (standard) build(m *merchant, r CancelRequest, now time.Time) (request, []string) {
 	var faults []string
-	faults = checkText(faults, "mchtId", r.MchtID, 12)
-	faults = checkText(faults, "orgTrdNo", r.OrgTrdNo, 40)
-	if !isPrintable(r.ID, 100) {
+	faults = checkText(faults, "mchtId", r.MchtID, settlebank.MaxMchtID)
+	faults = checkText(faults, "orgTrdNo", r.OrgTrdNo, settlebank.MaxOrgTrdNo0A19)
+	if !isPrintable(r.ID, settlebank.MaxMchtTrdNo) {
 		faults = append(faults, "mchtTrdNo needs 1 to 100 printable ASCII characters without spaces")
 	}
 	op, fault := operationFor(r, now)
 	if fault != "" {
 		faults = append(faults, fault)
 	} else {
-		faults = op.check(faults, r)
+		faults = checkOperation(op, faults, r)
 	}
 	c, err := newFieldCipher(m.AESKey)
 	if err != nil {
@@ -89,29 +80,29 @@ func (standard) build(m *merchant, r CancelRequest, now time.Time) (request, []s
 	if len(faults) > 0 {
 		return request{}, faults
 	}
-	now = now.In(kst)
+	now = now.In(settlebank.KST)
 	params := standardParams{
-		r.MchtID, standardVer, r.Method, op.bizType, standardEnc, r.ID, now.Format("20060102"), now.Format("150405"),
+		r.MchtID, string(Protocol0A19), r.Method, op.BizType, settlebank.EncCd, r.ID, now.Format(settlebank.DateLayout), now.Format(settlebank.ClockLayout),
 	}
-	hash := sign(m.HashKey, op.hashed(params, decimal(r.CanAmt))...)
+	hash := sign(m.HashKey, hashed(op, params, decimal(r.CanAmt))...)
 	return request{
-		path: op.path, hash: hash,
-		body:    render(standardMessage{params, op.data(r, hash, c)}),
+		path: op.Path, hash: hash,
+		body:    render(standardMessage{params, operationData(op, r, hash, c)}),
 		terms:   &standardTerms{params, r.OrgTrdNo, r.CanAmt, c},
 		secrets: []Secret{Secret(r.RefundAcntNo), Secret(r.RefundDpstrNm), Secret(r.VAcntNo)},
 	}, nil
 }
 
 // data renders the fields that op has.
-func (op operation) data(r CancelRequest, hash string, c fieldCipher) standardData {
-	if op.is(ofNumber) {
+func operationData(op settlebank.Operation, r CancelRequest, hash string, c fieldCipher) standardData {
+	if op.Is(settlebank.NoMoney) {
 		return standardData{PktHash: hash, OrgTrdNo: r.OrgTrdNo, VAcntNo: c.encrypt(r.VAcntNo)}
 	}
 	d := standardData{
-		PktHash: hash, OrgTrdNo: r.OrgTrdNo, CrcCd: cmp.Or(r.Currency, "KRW"), CnclOrd: fmt.Sprintf("%03d", r.Round),
+		PktHash: hash, OrgTrdNo: r.OrgTrdNo, CrcCd: cmp.Or(r.Currency, settlebank.KRW), CnclOrd: fmt.Sprintf("%03d", r.Round),
 		CnclAmt: c.encrypt(decimal(r.CanAmt)), CnclRsn: reason(r.Reason),
 	}
-	if op.is(taxed) {
+	if op.Is(settlebank.Taxed) {
 		optional := func(amount *int64) string {
 			if amount == nil {
 				return ""
@@ -122,43 +113,43 @@ func (op operation) data(r CancelRequest, hash string, c fieldCipher) standardDa
 		d.TaxAmt, d.VatAmt, d.TaxFreeAmt = optional(r.TaxAmt), optional(r.VatAmt), optional(r.TaxFreeAmt)
 		d.SvcAmt = optional(r.SvcAmt)
 	}
-	if op.is(toAccount) {
+	if op.Is(settlebank.ToAccount) {
 		d.RefundBankCd, d.RefundAcntNo, d.RefundDpstrNm = r.RefundBankCd, c.encrypt(r.RefundAcntNo), r.RefundDpstrNm
 	}
 	return d
 }
 
 // check adds to faults what op does not allow, or lacks, in r.
-func (op operation) check(faults []string, r CancelRequest) []string {
-	if op.is(ofNumber) {
+func checkOperation(op settlebank.Operation, faults []string, r CancelRequest) []string {
+	if op.Is(settlebank.NoMoney) {
 		if r.CanAmt != 0 {
 			faults = append(faults, "canAmt must be left out: operation withdraw moves no money")
 		}
-		return checkDigits(faults, "vAcntNo", r.VAcntNo, 1, maxVAcntNo)
+		return checkDigits(faults, "vAcntNo", r.VAcntNo, 1, settlebank.MaxVAcntNo)
 	}
 	faults = checkAmount(faults, "canAmt", r.CanAmt)
-	if !slices.Contains([]string{"", "KRW", "USD"}, r.Currency) {
+	if !slices.Contains(settlebank.Currencies(), cmp.Or(r.Currency, settlebank.KRW)) {
 		faults = append(faults, "currency is neither KRW nor USD")
 	}
-	faults = op.checkPart(faults, r)
-	if op.is(taxed) {
+	faults = checkPart(op, faults, r)
+	if op.Is(settlebank.Taxed) {
 		faults = checkTax(faults, r)
 	}
-	if op.is(toAccount) {
-		faults = checkDigits(faults, "refundBankCd", r.RefundBankCd, 3, 3)
-		faults = checkDigits(faults, "refundAcntNo", r.RefundAcntNo, 1, maxAcntNo)
-		faults = checkText(faults, "refundDpstrNm", r.RefundDpstrNm, 50)
+	if op.Is(settlebank.ToAccount) {
+		faults = checkDigits(faults, "refundBankCd", r.RefundBankCd, settlebank.RefundBankCdLen, settlebank.RefundBankCdLen)
+		faults = checkDigits(faults, "refundAcntNo", r.RefundAcntNo, 1, settlebank.MaxRefundAcntNo)
+		faults = checkText(faults, "refundDpstrNm", r.RefundDpstrNm, settlebank.MaxRefundDpstrNm)
 	}
 	return faults
 }
 
 // checkPart adds to faults that r cancels a part where only all can be cancelled, or is one round
 // too many.
-func (op operation) checkPart(faults []string, r CancelRequest) []string {
-	if r.Round < 1 || r.Round > maxRound {
-		return append(faults, fmt.Sprintf("round is %d, want 1 to %d", r.Round, maxRound))
+func checkPart(op settlebank.Operation, faults []string, r CancelRequest) []string {
+	if r.Round < 1 || r.Round > settlebank.MaxRound {
+		return append(faults, fmt.Sprintf("round is %d, want 1 to %d", r.Round, settlebank.MaxRound))
 	}
-	if op.is(partial) {
+	if op.Is(settlebank.Partial) {
 		return faults
 	}
 	if r.Round > 1 {
@@ -172,7 +163,7 @@ func (op operation) checkPart(faults []string, r CancelRequest) []string {
 
 // checkTax adds to faults what is wrong with the tax fields.
 func checkTax(faults []string, r CancelRequest) []string {
-	if !slices.Contains([]string{"", "Y", "N", "G"}, r.TaxTypeCd) {
+	if r.TaxTypeCd != "" && !slices.Contains(settlebank.TaxTypes(), r.TaxTypeCd) {
 		faults = append(faults, "taxTypeCd is none of Y, N and G")
 	}
 	for _, part := range []struct {
@@ -182,11 +173,11 @@ func checkTax(faults []string, r CancelRequest) []string {
 	}{{"taxAmt", r.TaxAmt, true}, {"vatAmt", r.VatAmt, true}, {"taxFreeAmt", r.TaxFreeAmt, true}, {"svcAmt", r.SvcAmt, false}} {
 		switch {
 		case part.amount == nil:
-			if part.compound && r.TaxTypeCd == "G" {
+			if part.compound && r.TaxTypeCd == settlebank.TaxCompound {
 				faults = append(faults, part.name+" is missing: taxTypeCd G needs it")
 			}
-		case *part.amount < 0 || *part.amount > maxAmount:
-			faults = append(faults, fmt.Sprintf("%s is %d, want 0 to %d", part.name, *part.amount, int64(maxAmount)))
+		case *part.amount < 0 || *part.amount > settlebank.MaxAmount:
+			faults = append(faults, fmt.Sprintf("%s is %d, want 0 to %d", part.name, *part.amount, int64(settlebank.MaxAmount)))
 		}
 	}
 	return faults
@@ -195,7 +186,7 @@ func checkTax(faults []string, r CancelRequest) []string {
 // reason makes a reason fit cnclRsn: on one line, its first 255 characters.
 func reason(s string) string {
 	runes := []rune(s)
-	runes = runes[:min(len(runes), maxReason)]
+	runes = runes[:min(len(runes), settlebank.MaxReason)]
 	for i, r := range runes {
 		if isControl(r) {
 			runes[i] = ' '

@@ -1,10 +1,6 @@
 package gateway
 
-// statSuccess and statFailure are the values of outStatCd.
-const (
-	statSuccess = "0021"
-	statFailure = "0031"
-)
+import "settlecancel/gateway/settlebank"
 
 // parseNested reads what the answers of 0A19 and 0A1M have in common; data may be missing. False:
 // the body is no complete answer.
@@ -20,7 +16,7 @@ func parseNested(body []byte) (a answer, params, data object, ok bool) {
 		return answer{}, nil, nil, false
 	}
 	a.message, _ = text(params.get("outRsltMsg"))
-	a.class, a.listed = Classify(a.code)
+	a.class, a.listed = settlebank.Classify(a.code)
 	data, _ = parseObject(fields.get("data"))
 	return a, params, data, true
 }
@@ -33,13 +29,13 @@ func (standard) parse(q request, body []byte) (answer, bool) {
 		return answer{}, false
 	}
 	stat, _ := text(params.get("outStatCd"))
-	succeeded := stat == statSuccess && a.code == codeNormal
+	succeeded := stat == settlebank.StatDone && a.code == settlebank.CodeOK
 	switch foreign := q.terms.foreign(q.hash, params, data); {
 	case foreign != "":
 		a.doubt = "the answer carries another request's " + foreign
 	case succeeded:
 		a.doubt = q.terms.unproven(q.hash, params, data)
-	case stat != statFailure || a.class == OK:
+	case stat != settlebank.StatRefused || a.class == OK:
 		a.doubt = "outStatCd and outRsltCd do not go together"
 	}
 	if a.doubt != "" {

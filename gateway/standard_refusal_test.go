@@ -11,19 +11,21 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"settlecancel/tasks/secrettest"
+
+	"settlecancel/gateway/settlebank"
 )
 
 // TestStandardRefusals: what the gateway could only refuse is refused here, all faults at once, and
 // nothing is sent.
 func TestStandardRefusals(t *testing.T) {
 	t.Parallel()
-	long := Merchant{ID: "twelve_chars", HashKey: testHashKey, AESKey: testAESKey, Protocol: Standard}
+	long := Merchant{ID: "twelve_chars", HashKey: testHashKey, AESKey: testAESKey, Protocol: Protocol0A19}
 	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("a request was sent") }))
 	t.Cleanup(srv.Close)
 	c := testClient(t, Options{
 		BaseURL: srv.URL, Merchants: []Merchant{standardMerchant("nxca_jt_il"), long}, Now: func() time.Time { return testTime },
 	})
-	zero, below, above := int64(0), int64(-1), int64(maxAmount+1)
+	zero, below, above := int64(0), int64(-1), int64(settlebank.MaxAmount+1)
 	const noAccount, part = "refundBankCd is missing; refundAcntNo is missing; refundDpstrNm is missing", "can be cancelled in full only"
 	for _, tt := range []struct {
 		name string
@@ -46,7 +48,7 @@ func TestStandardRefusals(t *testing.T) {
 		{"ErrRoundZero", standardCancel, func(r *CancelRequest) { r.Round = 0 }, []string{"round is 0, want 1 to 999"}},
 		{"ErrRoundThousand", standardCancel, func(r *CancelRequest) { r.Round = 1000 }, []string{"round is 1000, want 1 to 999"}},
 		{"ErrZero", standardCancel, func(r *CancelRequest) { r.CanAmt = 0 }, []string{"canAmt is 0"}},
-		{"ErrThirteenDigits", standardCancel, func(r *CancelRequest) { r.CanAmt = maxAmount + 1 }, []string{"canAmt is 1000000000000"}},
+		{"ErrThirteenDigits", standardCancel, func(r *CancelRequest) { r.CanAmt = settlebank.MaxAmount + 1 }, []string{"canAmt is 1000000000000"}},
 		{"ErrCurrency", standardCancel, func(r *CancelRequest) { r.Currency = "EUR" }, []string{"currency is neither KRW nor USD"}},
 		{"ErrTaxType", standardCancel, func(r *CancelRequest) { r.TaxTypeCd = "X" }, []string{"taxTypeCd is none of Y, N and G"}},
 		{"ErrCompound", standardCancel, func(r *CancelRequest) { r.TaxTypeCd = "G" },

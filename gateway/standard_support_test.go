@@ -55,7 +55,7 @@ func members(t testing.TB, raw json.RawMessage) map[string]string {
 }
 
 func standardMerchant(id string) Merchant {
-	return Merchant{ID: id, HashKey: testHashKey, AESKey: testAESKey, Protocol: Standard}
+	return Merchant{ID: id, HashKey: testHashKey, AESKey: testAESKey, Protocol: Protocol0A19}
 }
 
 // testSealed encrypts as the gateway does, by crypto/aes alone.

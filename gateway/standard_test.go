@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"settlecancel/gateway/settlebank"
 )
 
 // TestStandardRequest compares the bytes on the wire with the golden requests, and takes a success
@@ -93,7 +95,7 @@ func TestStandardVectors(t *testing.T) {
 		t.Fatalf("%d and %d vectors, %v", len(v.Cancel), len(v.Withdraw), err)
 	}
 	build := func(v vector, r CancelRequest) map[string]string {
-		at, err := time.ParseInLocation("20060102150405", v.TrdDt+v.TrdTm, kst)
+		at, err := time.ParseInLocation(settlebank.DateTimeLayout, v.TrdDt+v.TrdTm, settlebank.KST)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -131,7 +133,7 @@ func TestStandardVectors(t *testing.T) {
 func TestStandardLimits(t *testing.T) {
 	t.Parallel()
 	r := bankRefund
-	r.ID, r.OrgTrdNo, r.Round, r.CanAmt, r.OrgTrdAmt = strings.Repeat("~", 100), strings.Repeat("x", 40), 999, maxAmount, 0
+	r.ID, r.OrgTrdNo, r.Round, r.CanAmt, r.OrgTrdAmt = strings.Repeat("~", 100), strings.Repeat("x", 40), 999, settlebank.MaxAmount, 0
 	r.MchtID, r.RefundAcntNo, r.RefundDpstrNm = "twelve_chars", strings.Repeat("9", 16), strings.Repeat("가", 50)
 	standardRequest(t, r)
 	w := numberWithdrawal

@@ -15,11 +15,10 @@ import (
 	"sync"
 	"testing"
 
-	_ "embed"
+	"settlecancel/gateway/settlebank"
 )
 
-//go:embed testdata/vectors.json
-var vectorFile []byte
+var vectorFile = []byte(settlebank.Vectors())
 
 // vectors are the golden vectors, checked against the vendor's own examples.
 type vectors struct {
@@ -48,8 +47,8 @@ func loadVectors(t testing.TB) vectors {
 
 // The testbed's public keys.
 const (
-	testHashKey = "ST1009281328226982205"
-	testAESKey  = "pgSettle30y739r82jtd709yOfZ2yK5K"
+	testHashKey = settlebank.TestbedHashKey
+	testAESKey  = settlebank.TestbedAESKey
 )
 
 var testMerchant = Merchant{ID: "nxca_jt_bi", HashKey: testHashKey, AESKey: testAESKey}

@@ -9,19 +9,21 @@ import (
 	"fmt"
 	"log/slog"
 	"unicode/utf8"
+
+	"settlecancel/gateway/settlebank"
 )
 
-// The operations of Cancellation.Operation (protocol.md, table of "Protocol 0A19").
+// The operations of Cancellation.Operation.
 const (
-	OperationCancel   = "cancel"   // give money back the way it came; the default
-	OperationRefund   = "refund"   // transfer it to a bank account instead
-	OperationWithdraw = "withdraw" // take back a virtual account number nobody has paid into
+	OperationCancel   = settlebank.OpCancel   // give money back the way it came; the default
+	OperationRefund   = settlebank.OpRefund   // transfer it to a bank account instead
+	OperationWithdraw = settlebank.OpWithdraw // take back a virtual account number nobody has paid into
 )
 
 // The currencies of Cancellation.Currency.
 const (
-	CurrencyKRW = "KRW" // whole won; the default
-	CurrencyUSD = "USD" // cents, for cards paid abroad
+	CurrencyKRW = settlebank.KRW // whole won; the default
+	CurrencyUSD = settlebank.USD // cents, for cards paid abroad
 )
 
 // masked stands where an account number would be read.

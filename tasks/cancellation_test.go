@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"settlecancel/gateway/settlebank"
 	"settlecancel/tasks/secrettest"
 )
 
@@ -213,31 +214,31 @@ func randomCancellation(rnd *rand.Rand) Cancellation {
 		}
 		return string(out)
 	}
-	amount := func() *int64 { return []*int64{nil, new(rnd.Int64N(maxAmount + 1))}[rnd.IntN(2)] }
+	amount := func() *int64 { return []*int64{nil, new(rnd.Int64N(settlebank.MaxAmount + 1))}[rnd.IntN(2)] }
 	const latin = "abzABZ019"
 	c := Cancellation{
 		IdempotencyKey: text(maxKey, latin+"._:-"),
-		MchtID:         text(maxMchtID, latin+"_-"),
-		OrgTrdNo:       text(maxOrgTrdNo, latin+`"\/<>&{}:~`),
-		OrgMchtTrdNo:   text(maxOrgMchtTrdNo, latin+`"\/<>&주문😀é`),
+		MchtID:         text(settlebank.MaxMchtID, latin+"_-"),
+		OrgTrdNo:       text(settlebank.MaxOrgTrdNo, latin+`"\/<>&{}:~`),
+		OrgMchtTrdNo:   text(settlebank.MaxMchtTrdNo, latin+`"\/<>&주문😀é`),
 		OrgTrdDt:       time.Date(2000, 1, 1+rnd.IntN(9000), 0, 0, 0, 0, time.UTC).Format("20060102"),
-		CanAmt:         1 + rnd.Int64N(maxAmount),
+		CanAmt:         1 + rnd.Int64N(settlebank.MaxAmount),
 		Reason:         maybe(text(maxReason, latin+"\n\r\t \"\\\u2028\u2029\ufffd\u200d,환불😀")),
 		Currency:       maybe([]string{CurrencyKRW, CurrencyUSD}[rnd.IntN(2)]),
 		TaxTypeCd:      maybe([]string{"Y", "N"}[rnd.IntN(2)]),
 		TaxAmt:         amount(), VatAmt: amount(), TaxFreeAmt: amount(), SvcAmt: amount(),
 	}
-	c.OrgTrdAmt = []int64{0, c.CanAmt, c.CanAmt + rnd.Int64N(maxAmount+1-c.CanAmt)}[rnd.IntN(3)]
+	c.OrgTrdAmt = []int64{0, c.CanAmt, c.CanAmt + rnd.Int64N(settlebank.MaxAmount+1-c.CanAmt)}[rnd.IntN(3)]
 	switch rnd.IntN(3) {
 	case 0:
-		c.Operation, c.Method = maybe(OperationCancel), maybe(methods[rnd.IntN(len(methods))])
+		c.Operation, c.Method = maybe(OperationCancel), maybe(settlebank.Methods()[rnd.IntN(len(settlebank.Methods()))])
 	case 1:
 		c.Operation, c.Method = OperationRefund, maybe([]string{"MP", "VA"}[rnd.IntN(2)])
-		c.RefundBankCd, c.RefundAcntNo = "0"+text(1, "0123")+"4", text(maxRefundAcntNo, "0123456789")
-		c.RefundDpstrNm = text(maxRefundDpstrNm, "홍길동A.")
+		c.RefundBankCd, c.RefundAcntNo = "0"+text(1, "0123")+"4", text(settlebank.MaxRefundAcntNo, "0123456789")
+		c.RefundDpstrNm = text(settlebank.MaxRefundDpstrNm, "홍길동A.")
 	case 2:
 		c.Operation, c.Method = OperationWithdraw, maybe("VA")
-		c.CanAmt, c.VAcntNo = 0, text(maxVAcntNo, "0123456789")
+		c.CanAmt, c.VAcntNo = 0, text(settlebank.MaxVAcntNo, "0123456789")
 	}
 	return c
 }

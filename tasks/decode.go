@@ -8,17 +8,13 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"settlecancel/gateway/settlebank"
 )
 
 // MaxSize is the size in bytes of the longest document Parse takes, and of the
 // longest line ReadNDJSON and the longest record ReadCSV take.
 const MaxSize = 64 << 10
-
-// maxDigits bounds every amount (protocol.md: canAmt 12, cnclAmt 12).
-const (
-	maxDigits = 12
-	maxAmount = 999_999_999_999
-)
 
 const (
 	notUTF8   = "holds bytes that are not UTF-8"
@@ -170,8 +166,8 @@ func (d *draft) setAmount(f field, text string) {
 	switch {
 	case errors.Is(err, strconv.ErrSyntax):
 		d.spoil(f, notAmount)
-	case len(text) > maxDigits:
-		d.spoil(f, fmt.Sprintf("has more than %d digits", maxDigits))
+	case len(text) > settlebank.AmountDigits:
+		d.spoil(f, fmt.Sprintf("has more than %d digits", settlebank.AmountDigits))
 	case amount == 0 && f == fieldOrgTrdAmt:
 		// Zero means "not known" in the struct, so it must not come from outside.
 		d.spoil(f, "must be above 0; leave it out where it is not known")

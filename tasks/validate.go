@@ -6,32 +6,15 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"settlecancel/gateway/settlebank"
 )
 
-// The longest texts, in characters (protocol.md, "Protocol flat" and "Protocol
-// 0A19"). A reason may be longer than what the gateway shows of it.
+// The longest texts of our own, in characters. A reason may be longer than what
+// the gateway shows of it.
 const (
-	maxKey           = 64
-	maxMchtID        = 12
-	maxOrgTrdNo      = 50
-	maxOrgMchtTrdNo  = 100
-	maxReason        = 1000
-	maxRefundAcntNo  = 16
-	maxRefundDpstrNm = 50
-	maxVAcntNo       = 20 // protocol.md names no length; longer than any Korean account number
-)
-
-// earliest is the first orgTrdDt taken: before it there was no such gateway.
-const earliest = "20000101"
-
-// methods lists the payment methods, methodsOf those an operation other than
-// cancel goes with (protocol.md, table of "Protocol 0A19").
-var (
-	methods    = []string{"CA", "RA", "MP", "TC", "HM", "CG", "SG", "BG", "TM", "CP", "PZ", "VA"}
-	methodsOf  = map[string][]string{OperationRefund: {"MP", "VA"}, OperationWithdraw: {"VA"}}
-	operations = []string{OperationCancel, OperationRefund, OperationWithdraw}
-	currencies = []string{CurrencyKRW, CurrencyUSD}
-	taxTypes   = []string{"Y", "N", "G"}
+	maxKey    = 64
+	maxReason = 1000
 )
 
 // An alphabet is the set of characters a text may be made of.
@@ -85,11 +68,11 @@ func (d *draft) judge(now time.Time) {
 	d.checkRequired(fieldKey, c.IdempotencyKey)
 	d.checkText(fieldKey, c.IdempotencyKey, maxKey, keyAlphabet)
 	d.checkRequired(fieldMchtID, c.MchtID)
-	d.checkText(fieldMchtID, c.MchtID, maxMchtID, mchtAlphabet)
+	d.checkText(fieldMchtID, c.MchtID, settlebank.MaxMchtID, mchtAlphabet)
 	d.checkRequired(fieldOrgTrdNo, c.OrgTrdNo)
-	d.checkIdentifier(fieldOrgTrdNo, c.OrgTrdNo, maxOrgTrdNo, ascii)
+	d.checkIdentifier(fieldOrgTrdNo, c.OrgTrdNo, settlebank.MaxOrgTrdNo, ascii)
 	d.checkRequired(fieldOrgMchtTrdNo, c.OrgMchtTrdNo)
-	d.checkIdentifier(fieldOrgMchtTrdNo, c.OrgMchtTrdNo, maxOrgMchtTrdNo, printable)
+	d.checkIdentifier(fieldOrgMchtTrdNo, c.OrgMchtTrdNo, settlebank.MaxMchtTrdNo, printable)
 	d.checkRequired(fieldOrgTrdDt, c.OrgTrdDt)
 	d.checkDate(fieldOrgTrdDt, c.OrgTrdDt, now)
 	d.checkText(fieldReason, c.Reason, maxReason, prose)
@@ -133,20 +116,18 @@ func (d *draft) checkDate(f field, date string, now time.Time) {
 	if date == "" {
 		return
 	}
-	if len(date) != len(earliest) || !digits.holds(date) {
+	if len(date) != len(settlebank.FirstDate) || !digits.holds(date) {
 		d.fault(f, "must be a date of 8 digits, yyyyMMdd")
 		return
 	}
-	const layout = "20060102"
-	if _, err := time.Parse(layout, date); err != nil {
+	if _, err := time.Parse(settlebank.DateLayout, date); err != nil {
 		d.fault(f, "%q is no date of the calendar", date)
 		return
 	}
-	if date < earliest {
-		d.fault(f, "%q lies before %s", date, earliest)
+	if date < settlebank.FirstDate {
+		d.fault(f, "%q lies before %s", date, settlebank.FirstDate)
 	}
-	// Korea has had no daylight saving time since 1988.
-	if today := now.UTC().Add(9 * time.Hour).Format(layout); date > today {
+	if today := settlebank.Date(now); date > today {
 		d.fault(f, "%q lies in the future: in Korea it is %s", date, today)
 	}
 }
@@ -154,12 +135,15 @@ func (d *draft) checkDate(f field, date string, now time.Time) {
 // checkChoices checks the fields that take one of a few values.
 func (d *draft) checkChoices() {
 	c := &d.c
-	d.checkChoice(fieldMethod, c.Method, methods)
-	d.checkChoice(fieldOperation, c.Operation, operations)
-	d.checkChoice(fieldCurrency, c.Currency, currencies)
-	d.checkChoice(fieldTaxTypeCd, c.TaxTypeCd, taxTypes)
-	fitting := methodsOf[c.Operation]
-	if fitting != nil && slices.Contains(methods, c.Method) && !slices.Contains(fitting, c.Method) {
+	d.checkChoice(fieldMethod, c.Method, settlebank.Methods())
+	d.checkChoice(fieldOperation, c.Operation, settlebank.Ops())
+	d.checkChoice(fieldCurrency, c.Currency, settlebank.Currencies())
+	d.checkChoice(fieldTaxTypeCd, c.TaxTypeCd, settlebank.TaxTypes())
+	if c.Operation == "" || c.Operation == OperationCancel {
+		return // what it goes with hangs on the protocol
+	}
+	fitting := settlebank.MethodsOf(c.Operation)
+	if fitting != nil && slices.Contains(settlebank.Methods(), c.Method) && !slices.Contains(fitting, c.Method) {
 		d.fault(fieldMethod, "%q does not go with operation %s, which takes %s", c.Method, c.Operation, strings.Join(fitting, " or "))
 	}
 }
@@ -191,8 +175,8 @@ func (d *draft) checkAmounts() {
 }
 
 func (d *draft) checkLimit(f field, amount int64) {
-	if amount > maxAmount {
-		d.fault(f, "has more than %d digits", maxDigits)
+	if amount > settlebank.MaxAmount {
+		d.fault(f, "has more than %d digits", settlebank.AmountDigits)
 	}
 }
 
@@ -211,7 +195,7 @@ func (d *draft) checkTax() {
 	} {
 		switch {
 		case part.amount == nil:
-			if part.compound && c.TaxTypeCd == "G" {
+			if part.compound && c.TaxTypeCd == settlebank.TaxCompound {
 				d.fault(part.f, "is required for taxTypeCd G")
 			}
 		case *part.amount < 0:
@@ -229,7 +213,7 @@ func (d *draft) checkAccount() {
 	if c.Operation == OperationRefund {
 		d.checkRequiredFor(OperationRefund, fieldRefundBankCd, c.RefundBankCd)
 	}
-	if c.RefundBankCd != "" && (len(c.RefundBankCd) != 3 || !digits.holds(c.RefundBankCd)) {
+	if c.RefundBankCd != "" && (len(c.RefundBankCd) != settlebank.RefundBankCdLen || !digits.holds(c.RefundBankCd)) {
 		d.fault(fieldRefundBankCd, "must be 3 digits")
 	}
 	if d.stored {
@@ -243,12 +227,12 @@ func (d *draft) checkAccount() {
 	case OperationWithdraw:
 		d.checkRequiredFor(OperationWithdraw, fieldVAcntNo, c.VAcntNo)
 	}
-	if len(c.RefundAcntNo) > maxRefundAcntNo || !digits.holds(c.RefundAcntNo) {
-		d.fault(fieldRefundAcntNo, "must be 1 to %d digits", maxRefundAcntNo)
+	if len(c.RefundAcntNo) > settlebank.MaxRefundAcntNo || !digits.holds(c.RefundAcntNo) {
+		d.fault(fieldRefundAcntNo, "must be 1 to %d digits", settlebank.MaxRefundAcntNo)
 	}
-	d.checkIdentifier(fieldRefundDpstrNm, c.RefundDpstrNm, maxRefundDpstrNm, printable)
-	if len(c.VAcntNo) > maxVAcntNo || !digits.holds(c.VAcntNo) {
-		d.fault(fieldVAcntNo, "must be 1 to %d digits", maxVAcntNo)
+	d.checkIdentifier(fieldRefundDpstrNm, c.RefundDpstrNm, settlebank.MaxRefundDpstrNm, printable)
+	if len(c.VAcntNo) > settlebank.MaxVAcntNo || !digits.holds(c.VAcntNo) {
+		d.fault(fieldVAcntNo, "must be 1 to %d digits", settlebank.MaxVAcntNo)
 	}
 }
 

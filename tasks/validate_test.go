@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"settlecancel/gateway/settlebank"
 )
 
 func TestValidateAccepts(t *testing.T) {
@@ -158,7 +160,7 @@ func TestValidateKoreanMidnight(t *testing.T) {
 	t.Parallel()
 	c := wellFormed()
 	c.OrgTrdDt = "20260201"
-	midnight := time.Date(2026, 2, 1, 0, 0, 0, 0, time.FixedZone("KST", 9*3600))
+	midnight := time.Date(2026, 2, 1, 0, 0, 0, 0, settlebank.KST)
 	if err := c.Validate(midnight.Add(-time.Second)); err == nil {
 		t.Error("tomorrow was accepted")
 	}

@@ -59,7 +59,7 @@ func TestPauseGrowsWhateverTheJitter(t *testing.T) {
 // codes returns a code of every row of the shipped table with its class; of a range, both ends.
 func codes(t *testing.T) map[string]gateway.Class {
 	t.Helper()
-	f, err := os.Open("../gateway/result-codes.csv")
+	f, err := os.Open("../gateway/settlebank/result-codes.csv")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"settlecancel/gateway/settlebank"
 	"settlecancel/gateway/simulator"
 	"settlecancel/tasks/events"
 	"settlecancel/tasks/ledger"
@@ -78,7 +79,7 @@ func onEach(t *testing.T, rdb *redis.ClusterClient, ask func(context.Context, *r
 func (p *plant) commands(n int) {
 	p.Helper()
 	p.says(`"status":"cancelled"`, "status", "refund-7", "--json")
-	day := p.record("refund-7").EndedAt.In(time.FixedZone("KST", 9*60*60)).Format("20060102")
+	day := p.record("refund-7").EndedAt.In(settlebank.KST).Format(settlebank.DateLayout)
 	p.says(`"idempotencyKey":"refund-7"`, "reconcile", "--date", day, "--json")
 	p.says("nxca_jt_bi: paused", "pause", "nxca_jt_bi", "--note", "a try")
 	p.says("a try", "pause")

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"settlecancel/gateway/settlebank"
 	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
 	"settlecancel/tasks/report"
@@ -130,7 +131,7 @@ func (d *deciding) pin(s selection) (flags []string) {
 		return nil
 	}
 	moment := func(t time.Time) string {
-		return t.In(time.FixedZone("KST", 9*60*60)).Format("2006-01-02T15:04:05.000Z07:00")
+		return t.In(settlebank.KST).Format("2006-01-02T15:04:05.000Z07:00")
 	}
 	if !d.filter.From.IsZero() {
 		flags = append(flags, "--"+flagDiedSince, moment(s.earliest))

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"settlecancel/config"
+	"settlecancel/gateway/settlebank"
 	"settlecancel/tasks/events"
 )
 
@@ -124,8 +125,8 @@ func TestReadmeMerchants(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m := cfg.Merchants; len(m) != 2 || m[0].ID != "shop_kr" || m[0].Protocol != config.ProtocolFlat ||
-		m[1].ID != "shop_us" || m[1].Protocol != config.Protocol0A19 || m[1].AESKey.Reveal() != secretAESKey {
+	if m := cfg.Merchants; len(m) != 2 || m[0].ID != "shop_kr" || m[0].Protocol != settlebank.Flat ||
+		m[1].ID != "shop_us" || m[1].Protocol != settlebank.Protocol0A19 || m[1].AESKey.Reveal() != secretAESKey {
 		t.Errorf("merchants %+v", m)
 	}
 }

@@ -17,6 +17,7 @@ import (
 
 	"settlecancel/cmd/settlecancel/reconcile"
 	"settlecancel/config"
+	"settlecancel/gateway/settlebank"
 	"settlecancel/tasks/ledger"
 )
 
@@ -124,7 +125,7 @@ func (a app) reconcile(ctx context.Context, r reconciliation) error {
 
 // warnOfRetention tells where the ledger no longer has what it is compared with.
 func (a app) warnOfRetention(cfg config.Config, date string) {
-	if oldest := time.Now().Add(-cfg.Retention); date < oldest.In(time.FixedZone("KST", 9*60*60)).Format("20060102") {
+	if oldest := time.Now().Add(-cfg.Retention); date < settlebank.Date(oldest) {
 		a.complain(fmt.Errorf("what ended before %s is kept no longer (LEDGER_RETENTION), so it is shown as not with us", korean(oldest)))
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"settlecancel/gateway/settlebank"
 	"settlecancel/gateway/simulator"
 	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
@@ -25,7 +26,7 @@ type chapter struct {
 }
 
 func (d *dev) story() []chapter {
-	today := time.Now().In(time.FixedZone("KST", 9*60*60)).Format("20060102")
+	today := settlebank.Date(time.Now())
 	make := func(key, order string, amount, of int64) tasks.Cancellation {
 		return tasks.Cancellation{IdempotencyKey: key, MchtID: d.mchtID, OrgTrdNo: "STFP_" + order, OrgMchtTrdNo: order,
 			OrgTrdDt: today, CanAmt: amount, OrgTrdAmt: of, Method: "CA", Reason: "customer returned the goods"}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/rivo/uniseg"
 
+	"settlecancel/gateway/settlebank"
 	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
 )
@@ -109,7 +110,7 @@ func thousands(n int64) string {
 
 // korean shows a time as in Korea, where the payments are.
 func korean(t time.Time) string {
-	return t.In(time.FixedZone("KST", 9*60*60)).Format(time.RFC3339)
+	return t.In(settlebank.KST).Format(time.RFC3339)
 }
 
 // koreanOrNone shows a time that may not be there.

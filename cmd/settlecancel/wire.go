@@ -153,7 +153,7 @@ func merchantsOf(cfg config.Config) []gateway.Merchant {
 	merchants := make([]gateway.Merchant, len(cfg.Merchants))
 	for i, m := range cfg.Merchants {
 		merchants[i] = gateway.Merchant{ID: m.ID, HashKey: gateway.Secret(m.HashKey.Reveal()),
-			AESKey: gateway.Secret(m.AESKey.Reveal()), Protocol: gateway.Protocol(m.Protocol)}
+			AESKey: gateway.Secret(m.AESKey.Reveal()), Protocol: m.Protocol}
 	}
 	return merchants
 }
@@ -182,7 +182,7 @@ func newWorker(i *installation, queue redis.UniversalClient, gw worker.Gateway, 
 		Concurrency: cfg.Concurrency, Inquiry: cfg.Inquiry != config.InquiryOff, DefaultMchtID: cfg.DefaultMerchant,
 		RetryMax: retries, RetryInitial: cfg.RetryInitial, RetryCap: cfg.RetryCap, VerifyAfter: cfg.VerifyAfter,
 		Rate:   cfg.Rate,
-		Rounds: func(mchtID string) bool { return protocols[mchtID] == gateway.Standard },
+		Rounds: func(mchtID string) bool { return protocols[mchtID] == gateway.Protocol0A19 },
 		Closed: closed(cfg.MaintenanceWindows, protocols),
 
 		EventsKeep: int64(cfg.EventsKeep), Webhook: webhook,
@@ -192,7 +192,7 @@ func newWorker(i *installation, queue redis.UniversalClient, gw worker.Gateway, 
 func protocolsOf(cfg config.Config) map[string]gateway.Protocol {
 	protocols := map[string]gateway.Protocol{}
 	for _, m := range cfg.Merchants {
-		protocols[m.ID] = gateway.Protocol(m.Protocol)
+		protocols[m.ID] = m.Protocol
 	}
 	return protocols
 }

@@ -14,6 +14,7 @@ import (
 
 	"settlecancel/config"
 	"settlecancel/gateway"
+	"settlecancel/gateway/settlebank"
 	"settlecancel/gateway/simulator"
 	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
@@ -22,9 +23,8 @@ import (
 // Where the windows of the settings and the banks' own both hold a request, the later end counts.
 func TestClosed(t *testing.T) {
 	t.Parallel()
-	kst := time.FixedZone("KST", 9*60*60)
 	at := func(clock string) time.Time {
-		v, err := time.ParseInLocation("2006-01-02 15:04", "2026-01-05 "+clock, kst) // a Monday
+		v, err := time.ParseInLocation("2006-01-02 15:04", "2026-01-05 "+clock, settlebank.KST) // a Monday
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -53,7 +53,7 @@ func TestClosed(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			hold := closed(cfg.MaintenanceWindows, map[string]gateway.Protocol{"std": gateway.Standard, "flat": gateway.Flat})
+			hold := closed(cfg.MaintenanceWindows, map[string]gateway.Protocol{"std": gateway.Protocol0A19, "flat": gateway.Flat})
 			r := gateway.CancelRequest{MchtID: tt.mchtID, Method: tt.method, OrgTrdDt: "20260104", Operation: "refund"}
 			until, why := hold(r, at(tt.now).UTC())
 			if !until.Equal(tt.until) || !strings.Contains(why, tt.why) || (why == "") != (tt.why == "") {
@@ -134,7 +134,7 @@ func TestWindowMethods(t *testing.T) {
 // A worker lets what its settings name wait, and carries out what they do not.
 func TestMaintenanceWindow(t *testing.T) {
 	t.Parallel()
-	now := time.Now().In(time.FixedZone("KST", 9*60*60))
+	now := time.Now().In(settlebank.KST)
 	window := "VA " + now.Add(-time.Hour).Format("15:04") + "-" + now.Add(time.Hour).Format("15:04")
 	p := newPlant(t, simulator.Options{AutoAmount: 1000}, "MAINTENANCE_WINDOWS="+window)
 	held := p.pageExample("held", 500)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"settlecancel/gateway/settlebank"
 	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
 	"settlecancel/tasks/ledger/redistest"
@@ -27,7 +28,7 @@ func outboxEvent(t *testing.T) ledger.Event {
 	return ledger.Event{ID: "3-1700000000000.0", Seq: 2, Record: ledger.Record{
 		Key: c.IdempotencyKey, MchtID: c.MchtID, OrgTrdNo: c.OrgTrdNo, Amount: c.CanAmt, Params: entry.Params, Sealed: "SEALED",
 		Status: ledger.Rejected, Closed: true, Code: "1002", Message: "한도 초과",
-		EndedAt: time.Date(2024, 1, 2, 12, 4, 7, 5e6, time.FixedZone("KST", 9*3600)),
+		EndedAt: time.Date(2024, 1, 2, 12, 4, 7, 5e6, settlebank.KST),
 	}}
 }
 

@@ -4,13 +4,14 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"math"
-	"net"
 	"net/http"
 	"net/netip"
 	"strings"
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"settlecancel/gateway/settlebank"
 )
 
 // Token lets a producer in.
@@ -116,7 +117,7 @@ func (g *guard) admit(c caller, r *http.Request, need role) (caller, *problem) {
 		return c, newProblem(forbidden, "this is for ops: it needs their credentials, not a producer's token")
 	case !open:
 		return c, newProblem(unauthorized, "credentials are needed").with("WWW-Authenticate", g.challenges(false)...)
-	case !loopback(r.Host):
+	case !settlebank.LoopbackRequest(r.Host):
 		return c, newProblem(misdirected, "without credentials the server answers as localhost or 127.0.0.1 alone")
 	case need == ops:
 		return caller{"ops", ops}, nil
@@ -177,15 +178,4 @@ func address(r *http.Request) string {
 		}
 	}
 	return ip.String()
-}
-
-// loopback reports whether the host of a URL is this machine.
-func loopback(hostport string) bool {
-	host := hostport
-	if h, _, err := net.SplitHostPort(hostport); err == nil {
-		host = h
-	}
-	host = strings.TrimSuffix(strings.ToLower(strings.Trim(host, "[]")), ".")
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && ip.IsLoopback()
 }

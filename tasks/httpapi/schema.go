@@ -6,6 +6,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"settlecancel/gateway/settlebank"
 	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
 )
@@ -33,13 +34,17 @@ func code(doc, pattern string) field {
 	return field{doc: doc, schema: huma.Schema{Type: huma.TypeString, Pattern: pattern}}
 }
 
-func choose(doc string, from ...any) field {
-	return field{doc: doc, schema: huma.Schema{Type: huma.TypeString, Enum: from}}
+func choose(doc string, from []string) field {
+	enum := make([]any, len(from))
+	for i, value := range from {
+		enum[i] = value
+	}
+	return field{doc: doc, schema: huma.Schema{Type: huma.TypeString, Enum: enum}}
 }
 
 // amount is a whole number, or its digits as a text.
 func amount(doc string, least float64) field {
-	most := 999_999_999_999.0
+	most := float64(settlebank.MaxAmount)
 	return field{doc: doc, schema: huma.Schema{AnyOf: []*huma.Schema{
 		{Type: huma.TypeInteger, Format: "int64", Minimum: &least, Maximum: &most}, {Type: huma.TypeString, Pattern: `^[0-9]{1,12}$`}}}}
 }
@@ -60,24 +65,24 @@ func fields() map[string]field {
 	return map[string]field{
 		"idempotencyKey": {doc: "Names this cancellation, for ever. Required here or in the header Idempotency-Key.", schema: *keySchema()},
 		"mchtId":         code("Merchant id.", `^[A-Za-z0-9_-]{1,12}$`),
-		"orgTrdNo":       trimmed("SettleBank's number of the original transaction; printable ASCII.", 50, `^[!-~]([ -~]*[!-~])?$`).needed(),
-		"orgMchtTrdNo":   trimmed("The merchant's order number of the original transaction.", 100, anyTrimmed).needed(),
+		"orgTrdNo":       trimmed("SettleBank's number of the original transaction; printable ASCII.", settlebank.MaxOrgTrdNo, `^[!-~]([ -~]*[!-~])?$`).needed(),
+		"orgMchtTrdNo":   trimmed("The merchant's order number of the original transaction.", settlebank.MaxMchtTrdNo, anyTrimmed).needed(),
 		"orgTrdDt":       code("Date of the original transaction, yyyyMMdd in Korean time; not in the future.", `^[0-9]{8}$`).needed(),
 		"canAmt":         amount("Amount to cancel, in the currency's smallest unit. Required, but for operation withdraw, which takes none.", 1),
 		"orgTrdAmt":      amount("Amount of the original transaction. With method it makes an unknown outcome verifiable: always send it where it is known.", 1),
 		"method": choose("Payment method. With orgTrdAmt it makes an unknown outcome verifiable: always send it where it is known.",
-			"CA", "RA", "MP", "TC", "HM", "CG", "SG", "BG", "TM", "CP", "PZ", "VA"),
+			settlebank.Methods()),
 		"reason":        text("Why, for people. The gateway sees its first 255 characters.", 1000),
-		"operation":     choose("cancel where it is left out. refund transfers the money to a bank account; withdraw takes back a virtual account number.", "cancel", "refund", "withdraw"),
-		"currency":      choose("KRW where it is left out: amounts are whole won. USD: amounts are cents.", "KRW", "USD"),
-		"taxTypeCd":     choose("Y exempt, N taxable, G compound; the merchant's setting where it is left out.", "Y", "N", "G"),
+		"operation":     choose("cancel where it is left out. refund transfers the money to a bank account; withdraw takes back a virtual account number.", settlebank.Ops()),
+		"currency":      choose("KRW where it is left out: amounts are whole won. USD: amounts are cents.", settlebank.Currencies()),
+		"taxTypeCd":     choose("Y exempt, N taxable, G compound; the merchant's setting where it is left out.", settlebank.TaxTypes()),
 		"taxAmt":        amount("Taxable part; required for G.", 0),
 		"vatAmt":        amount("Value-added tax; required for G.", 0),
 		"taxFreeAmt":    amount("Exempt part; required for G.", 0),
 		"svcAmt":        amount("Service charge.", 0),
 		"refundBankCd":  code("Operation refund: the bank.", `^[0-9]{3}$`),
 		"refundAcntNo":  code("Operation refund: the account number. It is never answered.", `^[0-9]{1,16}$`),
-		"refundDpstrNm": trimmed("Operation refund: the account holder.", 50, anyTrimmed),
+		"refundDpstrNm": trimmed("Operation refund: the account holder.", settlebank.MaxRefundDpstrNm, anyTrimmed),
 		"vAcntNo":       code("Operation withdraw: the virtual account number. It is never answered.", `^[0-9]{1,20}$`),
 	}
 }

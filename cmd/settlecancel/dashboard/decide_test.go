@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"settlecancel/gateway/settlebank"
 	"settlecancel/tasks/ledger"
 )
 
@@ -189,7 +190,7 @@ func TestBulk(t *testing.T) {
 // What dies while the form is open must not spoil it; what is decided meanwhile must.
 func TestBulkMoves(t *testing.T) {
 	t.Parallel()
-	now := time.Date(2026, 3, 2, 10, 0, 0, 0, kst)
+	now := time.Date(2026, 3, 2, 10, 0, 0, 0, settlebank.KST)
 	b := newClockBench(t, func() time.Time { return now })
 	b.put(sample("a"), ledger.Rejected)
 	b.put(sample("b"), ledger.Rejected)

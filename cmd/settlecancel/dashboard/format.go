@@ -8,6 +8,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"settlecancel/gateway/settlebank"
 	"settlecancel/tasks"
 	"settlecancel/tasks/events"
 )
@@ -117,13 +118,10 @@ func money(amount int64, currency, lang string) string {
 	}
 }
 
-// kst is Korean time: people here and the gateway live by it.
-var kst = time.FixedZone("KST", 9*60*60)
-
 // clock writes a time as people in Korea read it off the wall.
 func clock(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return t.In(kst).Format("2006-01-02 15:04:05")
+	return t.In(settlebank.KST).Format("2006-01-02 15:04:05")
 }

@@ -3,9 +3,9 @@ package dashboard
 import (
 	"cmp"
 	"context"
-	"net"
 	"net/http"
-	"strings"
+
+	"settlecancel/gateway/settlebank"
 )
 
 // ownPolicy lets our pages load their stylesheet, send their forms, and nothing else.
@@ -46,7 +46,7 @@ func (d *Dashboard) identify(next http.Handler) http.Handler {
 		name, ok := "ops", true
 		if d.opts.Who != nil {
 			name, ok = d.opts.Who(w, r)
-		} else if !loopback(r.Host) {
+		} else if !settlebank.LoopbackRequest(r.Host) {
 			// Without credentials a foreign page whose name was made to lead to this machine would
 			// pass for ours.
 			http.Error(w, "refused: without credentials the dashboard answers as localhost or 127.0.0.1 alone; set OPS_USER and OPS_PASSWORD",
@@ -66,14 +66,4 @@ const maxName = 100
 func who(r *http.Request) string {
 	name, _ := r.Context().Value(nameKey{}).(string)
 	return name
-}
-
-func loopback(hostport string) bool {
-	host := hostport
-	if h, _, err := net.SplitHostPort(hostport); err == nil {
-		host = h
-	}
-	host = strings.TrimSuffix(strings.ToLower(strings.Trim(host, "[]")), ".")
-	ip := net.ParseIP(host)
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
 }

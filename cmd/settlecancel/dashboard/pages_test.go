@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"settlecancel/gateway/settlebank"
 	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
 )
@@ -131,7 +132,7 @@ func TestLists(t *testing.T) {
 
 func TestListAges(t *testing.T) {
 	t.Parallel()
-	start := time.Date(2026, 3, 2, 10, 0, 0, 0, kst)
+	start := time.Date(2026, 3, 2, 10, 0, 0, 0, settlebank.KST)
 	now := start
 	b := newClockBench(t, func() time.Time { return now })
 	b.put(sample("dead"), ledger.Rejected)
@@ -271,7 +272,7 @@ func TestStory(t *testing.T) {
 		t.Errorf("an unknown key: %d", got.StatusCode)
 	}
 	stamp := clock(b.get("refund-review").Attempts[1].StartedAt)
-	if _, err := time.ParseInLocation("2006-01-02 15:04:05", stamp, kst); err != nil {
+	if _, err := time.ParseInLocation("2006-01-02 15:04:05", stamp, settlebank.KST); err != nil {
 		t.Fatal(err)
 	}
 	b.want(b.see(office+"show?key=refund-review"), stamp)

@@ -19,6 +19,7 @@ import (
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 
+	"settlecancel/gateway/settlebank"
 	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
 	"settlecancel/tasks/ledger/redistest"
@@ -54,7 +55,7 @@ func newClockBench(t testing.TB, now func() time.Time) *bench {
 // steps is a clock that goes on by a second whenever somebody looks at it, so that no two things
 // happen at once.
 func steps() func() time.Time {
-	start := time.Date(2026, 3, 2, 10, 0, 0, 0, kst)
+	start := time.Date(2026, 3, 2, 10, 0, 0, 0, settlebank.KST)
 	var looks atomic.Int64
 	return func() time.Time { return start.Add(time.Duration(looks.Add(1)) * time.Second) }
 }

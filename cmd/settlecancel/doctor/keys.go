@@ -12,13 +12,7 @@ import (
 	"time"
 
 	"settlecancel/gateway"
-)
-
-// The testbed's keys are public (protocol.md, "Hosts"), and golden vectors exist for them.
-const (
-	testbedHashKey = gateway.Secret("ST1009281328226982205")
-	testbedAESKey  = gateway.Secret("pgSettle30y739r82jtd709yOfZ2yK5K")
-	aesKeyLen      = 32
+	"settlecancel/gateway/settlebank"
 )
 
 // keys checks the keys of each merchant as far as that is possible without SettleBank.
@@ -28,13 +22,13 @@ func (x *examiner) keys(ctx context.Context, s *sheet) {
 		if text := string(m.HashKey) + string(m.AESKey); strings.ContainsAny(text, " \t\r\n") {
 			s.danger("take the white space away: it often comes with copying, or at the end of a file", "merchant %s: a key holds white space", m.ID)
 		}
-		if m.AESKey != "" && len(m.AESKey) != aesKeyLen || m.AESKey == "" && m.Protocol == gateway.Standard {
-			s.danger("take the AES key that SettleBank gave", "merchant %s: its AES key has %d bytes, not %d", m.ID, len(m.AESKey), aesKeyLen)
+		if m.AESKey != "" && len(m.AESKey) != settlebank.AESKeyLen || m.AESKey == "" && m.Protocol == gateway.Protocol0A19 {
+			s.danger("take the AES key that SettleBank gave", "merchant %s: its AES key has %d bytes, not %d", m.ID, len(m.AESKey), settlebank.AESKeyLen)
 		}
-		switch testbed := m.HashKey == testbedHashKey || m.AESKey == testbedAESKey; {
+		switch testbed := m.HashKey == settlebank.TestbedHashKey || m.AESKey == settlebank.TestbedAESKey; {
 		case testbed && x.Settings.Production:
 			s.danger("take the keys that SettleBank gave for production", "merchant %s: has the testbed's public keys", m.ID)
-		case m.HashKey == testbedHashKey && m.AESKey == testbedAESKey:
+		case m.HashKey == settlebank.TestbedHashKey && m.AESKey == settlebank.TestbedAESKey:
 			public = append(public, m.ID)
 		default:
 			own = append(own, m.ID)
@@ -72,15 +66,15 @@ func vectors() []vector {
 		return func(ctx context.Context, c *gateway.Client) { c.Inquire(ctx, r) }
 	}
 	return []vector{
-		{name: "flat cancellation", merchant: "nxca_jt_bi", protocol: gateway.Flat, at: time.Date(2023, 12, 15, 0, 0, 0, 0, kst),
+		{name: "flat cancellation", merchant: "nxca_jt_bi", protocol: gateway.Flat, at: time.Date(2023, 12, 15, 0, 0, 0, 0, settlebank.KST),
 			send: cancel(gateway.CancelRequest{MchtID: "nxca_jt_bi", OrgTrdNo: "STFP_PGCAnxca_jt_il0211129135810M1494620",
 				OrgMchtTrdNo: "ORDER20231215143022", OrgTrdDt: "20231215", CanAmt: 1000}),
 			hash: "e9537d522248bfd9c4b19d61e3367451e2412a20ce0b41b34068b805e75f9446"},
-		{name: "0A19 cancellation", merchant: "nxca_jt_il", protocol: gateway.Standard, at: time.Date(2021, 12, 31, 10, 0, 0, 0, kst),
+		{name: "0A19 cancellation", merchant: "nxca_jt_il", protocol: gateway.Protocol0A19, at: time.Date(2021, 12, 31, 10, 0, 0, 0, settlebank.KST),
 			send: cancel(gateway.CancelRequest{MchtID: "nxca_jt_il", ID: "ORDER20211231100000", Round: 1, OrgTrdNo: "STFP_PGCAnxca_jt_il0211129135810M1494620",
 				OrgMchtTrdNo: "ORDER", OrgTrdDt: "20211231", CanAmt: 1000, Method: "CA"}),
 			hash: "a2d6d597d55d7c9b689baa2e08c1ddf0ce71f4248c5b9b59fe61bfbf949543e1", amount: "AntV/eDpxIaKF0hJiePDKA=="},
-		{name: "0A1M inquiry", merchant: "nx_mid_il", protocol: gateway.Flat, at: time.Date(2021, 8, 6, 8, 1, 1, 0, kst),
+		{name: "0A1M inquiry", merchant: "nx_mid_il", protocol: gateway.Flat, at: time.Date(2021, 8, 6, 8, 1, 1, 0, settlebank.KST),
 			send: inquire(gateway.InquiryRequest{MchtID: "nx_mid_il", ID: "PG_vbank_20210806075154649", OrgMchtTrdNo: "ORDER",
 				OrgTrdDt: "20210806", Method: "VA", OrgTrdAmt: 500}),
 			hash: "996e651d9435700d54e0d69b5726b5489ad0691c3fc86be572314d39a2ae8b6d"},
@@ -113,7 +107,7 @@ func proveVectors(ctx context.Context) error {
 
 func (v vector) prove(ctx context.Context, url string, bodies <-chan []byte) error {
 	c, err := gateway.New(gateway.Options{BaseURL: url, Now: func() time.Time { return v.at },
-		Merchants: []gateway.Merchant{{ID: v.merchant, HashKey: testbedHashKey, AESKey: testbedAESKey, Protocol: v.protocol}}})
+		Merchants: []gateway.Merchant{{ID: v.merchant, HashKey: settlebank.TestbedHashKey, AESKey: settlebank.TestbedAESKey, Protocol: v.protocol}}})
 	if err != nil {
 		return err
 	}

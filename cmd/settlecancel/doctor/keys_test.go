@@ -2,12 +2,11 @@ package doctor
 
 import (
 	"context"
-	"encoding/json"
-	"os"
 	"strings"
 	"testing"
 
 	"settlecancel/gateway"
+	"settlecancel/gateway/settlebank"
 )
 
 func TestKeys(t *testing.T) {
@@ -17,29 +16,22 @@ func TestKeys(t *testing.T) {
 		x.keys(context.Background(), s)
 		return findings{t, s.findings}
 	}
-	bed := gateway.Merchant{ID: "nxca_jt_bi", HashKey: testbedHashKey, AESKey: testbedAESKey}
+	bed := gateway.Merchant{ID: "nxca_jt_bi", HashKey: settlebank.TestbedHashKey, AESKey: settlebank.TestbedAESKey}
 	found := examine(Settings{Merchants: []gateway.Merchant{bed, {ID: "shop", HashKey: hashKey, AESKey: aesKey}}})
 	found.want("keys", OK, "merchant nxca_jt_bi: the testbed's keys; messages are signed", "")
 	found.want("keys", OK, "merchant shop: keys of their own", "")
 	examine(Settings{Production: true, Merchants: []gateway.Merchant{bed}}).want("keys", Danger, "public keys", "for production")
 	examine(Settings{Merchants: []gateway.Merchant{{ID: "a", HashKey: hashKey + "\n", AESKey: aesKey}}}).want("keys", Danger, "white space", "end of a file")
 	examine(Settings{Merchants: []gateway.Merchant{{ID: "a", HashKey: hashKey, AESKey: "short"}}}).want("keys", Danger, "5 bytes, not 32", "SettleBank gave")
-	examine(Settings{Merchants: []gateway.Merchant{{ID: "a", HashKey: hashKey, Protocol: gateway.Standard}}}).want("keys", Danger, "0 bytes, not 32", "SettleBank gave")
+	examine(Settings{Merchants: []gateway.Merchant{{ID: "a", HashKey: hashKey, Protocol: gateway.Protocol0A19}}}).want("keys", Danger, "0 bytes, not 32", "SettleBank gave")
 }
 
 // The vectors are the vendor's, and a client that signs otherwise would be found.
 func TestVectors(t *testing.T) {
 	t.Parallel()
-	raw, err := os.ReadFile("../../../gateway/testdata/vectors.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var golden map[string]any
-	if err := json.Unmarshal(raw, &golden); err != nil {
-		t.Fatal(err)
-	}
+	raw := settlebank.Vectors()
 	for _, v := range vectors() {
-		if !strings.Contains(string(raw), `"`+v.hash+`"`) || !strings.Contains(string(raw), v.amount) {
+		if !strings.Contains(raw, `"`+v.hash+`"`) || !strings.Contains(raw, v.amount) {
 			t.Errorf("%s is none of the golden vectors", v.name)
 		}
 	}

@@ -7,25 +7,18 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"settlecancel/gateway"
+	"settlecancel/gateway/settlebank"
 )
 
 // inquiriesAtOnce bounds how many merchants are inquired for at a time: SettleBank limits
 // inquiries.
 const inquiriesAtOnce = 4
 
-// kst is the time of payments' dates.
-var kst = time.FixedZone("KST", 9*3600)
-
 // methods are those in whose name is asked, until one is not refused for the merchant's
 // registration: not every merchant is registered for each.
 var methods = []string{"CA", "RA", "VA", "MP", "PZ"}
-
-// nothing holds the result codes that say that there is no such transaction: rows of
-// result-codes.csv.
-var nothing = []string{"1004", "CA10", "GC03", "GC05", "MP03", "PZ10", "PZ82", "RA35", "ST06", "TM02"}
 
 // merchants inquires, in each merchant's name, after a transaction that does not exist. That
 // SettleBank says so proves that address, registration and hash key are right.
@@ -77,7 +70,7 @@ func (x *examiner) merchant(ctx context.Context, id string) (f Finding) {
 	for i, method := range methods {
 		unique := "doctor-" + rand.Text()
 		q := x.Gateway.Inquire(ctx, gateway.InquiryRequest{ID: unique, MchtID: id, OrgMchtTrdNo: unique,
-			OrgTrdDt: x.Now().In(kst).Format("20060102"), Method: method, OrgTrdAmt: 1})
+			OrgTrdDt: settlebank.Date(x.Now()), Method: method, OrgTrdAmt: 1})
 		if answer := judge(q.Outcome); i == 0 || answer.Level != Danger {
 			f = answer
 		}
@@ -102,7 +95,7 @@ func judge(o gateway.Outcome) Finding {
 		return Finding{Level: Note, Text: "SettleBank is busy: " + said, Mend: "run it again later; set SETTLEBANK_RATE where it stays so"}
 	case o.Code == "":
 		return Finding{Level: Danger, Text: "an inquiry gets no answer of SettleBank: " + said, Mend: "see that SETTLEBANK_BASE_URL and SETTLEBANK_INQUIRY_PATH are right, what stands in front of SettleBank, and that it is up"}
-	case o.Class == gateway.OK || slices.Contains(nothing, o.Code):
+	case o.Class == gateway.OK || settlebank.NoSuchPayment(o.Code):
 		return Finding{Level: OK, Text: "known to SettleBank, and the hash key is right (an inquiry after nothing says " + o.Code + ")"}
 	}
 	return Finding{Level: Note, Text: "an inquiry after nothing says " + said + ", where \"no such transaction\" was expected",

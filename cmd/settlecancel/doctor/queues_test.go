@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"settlecancel/gateway"
+	"settlecancel/gateway/settlebank"
 	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
 	"settlecancel/tasks/tasktest"
@@ -90,9 +91,9 @@ func TestOverdue(t *testing.T) {
 func TestBankMaintenance(t *testing.T) {
 	t.Parallel()
 	p := newPatient(t)
-	night := time.Date(2026, 1, 5, 23, 50, 0, 0, kst)
+	night := time.Date(2026, 1, 5, 23, 50, 0, 0, settlebank.KST)
 	p.o.Now = func() time.Time { return night }
-	p.o.Settings.Merchants[0].Protocol = gateway.Standard
+	p.o.Settings.Merchants[0].Protocol = gateway.Protocol0A19
 	x := &examiner{Options: p.o}
 	refund := tasks.Cancellation{IdempotencyKey: "refund-va", MchtID: "shop", OrgTrdNo: "TRD", OrgMchtTrdNo: "ORDER", OrgTrdDt: "20260101",
 		CanAmt: 500, OrgTrdAmt: 500, Method: "VA", Operation: "refund"}

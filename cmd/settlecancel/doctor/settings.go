@@ -2,11 +2,11 @@ package doctor
 
 import (
 	"context"
-	"net"
 	"net/url"
 	"time"
 
 	"settlecancel/gateway"
+	"settlecancel/gateway/settlebank"
 )
 
 // Settings are those in force, as far as the doctor judges them.
@@ -72,9 +72,9 @@ func (o Settings) host(s *sheet) {
 		s.danger("correct SETTLEBANK_BASE_URL", "SETTLEBANK_BASE_URL is no URL")
 		return
 	}
-	open := u.Scheme == "http" && !loopback(u.Hostname())
+	open := u.Scheme == "http" && !settlebank.Loopback(u.Hostname())
 	switch {
-	case o.Production && u.Hostname() != productionHost && loopback(u.Hostname()):
+	case o.Production && u.Hostname() != productionHost && settlebank.Loopback(u.Hostname()):
 		s.note("leave SETTLEBANK_BASE_URL unset, unless a program on this machine hands the requests on to SettleBank", "requests of production go to %s", o.BaseURL)
 	case open && o.Production:
 		s.danger("leave SETTLEBANK_BASE_URL unset", "requests of production go unencrypted to %s", o.BaseURL)
@@ -117,10 +117,4 @@ func (o Settings) budget() (span time.Duration) {
 		pause = min(2*pause, o.RetryCap)
 	}
 	return span
-}
-
-// loopback reports whether a host means this machine only.
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9/logging"
 
 	"settlecancel/gateway"
+	"settlecancel/gateway/settlebank"
 	"settlecancel/gateway/simulator"
 	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
@@ -89,7 +90,7 @@ func (p *patient) examine() findings {
 		if f.Text == "" || f.Check == "" || (f.Mend == "") != (f.Level == OK) {
 			p.Errorf("incomplete: %+v", f)
 		}
-		secrettest.Hidden(p, "a finding", fmt.Sprint(f), hashKey, aesKey, string(testbedHashKey), string(testbedAESKey))
+		secrettest.Hidden(p, "a finding", fmt.Sprint(f), hashKey, aesKey, string(settlebank.TestbedHashKey), string(settlebank.TestbedAESKey))
 	}
 	return findings{p, found}
 }

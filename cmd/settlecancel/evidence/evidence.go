@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"settlecancel/gateway"
+	"settlecancel/gateway/settlebank"
 	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
 )
@@ -71,7 +72,7 @@ func Match(lines []Line, records []ledger.Record) []Link {
 		told[l.TrdNo] = true
 	}
 	m.each(Number, func(l Line, r ledger.Record) bool { return l.TrdNo == NumberOf(r) })
-	m.each(ID, func(l Line, r ledger.Record) bool { return l.MchtTrdNo == CancelID(r.Key) && NumberOf(r) == "" })
+	m.each(ID, func(l Line, r ledger.Record) bool { return bears(l.MchtTrdNo, r.Key) && NumberOf(r) == "" })
 	m.pair(Amount, fits(func(r ledger.Record) bool { return cancelled(r) && NumberOf(r) == "" }))
 	m.pair(Renamed, fits(cancelled))
 	m.doubtful()
@@ -82,8 +83,11 @@ func Match(lines []Line, records []ledger.Record) []Link {
 	return m.links
 }
 
-// CancelID is the id of its own that a cancellation has at the gateway (0A19 mchtTrdNo).
-func CancelID(key string) string { return "CNCL-" + key }
+// bears reports whether an id is one of those that the cancellation of that key has had.
+func bears(id, key string) bool {
+	of, _, ours := settlebank.ParseCancelID(id)
+	return ours && of == key
+}
 
 func cancelled(r ledger.Record) bool {
 	return r.Status == ledger.Cancelled || r.Status == ledger.AlreadyCancelled

@@ -9,12 +9,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"settlecancel/gateway/settlebank"
 	"settlecancel/tasks/ledger"
 )
 
 var (
-	kst  = time.FixedZone("KST", 9*3600)
-	noon = time.Date(2024, 1, 2, 12, 0, 0, 0, kst)
+	noon = time.Date(2024, 1, 2, 12, 0, 0, 0, settlebank.KST)
 )
 
 // record is a cancellation of 500 that was sent at noon; edits change it.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"settlecancel/gateway"
+	"settlecancel/gateway/settlebank"
 	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
 	"settlecancel/worker/pause"
@@ -24,9 +25,6 @@ const (
 	kindRequest = ledger.Request
 	kindInquiry = ledger.Inquiry
 )
-
-// methods are the payment methods of tasks.Cancellation.
-var methods = []string{"CA", "RA", "MP", "TC", "HM", "CG", "SG", "BG", "TM", "CP", "PZ", "VA"}
 
 // impossible is the class of an inquiry that cannot be made.
 const impossible = "impossible"
@@ -67,7 +65,7 @@ func oneOf(value string, allowed []string, otherwise string) string {
 	return otherwise
 }
 
-func methodLabel(method string) string { return oneOf(method, methods, noMethod) }
+func methodLabel(method string) string { return oneOf(method, settlebank.Methods(), noMethod) }
 func classLabel(class string) string   { return oneOf(class, classes, other) }
 
 // inquiredCancelled is the code of an inquiry that finds the payment cancelled (protocol.md, 0A1M);

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"settlecancel/gateway"
+	"settlecancel/gateway/settlebank"
 	"settlecancel/tasks/ledger"
 )
 
@@ -209,7 +210,7 @@ func TestMethods(t *testing.T) {
 			}
 		}
 	}
-	known := slices.Sorted(slices.Values(methods))
+	known := slices.Sorted(slices.Values(settlebank.Methods()))
 	if diff := cmp.Diff(taken, known); diff != "" {
 		t.Errorf("methods (-tasks +metrics):\n%s", diff)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"settlecancel/gateway"
+	"settlecancel/gateway/settlebank"
 	"settlecancel/gateway/simulator"
 	"settlecancel/tasks"
 	"settlecancel/tasks/clocktest"
@@ -41,7 +42,7 @@ func newPlant(t *testing.T) *plant {
 	web := httptest.NewServer(p.sim)
 	t.Cleanup(web.Close)
 	gw, err := gateway.New(gateway.Options{BaseURL: web.URL, Merchants: []gateway.Merchant{
-		{ID: shop, HashKey: "ST1009281328226982205", AESKey: "pgSettle30y739r82jtd709yOfZ2yK5K"}}})
+		{ID: shop, HashKey: settlebank.TestbedHashKey, AESKey: settlebank.TestbedAESKey}}})
 	if err != nil {
 		t.Fatal(err)
 	}

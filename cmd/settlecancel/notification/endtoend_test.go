@@ -9,6 +9,7 @@ import (
 
 	"settlecancel/cmd/settlecancel/evidence"
 	"settlecancel/gateway"
+	"settlecancel/gateway/settlebank"
 	"settlecancel/gateway/simulator"
 	"settlecancel/tasks/ledger"
 )
@@ -17,7 +18,7 @@ import (
 // it is taken.
 func TestEndToEnd(t *testing.T) {
 	t.Parallel()
-	for _, p := range []gateway.Protocol{gateway.Flat, gateway.Standard} {
+	for _, p := range []gateway.Protocol{gateway.Flat, gateway.Protocol0A19} {
 		t.Run(string(p), func(t *testing.T) {
 			t.Parallel()
 			b := newBench(t)
@@ -45,7 +46,7 @@ func TestEndToEnd(t *testing.T) {
 				t.Fatal(err)
 			}
 			g := b.begin(refund("r1", "P1"))
-			o := gw.Cancel(t.Context(), gateway.CancelRequest{ID: evidence.CancelID("r1"), Round: 1, MchtID: shop, OrgTrdNo: "P1",
+			o := gw.Cancel(t.Context(), gateway.CancelRequest{ID: settlebank.CancelID("r1", 1), Round: 1, MchtID: shop, OrgTrdNo: "P1",
 				OrgMchtTrdNo: "ORDER-P1", OrgTrdDt: "20231215", CanAmt: 500, OrgTrdAmt: 1000, Method: "CA"})
 			if o.Class != gateway.Unknown {
 				t.Fatalf("outcome %+v", o)

@@ -202,17 +202,17 @@ func TestRefused(t *testing.T) {
 	b.want("FAIL", form("trdAmt", "5.00"))
 	b.want("FAIL", form("reason", strings.Repeat("x", maxForm)))
 	plain := httptest.NewRequest(http.MethodPost, "/noti", strings.NewReader(form().Encode()))
-	plain.RemoteAddr = settlebank
+	plain.RemoteAddr = fromBank
 	if code, answer := b.serve(plain); code != http.StatusOK || answer != "FAIL" {
 		t.Errorf("no form: %d %q", code, answer)
 	}
 	inQuery := httptest.NewRequest(http.MethodPost, "/noti?"+form().Encode(), nil)
-	inQuery.RemoteAddr = settlebank
+	inQuery.RemoteAddr = fromBank
 	if code, answer := b.serve(inQuery); code != http.StatusOK || answer != "FAIL" {
 		t.Errorf("in the query: %d %q", code, answer)
 	}
 	get := httptest.NewRequest(http.MethodGet, "/noti?"+form().Encode(), nil)
-	get.RemoteAddr = settlebank
+	get.RemoteAddr = fromBank
 	if code, _ := b.serve(get); code != http.StatusMethodNotAllowed {
 		t.Errorf("GET: %d", code)
 	}

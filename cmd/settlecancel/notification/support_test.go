@@ -16,6 +16,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"settlecancel/gateway"
+	"settlecancel/gateway/settlebank"
 	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
 	"settlecancel/tasks/ledger/redistest"
@@ -24,14 +25,13 @@ import (
 )
 
 var (
-	kst  = time.FixedZone("KST", 9*3600)
-	noon = time.Date(2024, 1, 2, 12, 0, 0, 0, kst)
+	noon = time.Date(2024, 1, 2, 12, 0, 0, 0, settlebank.KST)
 )
 
 const (
 	shop     = "nxca_jt_bi"
-	hashKey  = "ST1009281328226982205"
-	aesKey   = "pgSettle30y739r82jtd709yOfZ2yK5K"
+	hashKey  = settlebank.TestbedHashKey
+	aesKey   = settlebank.TestbedAESKey
 	patience = 30 * time.Second
 )
 
@@ -135,9 +135,9 @@ func (b *bench) serve(r *http.Request) (int, string) {
 // want notifies from SettleBank, and checks the answer.
 func (b *bench) want(answer string, f url.Values) {
 	b.Helper()
-	if code, got := b.post(settlebank, f); code != http.StatusOK || got != answer {
+	if code, got := b.post(fromBank, f); code != http.StatusOK || got != answer {
 		b.Errorf("answered %d %q, want %q\n%s", code, got, answer, b.log)
 	}
 }
 
-const settlebank = "61.252.169.24:40000"
+const fromBank = "61.252.169.24:40000"

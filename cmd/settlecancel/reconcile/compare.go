@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"settlecancel/cmd/settlecancel/evidence"
+	"settlecancel/gateway/settlebank"
 	"settlecancel/tasks/ledger"
 )
 
@@ -92,7 +93,7 @@ func (c *comparison) emitFound() error {
 func judgeAmounts(row *Row) {
 	switch {
 	case row.Amount == row.ListedAmount:
-	case row.Currency == usd:
+	case row.Currency == settlebank.USD:
 		row.Category, row.Note = Undecided, noteUSD
 	default:
 		row.Category, row.Note = Differs, "the amounts differ: ask SettleBank which was paid back"

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"settlecancel/gateway/settlebank"
 )
 
 // The times of the daily comparison.
@@ -43,9 +45,9 @@ func (r *Reconciler) RunDaily(ctx context.Context) error {
 // untilDue returns how long it is to the time of day at which the day before is compared; 0 where
 // it has passed.
 func (r *Reconciler) untilDue() time.Duration {
-	now := r.opts.Now().In(kst)
+	now := r.opts.Now().In(settlebank.KST)
 	y, m, d := now.Date()
-	return max(time.Date(y, m, d, 0, 0, 0, 0, kst).Add(r.opts.DailyAt).Sub(now), 0)
+	return max(time.Date(y, m, d, 0, 0, 0, 0, settlebank.KST).Add(r.opts.DailyAt).Sub(now), 0)
 }
 
 // dailyKey names who compares a day, or that it is done.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"settlecancel/cmd/settlecancel/evidence"
+	"settlecancel/gateway/settlebank"
 	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
 )
@@ -86,11 +87,11 @@ func (c *comparison) resolve(ctx context.Context, row Row, l *line, r ledger.Rec
 	now, err := evidence.Settle(ctx, c.opts.Ledger, r.Key, evidence.Reconcile, l.evidence())
 	switch {
 	case err == nil:
-		row.Status, row.EndedAt, row.Note = now.Status, now.EndedAt.In(kst), "resolved as cancelled"
+		row.Status, row.EndedAt, row.Note = now.Status, now.EndedAt.In(settlebank.KST), "resolved as cancelled"
 	case errors.Is(err, ledger.ErrBusy):
 		row.Category, row.Note = Undecided, "not resolved: an attempt holds it; compare again in a few minutes"
 	case errors.Is(err, ledger.ErrEnded) && now.Status == ledger.Cancelled:
-		row.Category, row.Status, row.EndedAt = Agreed, now.Status, now.EndedAt.In(kst)
+		row.Category, row.Status, row.EndedAt = Agreed, now.Status, now.EndedAt.In(settlebank.KST)
 	case errors.Is(err, ledger.ErrEnded), errors.Is(err, ledger.ErrNotFound):
 		row.Category, row.Status, row.Note = Undecided, now.Status, "it was ended while it was compared: compare again"
 	default:
@@ -158,7 +159,7 @@ func (c *comparison) listedRow(l *line, r *ledger.Record) Row {
 			row.Currency = x.Currency
 		}
 		if !r.EndedAt.IsZero() {
-			row.EndedAt = r.EndedAt.In(kst)
+			row.EndedAt = r.EndedAt.In(settlebank.KST)
 		}
 	}
 	row.Method = string(l.method[:])
@@ -170,7 +171,7 @@ func (c *comparison) rowOf(e *entry) Row {
 	row := Row{MchtID: c.mchtID, Method: e.methodName(), OrgTrdNo: e.orgTrdNo(), Key: e.key(), Status: e.state(),
 		CanTrdNo: e.number(), Amount: e.amount}
 	if e.usd {
-		row.Currency = usd
+		row.Currency = settlebank.USD
 	}
 	if !e.doubtful() || e.state() == ledger.Review {
 		row.EndedAt = fromMillis(e.ended)

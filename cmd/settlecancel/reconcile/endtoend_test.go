@@ -50,7 +50,7 @@ func newSystem(t *testing.T, p gateway.Protocol) *system {
 	}
 	own := redis.NewClient(s.rdb.Options()) // a worker adds a hook to its client
 	t.Cleanup(func() { _ = own.Close() })
-	w, err := worker.New(worker.Options{Redis: own, Client: s.client, Gateway: s.gw, Rounds: func(string) bool { return p == gateway.Standard },
+	w, err := worker.New(worker.Options{Redis: own, Client: s.client, Gateway: s.gw, Rounds: func(string) bool { return p == gateway.Protocol0A19 },
 		VerifyAfter: time.Millisecond, DelayedPoll: 10 * time.Millisecond, IdlePoll: 10 * time.Millisecond, SweepEvery: 50 * time.Millisecond,
 		SweepAfter: time.Millisecond, Servers: 1, Now: s.now, Logger: quiet})
 	if err != nil {
@@ -124,7 +124,7 @@ func TestEndToEnd(t *testing.T) {
 		{gateway.Flat,
 			[]string{"settled b1 cancelled", "undecided", "undecided c1 review", "undecided c2 review"},
 			[]string{"agreed b1 cancelled", "undecided", "undecided c1 review", "undecided c2 review"}},
-		{gateway.Standard,
+		{gateway.Protocol0A19,
 			[]string{"settled b1 cancelled", "settled c1 cancelled", "undecided c2 review"},
 			[]string{"agreed b1 cancelled", "agreed c1 cancelled", "undecided c2 review"}},
 	} {

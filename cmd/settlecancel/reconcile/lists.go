@@ -9,6 +9,7 @@ import (
 
 	"settlecancel/cmd/settlecancel/evidence"
 	"settlecancel/gateway"
+	"settlecancel/gateway/settlebank"
 )
 
 // list is one of a merchant's lists.
@@ -81,7 +82,7 @@ func (c *comparison) read(ctx context.Context, l list, again func(), each func(g
 	}
 }
 
-func (r *run) today() string { return r.now.Format(dayLayout) }
+func (r *run) today() string { return r.now.Format(settlebank.DateLayout) }
 
 func (r *run) methods() []string {
 	if len(r.query.Methods) > 0 {
@@ -185,11 +186,11 @@ func (c *comparison) otherDays(open []*entry) []string {
 	days := map[string]time.Time{}
 	for _, e := range open {
 		for _, d := range c.daysOf(e) {
-			days[d.Format(dayLayout)] = d
+			days[d.Format(settlebank.DateLayout)] = d
 		}
 	}
 	for _, d := range c.neighbours() {
-		days[d.Format(dayLayout)] = d
+		days[d.Format(settlebank.DateLayout)] = d
 	}
 	delete(days, c.query.Date)
 	var dates []string
@@ -214,7 +215,7 @@ func (c *comparison) daysOf(e *entry) []time.Time {
 	var days []time.Time
 	for _, ms := range []int64{e.first, e.last} {
 		y, m, d := fromMillis(ms).Date()
-		day := time.Date(y, m, d, 0, 0, 0, 0, kst)
+		day := time.Date(y, m, d, 0, 0, 0, 0, settlebank.KST)
 		days = append(days, day, day.AddDate(0, 0, 1))
 	}
 	return days
@@ -228,7 +229,7 @@ func (c *comparison) seen(e *entry) bool {
 			if !day.Before(c.end) && !late {
 				continue // what ended before is not listed after
 			}
-			if !c.have[list{method, day.Format(dayLayout)}] {
+			if !c.have[list{method, day.Format(settlebank.DateLayout)}] {
 				return false
 			}
 		}

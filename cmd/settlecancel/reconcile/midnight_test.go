@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"settlecancel/gateway/settlebank"
 	"settlecancel/tasks/ledger"
 )
 
@@ -52,9 +53,9 @@ func TestMidnight(t *testing.T) {
 		{"any age", func(b *bench) { b.send(refund("r1", "P1"), on("1 12:00:00"), review) },
 			map[string][]string{day: {listed("C1", "P1", 500, on("2 11:00:00"))}}, []string{"settled r1 cancelled C1"}, true},
 		{"ended by a person, sent two days before", func(b *bench) {
-			b.send(refund("r1", "P1"), time.Date(2023, 12, 31, 12, 0, 0, 0, kst), review)
+			b.send(refund("r1", "P1"), time.Date(2023, 12, 31, 12, 0, 0, 0, settlebank.KST), review)
 			b.resolve("r1", on("2 12:00:00"), person)
-		}, map[string][]string{"20231231": {listed("C1", "P1", 500, time.Date(2023, 12, 31, 12, 0, 1, 0, kst))}},
+		}, map[string][]string{"20231231": {listed("C1", "P1", 500, time.Date(2023, 12, 31, 12, 0, 1, 0, settlebank.KST))}},
 			[]string{"agreed r1 cancelled C1"}, true},
 		{"sent on the day, ended by a person much later", func(b *bench) {
 			b.send(refund("r1", "P1"), on("2 12:00:00"), review)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"settlecancel/cmd/settlecancel/evidence"
+	"settlecancel/gateway/settlebank"
 	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
 )
@@ -120,4 +121,4 @@ func newEntry(rec ledger.Record) (entry, error) {
 	return e, nil
 }
 
-func fromMillis(ms int64) time.Time { return time.UnixMilli(ms).In(kst) }
+func fromMillis(ms int64) time.Time { return time.UnixMilli(ms).In(settlebank.KST) }

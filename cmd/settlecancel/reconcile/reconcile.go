@@ -15,20 +15,12 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"settlecancel/gateway"
+	"settlecancel/gateway/settlebank"
 	"settlecancel/tasks/ledger"
 )
 
-var kst = time.FixedZone("KST", 9*3600)
-
-const (
-	dayLayout = "20060102"
-	usd       = "USD"
-)
-
-// Methods lists the payment methods that have lists (protocol.md, table of "Protocol 0A19").
-func Methods() []string {
-	return []string{"CA", "RA", "MP", "TC", "HM", "CG", "SG", "BG", "TM", "CP", "PZ", "VA"}
-}
+// Methods lists the payment methods that have lists.
+func Methods() []string { return settlebank.Methods() }
 
 // Ledger is the part of ledger.Ledger that a comparison needs.
 type Ledger interface {
@@ -97,7 +89,9 @@ func wait(ctx context.Context, d time.Duration) error {
 }
 
 // Yesterday is the last day that is over in Korea, yyyyMMdd.
-func Yesterday(now time.Time) string { return now.In(kst).AddDate(0, 0, -1).Format(dayLayout) }
+func Yesterday(now time.Time) string {
+	return now.In(settlebank.KST).AddDate(0, 0, -1).Format(settlebank.DateLayout)
+}
 
 // Query says what to compare.
 type Query struct {
@@ -111,7 +105,7 @@ type Query struct {
 func (q Query) Check(mchtIDs []string, now time.Time) error {
 	var faults []error
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf("reconcile: "+format, args...)) }
-	day, err := time.ParseInLocation(dayLayout, q.Date, kst)
+	day, err := time.ParseInLocation(settlebank.DateLayout, q.Date, settlebank.KST)
 	switch {
 	case err != nil:
 		fault("date %q is no day yyyyMMdd", q.Date)
@@ -142,9 +136,9 @@ func (r *Reconciler) Run(ctx context.Context, q Query, sink func(Row) error) (Su
 		q.MchtIDs = r.opts.MchtIDs
 	}
 	q.MchtIDs = slices.Compact(slices.Sorted(slices.Values(q.MchtIDs)))
-	run := &run{Reconciler: r, query: q, sink: sink, now: r.opts.Now().In(kst), lost: make(map[lostLists]*failure),
+	run := &run{Reconciler: r, query: q, sink: sink, now: r.opts.Now().In(settlebank.KST), lost: make(map[lostLists]*failure),
 		summary: Summary{Date: q.Date, DryRun: q.DryRun, Totals: make(map[Category]Total)}}
-	run.begin, _ = time.ParseInLocation(dayLayout, q.Date, kst) // Check has
+	run.begin, _ = time.ParseInLocation(settlebank.DateLayout, q.Date, settlebank.KST) // Check has
 	run.end = run.begin.AddDate(0, 0, 1)
 	ours, err := run.gather(ctx)
 	if err != nil {

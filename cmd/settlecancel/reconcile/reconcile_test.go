@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"settlecancel/cmd/settlecancel/evidence"
+	"settlecancel/gateway/settlebank"
 	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
 )
@@ -73,7 +73,7 @@ func TestDifferences(t *testing.T) {
 		{"to be sent again", func(b *bench) { b.send(refund("r1", "P1"), noon, ends(ledger.Queued)) }, lines{listed("C1", "P1", 500, noon)},
 			lines{"not_with_us r1 queued C1"}, "would be sent"},
 		{"to be sent again, by its id", func(b *bench) { b.send(refund("r1", "P1"), noon, ends(ledger.Queued)) },
-			lines{listed("C1", "P1", 500, noon, evidence.CancelID("r1"))}, lines{"not_with_us r1 queued C1"}, "would be sent"},
+			lines{listed("C1", "P1", 500, noon, settlebank.CancelID("r1", 1))}, lines{"not_with_us r1 queued C1"}, "would be sent"},
 		{"ended as rejected by a person", func(b *bench) {
 			b.send(refund("r1", "P1"), noon, ends(ledger.Review))
 			b.resolve("r1", noon.Add(time.Hour), ledger.Decision{Who: "kim", As: ledger.Rejected})

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"time"
 
+	"settlecancel/gateway/settlebank"
 	"settlecancel/tasks/ledger"
 )
 
@@ -76,7 +77,7 @@ func (s *Summary) add(r Row) {
 	switch {
 	case r.ListedTrdNo != "":
 		t.KRW += r.ListedAmount
-	case r.Currency == usd:
+	case r.Currency == settlebank.USD:
 		t.USD += r.Amount
 	default:
 		t.KRW += r.Amount

@@ -18,6 +18,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"settlecancel/gateway"
+	"settlecancel/gateway/settlebank"
 	"settlecancel/tasks"
 	"settlecancel/tasks/clocktest"
 	"settlecancel/tasks/ledger"
@@ -32,14 +33,14 @@ func TestMain(m *testing.M) { shared.Run(m) }
 const (
 	day      = "20240102" // that the tests compare
 	shop     = "nxca_jt_bi"
-	hashKey  = "ST1009281328226982205"
-	aesKey   = "pgSettle30y739r82jtd709yOfZ2yK5K"
+	hashKey  = settlebank.TestbedHashKey
+	aesKey   = settlebank.TestbedAESKey
 	patience = 30 * time.Second
 )
 
 // on is a time of a day of January 2024 in Korea: "2 12:00:00".
 func on(text string) time.Time {
-	t, err := time.ParseInLocation("2006-1-2 15:04:05", "2024-1-"+text, kst)
+	t, err := time.ParseInLocation("2006-1-2 15:04:05", "2024-1-"+text, settlebank.KST)
 	if err != nil {
 		panic(err)
 	}
@@ -134,7 +135,7 @@ func listOf(lines ...string) string {
 func listed(trdNo, orgTrdNo string, amount int64, at time.Time, mchtTrdNo ...string) string {
 	id := append(mchtTrdNo, "ORDER")[0]
 	return fmt.Sprintf("%s|CA|%s|%s|1|%s|%s|%d|%s|20231215|홍길동|상품|0|001|00|N|\n",
-		shop, trdNo, id, at.In(kst).Format("20060102"), at.In(kst).Format("150405"), amount, orgTrdNo)
+		shop, trdNo, id, at.In(settlebank.KST).Format(settlebank.DateLayout), at.In(settlebank.KST).Format("150405"), amount, orgTrdNo)
 }
 
 // refund is a cancellation of 500 of the payment of that name.

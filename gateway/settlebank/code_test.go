@@ -1,7 +1,9 @@
-package gateway
+package settlebank
 
 import (
+	"encoding/csv"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -32,9 +34,42 @@ func TestClassify(t *testing.T) {
 			t.Errorf("%s: got %s, listed %t, want %s", code, class, listed, want)
 		}
 	}
-	for _, code := range []string{"", "0001", "1100", "1128", "STR0", "STR9", "ca12", "CA12 ", " 0000", "000", "00000", "CA20-CA80", "code", Local} {
+	for _, code := range []string{"", "0001", "1100", "1128", "STR0", "STR9", "ca12", "CA12 ", " 0000", "000", "00000", "CA20-CA80", "code", "local"} {
 		if class, listed := Classify(code); class != Unknown || listed {
 			t.Errorf("%q: got %s, listed %t, want unknown and not listed", code, class, listed)
+		}
+	}
+}
+
+// TestMeanings holds what is told of single codes to the table's words.
+func TestMeanings(t *testing.T) {
+	t.Parallel()
+	rows, err := csv.NewReader(strings.NewReader(resultCodes)).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range rows[1:] {
+		if want := strings.Contains(row[2], "no such"); NoSuchPayment(row[0]) != want {
+			t.Errorf("%s (%s): no such payment: %t", row[0], row[2], !want)
+		}
+	}
+	if all := Codes(); len(all) < 300 || !slices.IsSorted(all) || !slices.Contains(all, "CA21") {
+		t.Errorf("codes: %v", all)
+	}
+	for code, want := range map[string]Class{"ST06": Rejected, "5002": Unknown, "ST10": Unknown, "XXXX": Unknown} {
+		if got, _ := ClassifyInquiry(code); got != want {
+			t.Errorf("in an inquiry %s is %s, want %s", code, got, want)
+		}
+	}
+	for code, want := range map[string]Class{"ST06": Unknown, "ST09": Rejected, "ST10": Transient, "ST90": Misconfigured, "ST91": Rejected, "ST92": Misconfigured, "XXXX": Unknown} {
+		if got, _ := ClassifyCollation(code); got != want {
+			t.Errorf("above a list %s is %s, want %s", code, got, want)
+		}
+	}
+	for code, want := range map[string]Class{"ST04": Unknown, "ST06": Unknown, "ST09": Misconfigured, "5002": Unknown,
+		"PZ88": Rejected, "PZ89": Rejected, "PZ90": Rejected, "9001": Rejected, "9007": Rejected} {
+		if got, listed := Classify(code); got != want || !listed {
+			t.Errorf("%s is %s, want %s", code, got, want)
 		}
 	}
 }
@@ -89,6 +124,28 @@ func TestParseCodes(t *testing.T) {
 		_, err := parseCodes(head + "x,ok,done\n0001,fine,done\n")
 		if err == nil || !strings.Contains(err.Error(), "line 2") || !strings.Contains(err.Error(), "line 3") {
 			t.Errorf("want both lines named, got %v", err)
+		}
+	})
+}
+
+// FuzzCodes: a table that is taken has well-formed codes and known classes only.
+func FuzzCodes(f *testing.F) {
+	f.Add(resultCodes)
+	for _, s := range []string{"0000,ok,done\n", "CA20-CA80,rejected,no\n", "STR1-STR8,rejected,no\nSTR3,ok,x\n", "A-B,ok,x\n", "\"0000\n\",ok,x\n"} {
+		f.Add("code,class,meaning\n" + s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		table, err := parseCodes(text)
+		if (err == nil) != (len(table) > 0) {
+			t.Fatalf("got %d codes and the error %v", len(table), err)
+		}
+		for code, class := range table {
+			if len(code) != 4 || strings.ToUpper(code) != code {
+				t.Errorf("code %q", code)
+			}
+			if !strings.Contains(text, string(class)) || class == "" {
+				t.Errorf("class %q of nowhere", class)
+			}
 		}
 	})
 }

@@ -1,4 +1,4 @@
-package config
+package settlebank
 
 import (
 	"crypto/subtle"
@@ -7,8 +7,8 @@ import (
 	"log/slog"
 )
 
-// redacted stands wherever a secret's value would.
-const redacted = "[redacted]"
+// Redacted stands wherever a secret's value would.
+const Redacted = "[redacted]"
 
 // Secret is text that must not be printed: every formatting verb, slog, JSON
 // and every encoder that asks for text get a placeholder. The zero Secret is
@@ -57,7 +57,7 @@ func (s Secret) String() string {
 	if s.value == nil {
 		return ""
 	}
-	return redacted
+	return Redacted
 }
 
 // Format prints the placeholder under every verb and flag, %d and %#v too.

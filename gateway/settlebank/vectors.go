@@ -1,0 +1,11 @@
+package settlebank
+
+import _ "embed"
+
+//go:embed vectors.json
+var vectors string
+
+// Vectors returns the golden vectors: messages made with the testbed's keys, with what their hashes
+// and encrypted fields must be. They were checked against the vendor's own examples. It is a JSON
+// object of lists, one for each kind of message.
+func Vectors() string { return vectors }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"strconv"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -15,21 +14,23 @@ import (
 
 func (a app) simulatorCommand() *cobra.Command {
 	addr := "127.0.0.1:8090"
-	var amount int64
-	var latency time.Duration
+	o := simulator.Options{}
+	temper, protocol := string(simulator.TemperReal), string(simulator.ProtocolsBoth)
 	c := &cobra.Command{
 		Use:   "simulator",
 		Short: "Run a SettleBank that stands in for the real one, with a control interface under /_sim/",
 		Args:  noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := checkSimulator(addr, amount, latency); err != nil {
+			o.Temper, o.Protocol = simulator.Temper(temper), simulator.Protocols(protocol)
+			if err := checkSimulator(addr, o); err != nil {
 				return err
 			}
 			cfg, log, err := a.load()
 			if err != nil {
 				return err
 			}
-			sim, err := newSimulator(cfg, simulator.Options{AutoAmount: amount, Latency: latency, Logger: log})
+			o.Logger = log
+			sim, err := newSimulator(cfg, o)
 			if err != nil {
 				return err
 			}
@@ -42,8 +43,11 @@ func (a app) simulatorCommand() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&addr, "addr", addr, "where to listen")
-	c.Flags().Int64Var(&amount, "auto-amount", 0, "create originals of this amount (KRW) on first sight; 0: only registered ones exist")
-	c.Flags().DurationVar(&latency, "latency", 0, "answer after this time")
+	c.Flags().StringVar(&temper, "temper", temper, "real: take what merchants send, answer as unevenly as the real gateway; strict: hold to the documents")
+	c.Flags().StringVar(&protocol, "protocol", protocol, "the protocol it knows for moving money: flat, 0A19, or both")
+	c.Flags().Uint64Var(&o.Seed, "seed", 0, "choose the ways in which --temper real answers")
+	c.Flags().Int64Var(&o.AutoAmount, "auto-amount", 0, "create originals of this amount (KRW) on first sight; 0: only registered ones exist")
+	c.Flags().DurationVar(&o.Latency, "latency", 0, "answer after this time")
 	return c
 }
 
@@ -51,18 +55,26 @@ func (a app) simulatorCommand() *cobra.Command {
 const maxAutoAmount = 999_999_999_999
 
 // checkSimulator names everything that is wrong with the flags.
-func checkSimulator(addr string, amount int64, latency time.Duration) error {
+func checkSimulator(addr string, o simulator.Options) error {
 	var faults []error
 	if _, port, err := net.SplitHostPort(addr); err != nil {
 		faults = append(faults, usagef("--addr is %q, must be host:port, such as 127.0.0.1:8090", addr))
 	} else if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 		faults = append(faults, usagef("--addr is %q, its port must be a number from 0 to 65535", addr))
 	}
-	if amount < 0 || amount > maxAutoAmount {
-		faults = append(faults, usagef("--auto-amount is %d, must be from 0 to %d", amount, int64(maxAutoAmount)))
+	if o.Temper != simulator.TemperReal && o.Temper != simulator.TemperStrict {
+		faults = append(faults, usagef("--temper is %q, must be real or strict", o.Temper))
 	}
-	if latency < 0 {
-		faults = append(faults, usagef("--latency is %s, must be 0s or longer", latency))
+	switch o.Protocol {
+	case simulator.ProtocolsFlat, simulator.Protocols0A19, simulator.ProtocolsBoth:
+	default:
+		faults = append(faults, usagef("--protocol is %q, must be flat, 0A19 or both", o.Protocol))
+	}
+	if o.AutoAmount < 0 || o.AutoAmount > maxAutoAmount {
+		faults = append(faults, usagef("--auto-amount is %d, must be from 0 to %d", o.AutoAmount, int64(maxAutoAmount)))
+	}
+	if o.Latency < 0 {
+		faults = append(faults, usagef("--latency is %s, must be 0s or longer", o.Latency))
 	}
 	return errors.Join(faults...)
 }

@@ -27,6 +27,7 @@ type name struct{ mchtID, number string }
 type transaction struct {
 	Original
 	cancelled int64
+	lastRound int  // the cnclOrd of the last cancellation, told or given
 	withdrawn bool // its virtual account number was
 	changes   []change
 	traffic   traffic
@@ -50,7 +51,7 @@ type traffic struct {
 func newBank() bank {
 	return bank{
 		byTrdNo: map[name]*transaction{}, byOrder: map[name]*transaction{},
-		cancels: cancelIDs{applied: map[name]essence{}},
+		cancels: cancelIDs{applied: map[name][]essence{}},
 	}
 }
 
@@ -71,6 +72,7 @@ func (b *bank) register(o Original, merchants map[string]Merchant) error {
 		return err
 	}
 	o.Method, o.Currency = cmp.Or(o.Method, defaultMethod), cmp.Or(o.Currency, "KRW")
+	o.Provider = o.providerOr("")
 	b.file(&transaction{Original: o})
 	return nil
 }
@@ -108,6 +110,7 @@ func (b *bank) adopt(t *transaction, from terms) {
 	}
 	t.OrgTrdDt = cmp.Or(t.OrgTrdDt, from.orgTrdDt)
 	t.Method = cmp.Or(t.Method, from.method)
+	t.Provider = t.providerOr(from.provider)
 	t.Currency = cmp.Or(t.Currency, from.currency)
 }
 
@@ -135,6 +138,7 @@ func (b *bank) findOrCreate(t terms, amount int64) *transaction {
 		Currency:     t.currency,
 		Method:       methodInNumber(t.orgTrdNo),
 	}}
+	created.Provider = created.providerOr("")
 	b.file(created)
 	return created
 }

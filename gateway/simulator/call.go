@@ -14,9 +14,10 @@ const (
 type call struct {
 	protocol
 	path    Path
+	conduct Conduct // of the gateway when it came
 	terms   terms
 	refused refusal
-	echoes  bool // the answer repeats the request's pktHash
+	echoes  bool // the answer repeats the request's pktHash, or has one of its own
 }
 
 // terms are what a request names the original transaction by, and what it wants of it. Empty is
@@ -29,6 +30,7 @@ type terms struct {
 	orgTrdDt     string
 	orgTrdTm     string
 	method       string
+	provider     string // of an easy payment
 	vAcntNo      string
 	currency     string
 	amount       int64     // in the currency's smallest unit
@@ -36,6 +38,7 @@ type terms struct {
 	id           string    // the request's own, mchtTrdNo
 	operation    Operation // of a cancellation
 	round        string    // its cnclOrd
+	lax          bool      // real temper: any round above the last will do, and an id may serve several requests
 }
 
 // protocol is how one message is answered: a 0A19 cancellation differs from a flat one in nothing
@@ -50,6 +53,7 @@ type protocol interface {
 // result is what came of a call.
 type result struct {
 	refusal             // the zero refusal: it went well
+	verdict    verdict  // of the bank, where it was asked
 	original   Original // the transaction
 	cancelled  int64    // the sum cancelled of it, as an inquiry shows it
 	all        bool     // an inquiry's: nothing is left to cancel, as it shows it
@@ -57,54 +61,91 @@ type result struct {
 	amount     int64    // a cancellation's
 	rfdPsblCd  string   // a refused cancellation's: whether a refund is open; "" where that is no question
 	list       *listing // a collation's
-	wrongEcho  bool     // echo another pktHash than was sent
+	manner     manner   // how it is written
+	wrongEcho  bool     // tell another pktHash than the right one
+	early      bool     // an inquiry's: say that it is cancelled as soon as a part is
+	sumless    bool     // an inquiry's: leave out a sum that is the whole
 	wrongCount bool     // a collation's: tell another count than follows
 }
 
 // readCancel reads the body of POST /spay/APICancel.do. The path serves flat and 0A19; the body's
 // shape tells which.
-func (s *Simulator) readCancel(body []byte) call {
-	m, err := decodeMessage(body)
+func (s *Simulator) readCancel(conduct Conduct, body []byte) call {
+	m, err := decodeMessage(body, conduct.real())
 	switch {
 	case err != nil:
-		return call{protocol: flatCancel{}, path: PathCancel, refused: refusedShape}
+		return unreadable(conduct, PathCancel, flatCancel{}, m)
 	case m.nested:
-		return s.readStandardCancel(urlCancel, m)
+		return s.readNestedCancel(conduct, urlCancel, m)
+	case conduct.Protocol == Protocols0A19:
+		return notSpoken(s.readFlatCancel(conduct, m.flat), standardReply{m})
 	default:
-		return s.readFlatCancel(m.flat)
+		return s.readFlatCancel(conduct, m.flat)
 	}
 }
 
+// readNestedCancel reads a nested message that wants money moved.
+func (s *Simulator) readNestedCancel(conduct Conduct, url string, m message) call {
+	c := s.readStandardCancel(conduct, url, m)
+	if conduct.Protocol == ProtocolsFlat {
+		return notSpoken(c, flatCancel{})
+	}
+	return c
+}
+
 // readOperation reads the body of a path that serves 0A19 alone.
-func (s *Simulator) readOperation(url string) func([]byte) call {
-	return func(body []byte) call {
-		m, err := decodeMessage(body)
+func (s *Simulator) readOperation(url string) func(Conduct, []byte) call {
+	return func(conduct Conduct, body []byte) call {
+		m, err := decodeMessage(body, conduct.real())
 		if err != nil || !m.nested {
-			return call{protocol: standardReply{m}, path: PathCancel, refused: refusedShape}
+			return unreadable(conduct, PathCancel, standardReply{m}, m)
 		}
-		return s.readStandardCancel(url, m)
+		return s.readNestedCancel(conduct, url, m)
 	}
 }
 
 // readTrdcheck reads the body of POST /spay/APITrdcheck.do: 0A1M alone.
-func (s *Simulator) readTrdcheck(body []byte) call {
-	m, err := decodeMessage(body)
+func (s *Simulator) readTrdcheck(conduct Conduct, body []byte) call {
+	m, err := decodeMessage(body, conduct.real())
 	if err != nil || !m.nested {
-		return call{protocol: standardReply{m}, path: PathInquiry, refused: refusedShape}
+		return call{protocol: standardReply{m}, path: PathInquiry, conduct: conduct, refused: refusedShape}
 	}
-	return s.readStandardInquiry(m, true)
+	return s.readStandardInquiry(conduct, m, true)
 }
 
 // readTrdStatInq reads the body of POST /spay/APITrdStatInq.do: flat, or 0A1M as the 2025 site has
 // it.
-func (s *Simulator) readTrdStatInq(body []byte) call {
-	m, err := decodeMessage(body)
+func (s *Simulator) readTrdStatInq(conduct Conduct, body []byte) call {
+	m, err := decodeMessage(body, conduct.real())
 	switch {
 	case err != nil:
-		return call{protocol: flatInquiry{}, path: PathInquiry, refused: refusedShape}
+		return unreadable(conduct, PathInquiry, flatInquiry{}, m)
 	case m.nested:
-		return s.readStandardInquiry(m, false)
+		return s.readStandardInquiry(conduct, m, false)
+	case conduct.Protocol == Protocols0A19:
+		return notSpoken(s.readFlatInquiry(conduct, m.flat), standardReply{m})
 	default:
-		return s.readFlatInquiry(m.flat)
+		return s.readFlatInquiry(conduct, m.flat)
 	}
+}
+
+// unreadable refuses a body that is no message, in the form of p where the gateway speaks both
+// protocols.
+func unreadable(conduct Conduct, path Path, p protocol, m message) call {
+	switch conduct.Protocol {
+	case Protocols0A19:
+		p = standardReply{m}
+	case ProtocolsFlat:
+		if path == PathCancel {
+			p = flatCancel{}
+		}
+	}
+	return call{protocol: p, path: path, conduct: conduct, refused: refusedShape}
+}
+
+// notSpoken refuses a message of a protocol that the gateway does not know, in the form that it
+// knows.
+func notSpoken(c call, p protocol) call {
+	c.protocol, c.refused, c.echoes = p, refusedShape, false
+	return c
 }

@@ -5,17 +5,18 @@ import "strconv"
 // readStandardCancel checks a request of protocol 0A19: params, method and bizType, merchant,
 // encryption, data, hash over trdDt + trdTm + mchtId + mchtTrdNo + amount, and last the tax
 // amounts.
-func (s *Simulator) readStandardCancel(url string, m message) call {
-	q := &standardCancel{standardReply: standardReply{m}}
-	c := call{protocol: q, path: PathCancel, terms: terms{
+func (s *Simulator) readStandardCancel(conduct Conduct, url string, m message) call {
+	q := &standardCancel{standardReply: standardReply{m}, conduct: conduct}
+	c := call{protocol: q, path: PathCancel, conduct: conduct, terms: terms{
 		mchtID:   m.params.get("mchtId"),
 		orgTrdNo: m.data.get("orgTrdNo"),
 		method:   m.params.get("method"),
 		currency: m.data.get("crcCd"),
 		id:       m.params.get("mchtTrdNo"),
 		round:    m.data.get("cnclOrd"),
+		lax:      conduct.real(),
 	}}
-	if c.refused = checkFields(m.params, standardParams); c.refused.code != "" {
+	if c.refused = checkFields(m.params, standardParams, conduct); c.refused.code != "" {
 		return c
 	}
 	op := operationOf(url, c.terms.method, m.params.get("bizType"))
@@ -41,15 +42,16 @@ func (s *Simulator) readStandardData(t *terms, q *standardCancel, op *standardOp
 	plain, refused := open(q.data, op.data, q.merchant)
 	amount := plain.get("cnclAmt")
 	t.amount, t.vAcntNo = parseAmount(amount), plain.get("vAcntNo")
+	q.hashed = op.hashed(amount)
 	if refused.code == "" {
-		refused = checkFields(plain, op.data)
+		refused = checkFields(plain, op.data, q.conduct)
 	}
 	if refused.code == "" && t.currency == "USD" && t.method != "CA" {
 		refused = refusal{refusedValue.code, refusedValue.message + " crcCd"}
 	}
 	if refused.code == "" {
 		refused = s.authenticate(t.mchtID, q.data.get("pktHash"),
-			q.params.get("trdDt"), q.params.get("trdTm"), t.mchtID, t.id, op.hashed(amount))
+			q.params.get("trdDt"), q.params.get("trdTm"), t.mchtID, t.id, q.hashed)
 	}
 	if refused.code == "" {
 		refused = checkTax(plain)
@@ -101,32 +103,43 @@ func checkTax(plain object) refusal {
 // answered without data.
 type standardCancel struct {
 	standardReply
+	conduct   Conduct
 	merchant  Merchant
 	operation Operation
+	hashed    string // the amount in the hash
 	trusted   bool
 }
 
-// explain knows a duplicate refund from a duplicate cancellation.
+// explain knows a duplicate refund from a duplicate cancellation. In real temper, a payment that
+// was cancelled before is a duplicate cancellation too, whoever cancelled it.
 func (q *standardCancel) explain(v verdict, method string) refusal {
-	if v == alreadyApplied && q.operation == OperationRefund {
+	switch {
+	case v == alreadyApplied && q.operation == OperationRefund:
 		return refusal{"ST39", "중복된 환불 요청입니다."}
+	case v == alreadyCancelled && q.operation == OperationCancel && q.conduct.real():
+		return standardRefusal(alreadyApplied, method)
+	default:
+		return standardRefusal(v, method)
 	}
-	return standardRefusal(v, method)
 }
 
 func (q *standardCancel) reply(res result) (string, body) {
-	var data object
+	a := answer{params: q.params, outStatCd: "0031", code: res.refusal, escaped: true, manner: res.manner}
+	if res.code == "" {
+		a.trdNo, a.outStatCd, a.code = res.canTrdNo, "0021", refusal{"0000", okMessage}
+	}
 	if q.trusted {
-		data = object{{"pktHash", echo(q.data.get("pktHash"), res.wrongEcho)}, {"orgTrdNo", q.data.get("orgTrdNo")}}
+		hash := pktHash(q.merchant, q.message, a.outStatCd, q.hashed, res)
+		a.data = object{{"pktHash", hash}, {"orgTrdNo", q.data.get("orgTrdNo")}}
 	}
 	if res.code != "" {
 		if res.rfdPsblCd != "" {
-			data = append(data, field{"rfdPsblCd", res.rfdPsblCd})
+			a.data = append(a.data, field{"rfdPsblCd", res.rfdPsblCd})
 		}
-		return res.code, appendStandard(q.params, "", "0031", res.refusal, true, data)
+		return res.code, a.refuse()
 	}
-	data = append(data, q.amounts(res)...)
-	return "0000", appendStandard(q.params, res.canTrdNo, "0021", refusal{"0000", okMessage}, true, data)
+	a.data = append(a.data, q.amounts(res)...)
+	return "0000", a.write()
 }
 
 // amounts are what a success tells: what was cancelled, of what it was made up where the method
@@ -135,13 +148,19 @@ func (q *standardCancel) amounts(res result) object {
 	if q.operation == OperationWithdraw {
 		return nil
 	}
-	sealed := func(amount int64) string { return q.merchant.encrypt(strconv.FormatInt(amount, 10)) }
-	out := object{{"cnclAmt", sealed(res.amount)}}
+	written := func(amount int64) string {
+		text := strconv.FormatInt(amount, 10)
+		if res.manner.amounts != amountsSealed {
+			return text
+		}
+		return q.merchant.encrypt(text)
+	}
+	out := object{{"cnclAmt", written(res.amount)}}
 	switch q.params.get("method") {
 	case "CA", "PZ":
-		out = append(out, field{"cardCnclAmt", sealed(res.amount)}, field{"pntCnclAmt", sealed(0)}, field{"coupCnclAmt", sealed(0)})
+		out = append(out, field{"cardCnclAmt", written(res.amount)}, field{"pntCnclAmt", written(0)}, field{"coupCnclAmt", written(0)})
 	case "CP":
-		out = append(out, field{"pntCnclAmt", sealed(res.amount)})
+		out = append(out, field{"pntCnclAmt", written(res.amount)})
 	}
-	return append(out, field{"blcAmt", sealed(res.original.Amount - res.cancelled)})
+	return append(out, field{"blcAmt", written(res.original.Amount - res.cancelled)})
 }

@@ -24,9 +24,10 @@ func TestStandardFaults(t *testing.T) {
 	t.Parallel()
 	whole := map[Kind]string{ // the result code of the kinds that answer
 		KindCode: "9999", KindDelayBefore: "0000", KindDelayAfter: "0000", KindDrip: "0000", KindStale: "0000", KindWrongEcho: "0000",
+		KindTwice: "ST25",
 	}
 	for kind, traits := range kinds {
-		if kind == KindWrongCount {
+		if !(Fault{Kind: kind}).suits(PathCancel, true) {
 			continue
 		}
 		for _, apply := range []Apply{ApplyNo, ApplyYes, ApplyLate} {

@@ -61,7 +61,7 @@ func withdrawal(id string, data fields) nested {
 }
 
 // ask sends a standard message and returns its answer, the amounts decrypted.
-func (b *bench) ask(path string, n nested) nested {
+func (b *fixture) ask(path string, n nested) nested {
 	b.t.Helper()
 	a := b.inquire(path, n)
 	for _, name := range []string{"cnclAmt", "cardCnclAmt", "pntCnclAmt", "coupCnclAmt", "blcAmt"} {
@@ -79,7 +79,7 @@ func (b *bench) ask(path string, n nested) nested {
 }
 
 // code is ask for the result code alone, which must go with its outStatCd.
-func (b *bench) code(path string, n nested) string {
+func (b *fixture) code(path string, n nested) string {
 	b.t.Helper()
 	a := b.ask(path, n)
 	code := a.Params["outRsltCd"]
@@ -90,7 +90,7 @@ func (b *bench) code(path string, n nested) string {
 }
 
 // paidBy is start with the vectors' original, paid otherwise.
-func paidBy(t *testing.T, o Options, method string, change func(*Original)) *bench {
+func paidBy(t *testing.T, o Options, method string, change func(*Original)) *fixture {
 	t.Helper()
 	b := start(t, o)
 	original := testOriginal(1000)

@@ -124,7 +124,7 @@ func TestStandardOperations(t *testing.T) {
 }
 
 // checkStandardSuccess compares an answer that says success, and the one effect.
-func checkStandardSuccess(t *testing.T, b *bench, sent, got nested, operation Operation, amount string) {
+func checkStandardSuccess(t *testing.T, b *fixture, sent, got nested, operation Operation, amount string) {
 	t.Helper()
 	effects := b.Effects()
 	if len(effects) != 1 {

@@ -1,5 +1,7 @@
 package simulator
 
+import "slices"
+
 // verdict is what the bank says to a request whose fields and hash are right. Each protocol has
 // codes of its own for it.
 type verdict uint8
@@ -44,6 +46,28 @@ var methods = map[string]methodTraits{
 	"SG": {already: "GC41", missing: "GC03", fullOnly: true, untaxed: true},
 	"BG": {already: "GC41", missing: "GC03", fullOnly: true, untaxed: true},
 	"TM": {already: "TM01", missing: "TM02", fullOnly: true, untaxed: true},
+}
+
+// unknownTransaction is the code that an inquiry may have instead of the method's own for a
+// transaction that does not exist.
+const unknownTransaction = "ST06"
+
+// easyPayment is the method of all easy payments. Inquiries and collations of real temper know them
+// by their providers alone.
+const easyPayment = "PZ"
+
+// providers are the providers of easy payments: Kakao Pay, Naver Pay, PAYCO, and one that is seen
+// seldom.
+var providers = []string{"KP", "NP", "PC", "WL"}
+
+func isProvider(s string) bool { return slices.Contains(providers, s) }
+
+// methodAndProvider reads the method of an inquiry or a collation, which may be a provider.
+func methodAndProvider(asked string) (method, provider string) {
+	if isProvider(asked) {
+		return easyPayment, asked
+	}
+	return asked, ""
 }
 
 // defaultMethod is what an original is taken for until somebody says otherwise.

@@ -14,7 +14,7 @@ const contentForm = "application/x-www-form-urlencoded"
 var collationFields = []fieldSpec{
 	{name: "mchtId", max: 12, missing: "ST91", tooLong: "ST09"},
 	{name: "mchtTy", max: 1, missing: "ST91", tooLong: "ST09", valid: oneOf("M")},
-	{name: "method", max: 2, missing: "ST91", tooLong: "ST09", valid: isMethod},
+	{name: "method", max: 2, missing: "ST91", tooLong: "ST09", valid: isMethod, taken: isInquiryMethod},
 	{name: "pdTy", max: 1, missing: "ST91", tooLong: "ST09", valid: oneOf("D")},
 	{name: "trdDtSt", max: 8, missing: "ST91", tooLong: "ST09", valid: isDate},
 	{name: "pktHash", max: 64, missing: "ST91", tooLong: "ST09"},
@@ -43,7 +43,9 @@ func collationMerchantOf(path string) (mchtID string, ok bool) {
 // says.
 func (s *Simulator) serveCollation(w http.ResponseWriter, r *http.Request, mchtID string) {
 	form, status := readForm(w, r)
-	s.serve(w, r, PathCollation, form, status, func(form []byte) call { return s.readCollation(mchtID, string(form)) })
+	s.serve(w, r, PathCollation, form, status, func(conduct Conduct, form []byte) call {
+		return s.readCollation(conduct, mchtID, string(form))
+	})
 }
 
 // readForm returns the form of a request, as it was sent, or the HTTP status that turns it away.
@@ -73,14 +75,17 @@ func readForm(w http.ResponseWriter, r *http.Request) ([]byte, int) {
 
 // readCollation checks a collation: fields, merchant, hash over mchtId + trdDtSt. The
 // authentication key that ends it is the merchant's hash key.
-func (s *Simulator) readCollation(mchtID, form string) call {
+func (s *Simulator) readCollation(conduct Conduct, mchtID, form string) call {
 	o, err := decodeForm(form)
-	c := call{protocol: collation{}, path: PathCollation, terms: terms{
+	method, provider := methodAndProvider(o.get("method"))
+	c := call{protocol: collation{}, path: PathCollation, conduct: conduct, terms: terms{
 		mchtID:   o.get("mchtId"),
-		method:   o.get("method"),
+		method:   method,
+		provider: provider,
+		lax:      conduct.real(),
 		orgTrdDt: o.get("trdDtSt"),
 	}}
-	if c.refused = checkFields(o, collationFields); c.refused.code == refusedValue.code {
+	if c.refused = checkFields(o, collationFields, conduct); c.refused.code == refusedValue.code {
 		c.refused.code = collationInvalid.code
 	}
 	merchant, known := s.merchants[c.terms.mchtID]

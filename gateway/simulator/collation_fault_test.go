@@ -14,8 +14,8 @@ import (
 
 func TestCollationFaults(t *testing.T) {
 	t.Parallel()
-	const lines = 9               // of the true answer: the first, a payment, seven cancellations
-	ask := func(b *bench) reply { // by POST: Go's client sends a GET again by itself
+	const lines = 9                 // of the true answer: the first, a payment, seven cancellations
+	ask := func(b *fixture) reply { // by POST: Go's client sends a GET again by itself
 		return b.do(context.Background(), "POST", collationPath, contentForm, strings.NewReader(collationForm(nil).Encode()))
 	}
 	complete := func(t *testing.T, r reply, count string) {

@@ -30,7 +30,7 @@ func collationForm(changes fields) url.Values {
 }
 
 // collate sends a collation and returns its first line and the others, each in its fields.
-func (b *bench) collate(changes fields) (head []string, records [][]string) {
+func (b *fixture) collate(changes fields) (head []string, records [][]string) {
 	b.t.Helper()
 	r := b.do(context.Background(), "POST", collationPath, contentForm, strings.NewReader(collationForm(changes).Encode()))
 	if r.err != nil || r.status != 200 || r.header.Get("Content-Type") != "text/plain; charset=UTF-8" {

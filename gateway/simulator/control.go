@@ -27,6 +27,8 @@ func controlCalls() []controlCall {
 		{"POST /_sim/originals", "register one original or a list of them", (*Simulator).controlRegister},
 		{"GET /_sim/originals/{mchtId}/{orgTrdNo}", "an original, its cancellations, who is at it", (*Simulator).controlOriginal},
 		{"POST /_sim/elsewhere", "cancel an amount as on the vendor's own site", (*Simulator).controlElsewhere},
+		{"GET /_sim/conduct", "temper and protocol: how requests are taken and answered", (*Simulator).controlConduct},
+		{"POST /_sim/conduct", "set temper, strict or real, and protocol, flat, 0A19 or both", (*Simulator).controlSetConduct},
 		{"POST /_sim/noti", "set the URL that effects are told to, empty for none", (*Simulator).controlNoti},
 		{"POST /_sim/faults", "add one rule or a list of them", (*Simulator).controlScript},
 		{"GET /_sim/faults", "the rules, how often each was met, and the random faults", (*Simulator).controlFaults},

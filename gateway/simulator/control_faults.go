@@ -15,16 +15,14 @@ func (s *Simulator) controlScript(w http.ResponseWriter, r *http.Request) error 
 	if err != nil {
 		return err
 	}
-	for i := range rules {
-		rules[i].Fault = rules[i].Fault.withDefaults()
-	}
-	if err := eachFault(rules, Rule.check); err != nil {
+	if err := eachFault(rules, func(r Rule) error { _, err := r.ready(); return err }); err != nil {
 		return err
 	}
 	ids := make([]int, len(rules))
 	st := s.state.Load()
 	st.mu.Lock()
 	for i, rule := range rules {
+		rule, _ = rule.ready() // which was checked
 		ids[i] = st.faults.script(rule)
 	}
 	st.mu.Unlock()
@@ -43,7 +41,7 @@ func (s *Simulator) controlFaults(w http.ResponseWriter, _ *http.Request) error 
 	st.mu.Lock()
 	list := controlFaultList{Rules: make([]RuleState, 0, len(st.faults.rules)), Chaos: st.faults.chaos.Chaos}
 	for _, rule := range st.faults.rules {
-		list.Rules = append(list.Rules, *rule)
+		list.Rules = append(list.Rules, rule.RuleState)
 	}
 	st.mu.Unlock()
 	writeControl(w, http.StatusOK, list)

@@ -12,7 +12,7 @@ import (
 )
 
 // call makes a call of the control interface and decodes the answer into out, unless that is nil.
-func (b *bench) call(method, path, body string, status int, out any) {
+func (b *fixture) call(method, path, body string, status int, out any) {
 	b.t.Helper()
 	r := b.do(context.Background(), method, path, "application/json", strings.NewReader(body))
 	if r.err != nil || r.status != status {
@@ -30,7 +30,7 @@ const originalT1 = `{"mchtId":"nxca_jt_bi","orgTrdNo":"T1","orgMchtTrdNo":"O1","
 
 // cancelT1 sends a flat cancellation of the original above and returns its result code, "" where no
 // answer came.
-func (b *bench) cancelT1(amount string) string {
+func (b *fixture) cancelT1(amount string) string {
 	b.t.Helper()
 	r := b.post(cancelPath, encode(b.t, flatFields(amount, fields{"orgTrdNo": "T1", "orgMchtTrdNo": "O1"})))
 	if r.err != nil {

@@ -38,7 +38,7 @@ func (t *transaction) mayCancel(want terms, m Merchant, now time.Time) verdict {
 // mayTake decides on a cancellation's round and amount.
 func (t *transaction) mayTake(want terms) verdict {
 	switch {
-	case want.round != "" && want.round != t.nextRound():
+	case !t.takesRound(want):
 		return wrongRound
 	case want.amount > t.Amount-t.cancelled:
 		return aboveRemaining
@@ -46,6 +46,18 @@ func (t *transaction) mayTake(want terms) verdict {
 		return noPartial
 	default:
 		return granted
+	}
+}
+
+// takesRound says whether a cancellation's round may follow the last; a blank one is given the next.
+func (t *transaction) takesRound(want terms) bool {
+	switch {
+	case want.round == "":
+		return true
+	case want.lax:
+		return roundNumber(want.round) > t.lastRound
+	default:
+		return want.round == t.nextRound()
 	}
 }
 
@@ -109,6 +121,8 @@ func (t *transaction) mayInquire(want terms) verdict {
 		return noTransaction
 	case !agree(t.OrgTrdTm, want.orgTrdTm):
 		return noTransaction
+	case want.lax && !t.knownBy(want):
+		return noTransaction
 	case !t.agrees(want):
 		return otherTransaction
 	case t.Amount != want.amount:
@@ -116,6 +130,13 @@ func (t *transaction) mayInquire(want terms) verdict {
 	default:
 		return granted
 	}
+}
+
+// knownBy says whether an inquiry of real temper names an easy payment as it must: by its provider.
+// What is asked for under PZ, or under another's provider, is not found.
+func (t *transaction) knownBy(want terms) bool {
+	asked := want.method == easyPayment && want.provider == ""
+	return !asked && (t.Method != easyPayment || want.method != easyPayment || t.Provider == want.provider)
 }
 
 // agrees says whether what a request tells beside the number, date and time fits the transaction.
@@ -131,7 +152,7 @@ func agree(a, b string) bool { return a == "" || b == "" || a == b }
 func (t *transaction) done() bool { return t.cancelled == t.Amount || t.withdrawn }
 
 // nextRound is the cnclOrd of the next cancellation, whichever way the ones before it came.
-func (t *transaction) nextRound() string { return fmt.Sprintf("%03d", len(t.changes)+1) }
+func (t *transaction) nextRound() string { return fmt.Sprintf("%03d", t.lastRound+1) }
 
 // shown is what an inquiry shows at a moment: the sum cancelled, and whether that is the whole or
 // the number withdrawn.

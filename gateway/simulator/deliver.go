@@ -41,7 +41,7 @@ func (x *exchange) deliver(res result) {
 	case KindFlood:
 		x.flood()
 	case KindTruncated:
-		_, b := x.call.reply(res)
+		_, b := x.reply(res)
 		x.finish(http.StatusOK, "")
 		b.head(x.w)
 		_, _ = b.WriteTo(&limitedWriter{x.w, b.size() / 2})
@@ -51,13 +51,23 @@ func (x *exchange) deliver(res result) {
 		x.drip(res)
 	default:
 		res.wrongEcho, res.wrongCount = x.fault.Kind == KindWrongEcho, x.fault.Kind == KindWrongCount
+		res.early, res.sumless = x.fault.Kind == KindEarly, x.fault.Kind == KindSumless
 		x.answer(res)
 	}
 }
 
+// reply makes the body of an answer, in real temper in a manner drawn for it.
+func (x *exchange) reply(res result) (string, body) {
+	if x.call.conduct.real() {
+		random := chance(x.sim.options.Seed, x.nth, "manner", string(x.call.path), x.rec.MchtID, x.rec.OrgTrdNo)
+		res.manner = drawManner(random, x.sim.options.Now())
+	}
+	return x.call.reply(res)
+}
+
 // answer sends a whole answer at once.
 func (x *exchange) answer(res result) {
-	code, b := x.call.reply(res)
+	code, b := x.reply(res)
 	x.finish(http.StatusOK, code)
 	b.head(x.w)
 	_, _ = b.WriteTo(x.w) // a client that has gone is the client's affair, here and below
@@ -120,7 +130,7 @@ func (x *exchange) flood() {
 
 // cut sends half of an answer whose whole length it announced; net/http then ends the connection.
 func (x *exchange) cut(res result) {
-	_, b := x.call.reply(res)
+	_, b := x.reply(res)
 	x.finish(http.StatusOK, "")
 	x.w.Header().Set("Content-Length", strconv.Itoa(b.size()))
 	b.head(x.w)
@@ -129,7 +139,7 @@ func (x *exchange) cut(res result) {
 
 // drip sends an answer byte by byte.
 func (x *exchange) drip(res result) {
-	code, b := x.call.reply(res)
+	code, b := x.reply(res)
 	size := b.size()
 	x.w.Header().Set("Content-Length", strconv.Itoa(size))
 	b.head(x.w)

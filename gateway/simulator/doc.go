@@ -1,6 +1,6 @@
 // Package simulator is a SettleBank cancellation gateway in one process, for development, tests and
-// benchmarks: strict about what it takes, honest in its books, and as unreliable on the wire as one
-// asks it to be.
+// benchmarks: as strict or as liberal about what it takes as one asks it to be, honest in its books,
+// and as unreliable on the wire.
 //
 // It is written from the vendor's protocol alone and shares no code with the client: it decodes,
 // checks and signs by itself, proven with golden vectors, so that an error in the one does not hide
@@ -18,12 +18,52 @@
 //
 // And it sends cancellation notifications where it is told to (Options.NotiURL, SetNoti).
 //
+// It can be told to know one protocol only (Options.Protocol, SetConduct). What moves money in the
+// other is then refused with 5001 in the form that it knows, and so is a flat inquiry where flat is
+// not known; inquiry 0A1M and collation go with either.
+//
+// # Two tempers
+//
+// Strict takes what the documents describe and answers to the letter, so that every slip of our own
+// client shows: tests that are about what the client sends are for it, and the zero Options are it.
+// Real is what is known of the gateway behind the documents; the command's default is it.
+//
+//	                     strict                         real
+//	Content-Type         application/json with UTF-8    JSON bare or with any charset, in any letters;
+//	                                                    a form's, whose body is JSON
+//	members              known ones, strings            unknown ones overlooked; numbers too
+//	ver                  0A19                           0A10 to 0A19
+//	cnclOrd              the next, three digits         any number above the last, or blank: the next
+//	mchtTrdNo            one a cancellation             one may serve all parts of a payment
+//	cancelled before     the method's code              ST25, for a fresh id too
+//	inquiry's id         one an inquiry                 any
+//	easy payments        inquired after as PZ           by provider, KP NP PC WL; PZ is not found;
+//	                                                    in collations too
+//	trdDt, trdTm         the request's                  the gateway's
+//	pktHash              the request's                  the request's, or one over the answer (status,
+//	                                                    date, time, merchant, id, amount), now and then
+//	                                                    in capital letters
+//	refusals             with the hash                  with it, without it, without data, or bare
+//	amounts of answers   encrypted                      now and then in plain, or numbers
+//	codes, body          as documented                  now and then padded; a byte order mark
+//	inquiry              0001 with 0021                 0001 with 0021 or 0031; a sum that is zero may
+//	                                                    be left out; not found is the method's code or
+//	                                                    ST06
+//	cancelled elsewhere  the order number as its id     an id of its own
+//
+// In which of its ways an answer of real temper is written follows from Options.Seed, the payment,
+// and how many requests of its kind it had before. Hashes are checked in both tempers.
+//
+// # What strict takes
+//
 // A message must be a POST with Content-Type "application/json; charset=UTF-8" and one JSON object
 // of strings; lengths are characters. Fields, merchant and hash are checked before anything else;
 // what fails there moves no money, whatever fault it suffers. Where the result codes name no code
 // for a field, a missing one is 6001, as is an unknown one, and one that is too long 1126.
 //
 // # What it decides
+//
+// In strict temper, and in real where the table above says nothing else:
 //
 // A flat cancellation has nothing to be told from its repetition by: a repeated partial one is
 // applied again. One of 0A19 has an id and a round, whose books all protocols, and CancelElsewhere,
@@ -72,7 +112,7 @@
 //	GET /_sim/originals/nxca_jt_bi/T1
 //	→ 200 {"mchtId":"nxca_jt_bi",…,"cancelledAmount":500,"remaining":500,"nextRound":"002","effects":[…],…}
 //
-// Beside "method" an original may have "currency", "noPartial", "cancelUntil", "rfdPsblCd" and
+// Beside "method" an original may have "provider", "currency", "noPartial", "cancelUntil", "rfdPsblCd" and
 // "vAcntNo"; see Original.
 //
 // Cancel an amount as somebody does on the vendor's own site:
@@ -80,6 +120,12 @@
 //	POST /_sim/elsewhere
 //	{"mchtId":"nxca_jt_bi","orgTrdNo":"T1","amount":300}
 //	→ 201 {"seq":2,…,"amount":300,"round":2,"elsewhere":true}
+//
+// Be taken and answered otherwise from now on; GET shows how it is:
+//
+//	POST /_sim/conduct
+//	{"temper":"strict","protocol":"0A19"}
+//	→ 200 {"temper":"strict","protocol":"0A19"}
 //
 // Have effects told from now on; an empty url ends that:
 //
@@ -98,6 +144,23 @@
 //
 //	[{"path":"inquiry","fault":{"kind":"stale","delay":"500ms"}},
 //	 {"path":"cancel","fault":{"kind":"hang","apply":"late","delay":"250ms","bound":"30s"}}]
+//
+// A rule may hit a share of the requests, by the seed, and so many of one original; "upTo" makes a
+// delay the longest of those that are drawn. Here every third answer is lost, its cancellation
+// applied up to ten seconds later, at most twice a payment:
+//
+//	{"path":"cancel","rate":0.33,"perOriginal":2,"fault":{"kind":"drop","apply":"late","delay":"10s","upTo":true}}
+//
+// Somebody cancels 7 won on the vendor's own site before the bank looks at a payment's first
+// request; "after" is when it has looked, before the answer; no amount is up to a tenth:
+//
+//	{"perOriginal":1,"elsewhere":{"when":"before","amount":7}}
+//
+// Inquiries say 0001 as soon as a part is cancelled, or tell no sum of a whole; every request
+// reaches the bank twice:
+//
+//	[{"path":"inquiry","rate":0.5,"fault":{"kind":"early"}},{"path":"inquiry","fault":{"kind":"sumless"}},
+//	 {"path":"cancel","fault":{"kind":"twice"}}]
 //
 // Path "collation" is for daily lists; half of one, or a count that is wrong:
 //

@@ -32,6 +32,9 @@ const (
 	KindDrip        Kind = "drip"        // the answer byte by byte, Fault.Delay apart
 	KindStale       Kind = "stale"       // shows the old state: of a cancellation its change, or to an inquiry or collation every change, for Fault.Delay
 	KindWrongEcho   Kind = "wrongEcho"   // protocols 0A19 and 0A1M: echoes another pktHash than was sent
+	KindTwice       Kind = "twice"       // a cancellation reaches the bank twice, and the second answer is delivered; once where the bank could not refuse it
+	KindEarly       Kind = "early"       // inquiry 0A1M only: says 0001, cancelled, as soon as a part is; the sum is the true one
+	KindSumless     Kind = "sumless"     // inquiry 0A1M only: tells no sum where the whole is cancelled
 	KindWrongCount  Kind = "wrongCount"  // collation only: announces one record more than follow
 )
 
@@ -57,6 +60,7 @@ type Fault struct {
 	Status  int           // KindStatus: default 502; KindRedirect: default 307
 	Bytes   int           // KindFlood: default 20 MiB
 	Delay   time.Duration // the wait of the kind, or of ApplyLate
+	UpTo    bool          // Delay is the longest; how long it is in fact is drawn by the seed
 	Bound   time.Duration // KindHang: the longest wait; default 60 s
 }
 
@@ -82,6 +86,9 @@ var kinds = map[Kind]kindTraits{
 	KindDrip:        {delay: true},
 	KindStale:       {delay: true},
 	KindWrongEcho:   {},
+	KindTwice:       {},
+	KindEarly:       {},
+	KindSumless:     {},
 	KindWrongCount:  {},
 }
 
@@ -136,7 +143,25 @@ func (f Fault) check() error {
 	fault(traits.delay && f.Delay <= 0, "delay %s: must be above zero", f.Delay)
 	fault(f.Delay < 0 && !traits.delay, "delay %s: must not be below zero", f.Delay)
 	fault(f.Delay > 0 && !traits.delay && f.Apply != ApplyLate, "delay: this kind has none unless it applies late")
+	fault(f.UpTo && f.Delay == 0, "upTo: only where there is a delay")
 	return errors.Join(faults...)
+}
+
+// suits says whether a fault can befall an answer: that of the kinds which concern one kind of answer
+// alone.
+func (f Fault) suits(path Path, echoes bool) bool {
+	switch f.Kind {
+	case KindWrongEcho:
+		return echoes
+	case KindEarly, KindSumless:
+		return echoes && path == PathInquiry
+	case KindTwice:
+		return path == PathCancel
+	case KindWrongCount:
+		return path == PathCollation
+	default:
+		return true
+	}
 }
 
 func kindNames() []string {
@@ -157,12 +182,13 @@ type faultJSON struct {
 	Status  int    `json:"status,omitempty"`
 	Bytes   int    `json:"bytes,omitempty"`
 	Delay   string `json:"delay,omitempty"`
+	UpTo    bool   `json:"upTo,omitempty"`
 	Bound   string `json:"bound,omitempty"`
 }
 
 // MarshalJSON writes durations as text, "250ms".
 func (f Fault) MarshalJSON() ([]byte, error) {
-	wire := faultJSON{Kind: f.Kind, Apply: f.Apply, Code: f.Code, Message: f.Message, Status: f.Status, Bytes: f.Bytes}
+	wire := faultJSON{Kind: f.Kind, Apply: f.Apply, Code: f.Code, Message: f.Message, Status: f.Status, Bytes: f.Bytes, UpTo: f.UpTo}
 	if f.Delay != 0 {
 		wire.Delay = f.Delay.String()
 	}
@@ -184,7 +210,7 @@ func (f *Fault) UnmarshalJSON(b []byte) error {
 	bound, errBound := parseDuration("bound", wire.Bound)
 	*f = Fault{
 		Kind: wire.Kind, Apply: wire.Apply, Code: wire.Code, Message: wire.Message,
-		Status: wire.Status, Bytes: wire.Bytes, Delay: delay, Bound: bound,
+		Status: wire.Status, Bytes: wire.Bytes, Delay: delay, UpTo: wire.UpTo, Bound: bound,
 	}
 	return errors.Join(errDelay, errBound)
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // script adds a rule that must be good.
-func (b *bench) script(r Rule) int {
+func (b *fixture) script(r Rule) int {
 	b.t.Helper()
 	id, err := b.Simulator.Script(r)
 	if err != nil {
@@ -111,8 +111,11 @@ func TestFaults(t *testing.T) {
 		{"OK cut", Fault{Kind: KindCut}, true, cut},
 		{"OK drip", Fault{Kind: KindDrip, Delay: time.Microsecond}, true, code("0000")},
 		{"OK stale", Fault{Kind: KindStale, Delay: time.Hour}, true, code("0000")},
+		{"OK stale up to", Fault{Kind: KindStale, Delay: time.Hour, UpTo: true}, true, code("0000")},
+		{"OK twice, where the second would not be refused", Fault{Kind: KindTwice}, true, code("0000")},
 	}
-	tried := map[Kind]bool{KindWrongEcho: true, KindWrongCount: true} // in tests of inquiries, of 0A19 and of collations
+	// In tests of inquiries, of 0A19 and of collations.
+	tried := map[Kind]bool{KindWrongEcho: true, KindEarly: true, KindSumless: true, KindWrongCount: true}
 	for _, tt := range tests {
 		tried[tt.fault.Kind] = true
 		t.Run(tt.name, func(t *testing.T) {
@@ -226,7 +229,7 @@ func TestDropOverTLS(t *testing.T) {
 			server.EnableHTTP2 = http2
 			server.StartTLS()
 			t.Cleanup(server.Close)
-			b := &bench{Simulator: sim, t: t, url: server.URL, client: server.Client()}
+			b := &fixture{Simulator: sim, t: t, url: server.URL, client: server.Client()}
 			b.script(Rule{Times: 1, Fault: Fault{Kind: KindDrop, Apply: ApplyYes}})
 			body := encode(t, flatFields("400", nil))
 			if r := b.post(cancelPath, body); r.err == nil {
@@ -262,8 +265,11 @@ func TestFaultsMoveNoMoneyWithoutAHash(t *testing.T) {
 				fault.Bytes = 1 << 10
 			}
 			path := PathCancel
-			if kind == KindWrongCount {
+			switch kind {
+			case KindWrongCount:
 				path = PathCollation
+			case KindEarly, KindSumless:
+				path = PathInquiry
 			}
 			b.script(Rule{Path: path, Fault: fault})
 			if r := b.post(cancelPath, encode(t, with(flatFields("400", nil), fields{"pktHash": sum("forged")}))); isOK(r) {

@@ -38,18 +38,23 @@ type fieldSpec struct {
 	valid    func(string) bool // nil: anything goes
 	optional bool              // may be absent or empty
 	secret   bool              // comes encrypted; max and valid are about the plain text
+
+	// In real temper:
+	taken func(string) bool // instead of valid, where it is set
+	blank bool              // may be absent or empty
 }
 
-// checkFields tells what is wrong with an object, unknown names first, then by kind of fault and in
-// the order of specs: of several faults a request has, the gateway names one.
-func checkFields(o object, specs []fieldSpec) refusal {
+// checkFields tells what is wrong with an object, unknown names first, which real temper overlooks,
+// then by kind of fault and in the order of specs: of several faults a request has, the gateway
+// names one.
+func checkFields(o object, specs []fieldSpec, c Conduct) refusal {
 	for i := range o {
-		if findSpec(specs, o[i].name) == nil {
+		if !c.real() && findSpec(specs, o[i].name) == nil {
 			return refusedValue
 		}
 	}
 	for i := range specs {
-		if !specs[i].optional && o.get(specs[i].name) == "" {
+		if !specs[i].optional && !(c.real() && specs[i].blank) && o.get(specs[i].name) == "" {
 			return refusal{specs[i].missing, "필수 항목이 누락되었습니다: " + specs[i].name}
 		}
 	}
@@ -59,8 +64,11 @@ func checkFields(o object, specs []fieldSpec) refusal {
 		}
 	}
 	for i := range specs {
-		value := o.get(specs[i].name)
-		if value != "" && specs[i].valid != nil && !specs[i].valid(value) {
+		value, valid := o.get(specs[i].name), specs[i].valid
+		if c.real() && specs[i].taken != nil {
+			valid = specs[i].taken
+		}
+		if value != "" && valid != nil && !valid(value) {
 			return refusal{refusedValue.code, refusedValue.message + " " + specs[i].name}
 		}
 	}

@@ -21,8 +21,8 @@ type flatCancel struct{}
 
 // readFlatCancel checks a flat cancellation: fields, merchant, hash over orgTrdNo + orgMchtTrdNo +
 // orgTrdDt + canAmt.
-func (s *Simulator) readFlatCancel(o object) call {
-	c := call{protocol: flatCancel{}, path: PathCancel, terms: terms{
+func (s *Simulator) readFlatCancel(conduct Conduct, o object) call {
+	c := call{protocol: flatCancel{}, path: PathCancel, conduct: conduct, terms: terms{
 		mchtID:       o.get("mchtId"),
 		orgTrdNo:     o.get("orgTrdNo"),
 		orgMchtTrdNo: o.get("orgMchtTrdNo"),
@@ -31,7 +31,7 @@ func (s *Simulator) readFlatCancel(o object) call {
 		amount:       parseAmount(o.get("canAmt")),
 		operation:    OperationCancel,
 	}}
-	if c.refused = checkFields(o, flatCancelFields); c.refused.code == "" {
+	if c.refused = checkFields(o, flatCancelFields, conduct); c.refused.code == "" {
 		c.refused = s.authenticate(c.terms.mchtID, o.get("pktHash"),
 			c.terms.orgTrdNo, c.terms.orgMchtTrdNo, c.terms.orgTrdDt, o.get("canAmt"))
 	}
@@ -98,8 +98,8 @@ type flatInquiry struct{}
 // readFlatInquiry checks a flat inquiry: fields, merchant, hash over trdDt + trdTm + mchtId +
 // mchtTrdNo + method + trdAmt. It names the payment by the merchant's order number and its exact
 // date and time.
-func (s *Simulator) readFlatInquiry(o object) call {
-	c := call{protocol: flatInquiry{}, path: PathInquiry, terms: terms{
+func (s *Simulator) readFlatInquiry(conduct Conduct, o object) call {
+	c := call{protocol: flatInquiry{}, path: PathInquiry, conduct: conduct, terms: terms{
 		mchtID:       o.get("mchtId"),
 		orgMchtTrdNo: o.get("mchtTrdNo"),
 		orgTrdDt:     o.get("trdDt"),
@@ -107,7 +107,7 @@ func (s *Simulator) readFlatInquiry(o object) call {
 		method:       flatMethods[o.get("method")],
 		amount:       parseAmount(o.get("trdAmt")),
 	}}
-	if c.refused = checkFields(o, flatInquiryFields); c.refused.code == "" {
+	if c.refused = checkFields(o, flatInquiryFields, conduct); c.refused.code == "" {
 		c.refused = s.authenticate(c.terms.mchtID, o.get("pktHash"), c.terms.orgTrdDt, c.terms.orgTrdTm,
 			c.terms.mchtID, c.terms.orgMchtTrdNo, o.get("method"), o.get("trdAmt"))
 	}

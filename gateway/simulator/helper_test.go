@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -28,16 +29,18 @@ const (
 // patience bounds every wait of a test; none is meant to last that long.
 const patience = 30 * time.Second
 
-// bench is a simulator behind a real server, with a client that follows no redirect.
-type bench struct {
+// fixture is a simulator behind a real server, with a client that follows no redirect.
+type fixture struct {
 	*Simulator
 	t      *testing.T
 	url    string
 	client *http.Client
 }
 
-func start(t *testing.T, o Options) *bench {
+// start serves a simulator; one that is not asked to be real is strict.
+func start(t *testing.T, o Options) *fixture {
 	t.Helper()
+	o.Temper = cmp.Or(o.Temper, TemperStrict)
 	sim, err := New(o)
 	if err != nil {
 		t.Fatal(err)
@@ -48,11 +51,11 @@ func start(t *testing.T, o Options) *bench {
 	t.Cleanup(sim.Close)
 	client := server.Client()
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &bench{Simulator: sim, t: t, url: server.URL, client: client}
+	return &fixture{Simulator: sim, t: t, url: server.URL, client: client}
 }
 
 // registered is start with the original of the vectors, of an amount.
-func registered(t *testing.T, o Options, amount int64) *bench {
+func registered(t *testing.T, o Options, amount int64) *fixture {
 	t.Helper()
 	b := start(t, o)
 	if err := b.Register(testOriginal(amount)); err != nil {
@@ -75,7 +78,7 @@ type reply struct {
 	err    error // of the request, or of reading the body
 }
 
-func (b *bench) do(ctx context.Context, method, path, contentType string, body io.Reader) reply {
+func (b *fixture) do(ctx context.Context, method, path, contentType string, body io.Reader) reply {
 	b.t.Helper()
 	req, err := http.NewRequestWithContext(ctx, method, b.url+path, body)
 	if err != nil {
@@ -93,18 +96,18 @@ func (b *bench) do(ctx context.Context, method, path, contentType string, body i
 	return reply{resp.StatusCode, resp.Header, got, err}
 }
 
-func (b *bench) post(path, body string) reply {
+func (b *fixture) post(path, body string) reply {
 	b.t.Helper()
 	return b.do(context.Background(), http.MethodPost, path, "application/json; charset=UTF-8", strings.NewReader(body))
 }
 
 // idle waits until nothing is in progress and nothing still to be applied.
-func (b *bench) idle() {
+func (b *fixture) idle() {
 	b.t.Helper()
 	b.await(Stats.Idle)
 }
 
-func (b *bench) await(until func(Stats) bool) {
+func (b *fixture) await(until func(Stats) bool) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -161,12 +164,12 @@ type flatAnswer struct {
 }
 
 // cancel sends a flat cancellation and returns the whole answer.
-func (b *bench) cancel(amount string) flatAnswer {
+func (b *fixture) cancel(amount string) flatAnswer {
 	b.t.Helper()
 	return b.cancelFields(flatFields(amount, nil))
 }
 
-func (b *bench) cancelFields(f fields) flatAnswer {
+func (b *fixture) cancelFields(f fields) flatAnswer {
 	b.t.Helper()
 	return flatAnswerOf(b.t, b.post(cancelPath, encode(b.t, f)))
 }
@@ -208,8 +211,25 @@ func inquiry(id, amount string, params, data fields) nested {
 	return n
 }
 
+// flatInquiryOf is a flat inquiry for the vectors' original, signed after the changes.
+func flatInquiryOf(amount string, changes fields) fields {
+	f := with(fields{
+		"mchtId": testMerchant, "mchtTrdNo": testOrder, "trdDt": testDate, "trdTm": "143022", "method": "CA", "trdAmt": amount,
+	}, changes)
+	f["pktHash"] = sum(f["trdDt"], f["trdTm"], f["mchtId"], f["mchtTrdNo"], f["method"], f["trdAmt"], testbedHashKey)
+	return f
+}
+
+// wantError wants an error that names something.
+func wantError(t *testing.T, part string, err error) {
+	t.Helper()
+	if err == nil || !strings.Contains(err.Error(), part) {
+		t.Errorf("error %v, want one that names %q", err, part)
+	}
+}
+
 // inquire sends an inquiry and returns the whole answer.
-func (b *bench) inquire(path string, n nested) nested {
+func (b *fixture) inquire(path string, n nested) nested {
 	b.t.Helper()
 	r := b.post(path, encode(b.t, n))
 	if r.err != nil || r.status != http.StatusOK {

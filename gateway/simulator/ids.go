@@ -1,5 +1,7 @@
 package simulator
 
+import "slices"
+
 // recentIDs remembers the ids of the last requests, so that none is used twice. It forgets the
 // older half once maxRecentIDs are held, so a simulator that runs for weeks does not grow.
 type recentIDs struct{ young, old map[name]struct{} }
@@ -28,37 +30,41 @@ func (r *recentIDs) has(id name) bool {
 // duplicate. A refused one may be used again: the page asks for the same request to be sent again
 // later.
 type cancelIDs struct {
-	applied map[name]essence
+	applied map[name][]essence
 }
 
 // essence is what makes two requests the same one, sent again.
 type essence struct {
-	operation       Operation
-	orgTrdNo, round string
-	amount          int64
+	operation Operation
+	orgTrdNo  string
+	round     int // 0: blank
+	amount    int64
 }
 
-func essenceOf(t terms) essence { return essence{t.operation, t.orgTrdNo, t.round, t.amount} }
+func essenceOf(t terms) essence {
+	return essence{t.operation, t.orgTrdNo, roundNumber(t.round), t.amount}
+}
 
-// seen decides on the id of a cancellation alone.
+// seen decides on the id of a cancellation alone. In real temper, one id may serve all the parts of
+// one payment.
 func (c *cancelIDs) seen(t terms) verdict {
-	id := name{t.mchtID, t.id}
-	applied, ok := c.applied[id]
+	applied := c.applied[name{t.mchtID, t.id}]
 	switch {
-	case t.id == "":
+	case t.id == "" || len(applied) == 0:
 		return granted
-	case ok && applied == essenceOf(t):
+	case slices.Contains(applied, essenceOf(t)):
 		return alreadyApplied
-	case ok:
-		return repeatedID
-	default:
+	case t.lax && applied[0].orgTrdNo == t.orgTrdNo:
 		return granted
+	default:
+		return repeatedID
 	}
 }
 
 // remember files an id that was applied.
 func (c *cancelIDs) remember(t terms, v verdict) {
 	if t.id != "" && v == granted {
-		c.applied[name{t.mchtID, t.id}] = essenceOf(t)
+		id := name{t.mchtID, t.id}
+		c.applied[id] = append(c.applied[id], essenceOf(t))
 	}
 }

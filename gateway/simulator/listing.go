@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"io"
 	"net/http"
 	"strconv"
@@ -29,7 +30,7 @@ const chunk = 512
 // up.
 func (x *exchange) collate(now time.Time) result {
 	want, seen := x.call.terms, now.Add(-x.staleness())
-	list := &listing{st: x.st, method: want.method}
+	list := &listing{st: x.st, method: cmp.Or(want.provider, want.method)}
 	for from, more := 0, true; more; from += chunk {
 		more = x.st.collateApprovals(list, want, from)
 	}
@@ -46,7 +47,7 @@ func (st *state) collateApprovals(list *listing, want terms, from int) (more boo
 	defer st.mu.Unlock()
 	to := min(from+chunk, len(st.bank.filed))
 	for _, t := range st.bank.filed[min(from, to):to] {
-		if t.MchtID == want.mchtID && t.collatesAs() == want.method && t.OrgTrdDt == want.orgTrdDt {
+		if t.MchtID == want.mchtID && t.collatesFor(want) && t.OrgTrdDt == want.orgTrdDt {
 			list.records = append(list.records, record{tx: t})
 		}
 	}
@@ -67,14 +68,20 @@ func (st *state) collateEffects(list *listing, want terms, seen time.Time, from 
 			continue
 		}
 		t := st.bank.byTrdNo[name{e.MchtID, e.OrgTrdNo}]
-		if t.collatesAs() == want.method && !t.changes[e.Round-1].visible.After(seen) {
+		if t.collatesFor(want) && !t.changes[e.Round-1].visible.After(seen) {
 			list.records = append(list.records, record{t, e})
 		}
 	}
 	return to < len(st.effects)
 }
 
-// collatesAs is the method a transaction is listed under.
+// collatesFor says whether a transaction is listed under the method that was asked for; in real
+// temper, an easy payment is under its provider's alone.
+func (t *transaction) collatesFor(want terms) bool {
+	return t.collatesAs() == want.method && (!want.lax || t.Provider == want.provider)
+}
+
+// collatesAs is the method a transaction was paid by.
 func (t *transaction) collatesAs() string {
 	if t.Method == "" {
 		return defaultMethod

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -40,6 +41,11 @@ func (o object) has(name string) bool {
 	return false
 }
 
+// without returns o without a field.
+func (o object) without(name string) object {
+	return slices.DeleteFunc(slices.Clone(o), func(f field) bool { return f.name == name })
+}
+
 // message is a request's body: either flat, or nested as {"params":{…},"data":{…}}.
 type message struct {
 	nested       bool
@@ -49,16 +55,17 @@ type message struct {
 
 // decodeMessage reads a body, and refuses whatever the gateway's messages are not: other types than
 // strings, null among them, a name that comes twice, something behind the object, bytes that are no
-// UTF-8.
-func decodeMessage(body []byte) (message, error) {
+// UTF-8. Where numbers are taken, each is read as the text that was sent.
+func decodeMessage(body []byte, numbers bool) (message, error) {
 	if !utf8.Valid(body) {
 		return message{}, errMalformed
 	}
 	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.UseNumber()
 	if tok, err := dec.Token(); err != nil || tok != json.Delim('{') {
 		return message{}, errMalformed
 	}
-	m, err := decodeBody(dec)
+	m, err := decodeBody(dec, numbers)
 	if err != nil {
 		return message{}, err
 	}
@@ -70,7 +77,7 @@ func decodeMessage(body []byte) (message, error) {
 
 // decodeBody reads the outer object behind its opening brace; the shape of the first value decides
 // which it must be.
-func decodeBody(dec *json.Decoder) (message, error) {
+func decodeBody(dec *json.Decoder, numbers bool) (message, error) {
 	var m message
 	var haveParams, haveData bool
 	for dec.More() {
@@ -82,26 +89,23 @@ func decodeBody(dec *json.Decoder) (message, error) {
 		if err != nil {
 			return message{}, errMalformed
 		}
-		switch v := tok.(type) {
-		case string:
+		if v, ok := textOf(tok, numbers); ok {
 			if m.nested || m.flat.has(name) || len(m.flat) == maxFields {
 				return message{}, errMalformed
 			}
 			m.flat = append(m.flat, field{name, v})
-		case json.Delim:
-			target, have := &m.params, &haveParams
-			if name == "data" {
-				target, have = &m.data, &haveData
-			}
-			if v != '{' || m.flat != nil || *have || (name != "params" && name != "data") {
-				return message{}, errMalformed
-			}
-			m.nested, *have = true, true
-			if *target, err = decodeStrings(dec); err != nil {
-				return message{}, err
-			}
-		default:
+			continue
+		}
+		target, have := &m.params, &haveParams
+		if name == "data" {
+			target, have = &m.data, &haveData
+		}
+		if tok != json.Delim('{') || m.flat != nil || *have || (name != "params" && name != "data") {
 			return message{}, errMalformed
+		}
+		m.nested, *have = true, true
+		if *target, err = decodeStrings(dec, numbers); err != nil {
+			return message{}, err
 		}
 	}
 	if _, err := dec.Token(); err != nil || (m.nested && !(haveParams && haveData)) {
@@ -111,16 +115,20 @@ func decodeBody(dec *json.Decoder) (message, error) {
 }
 
 // decodeStrings reads an object of strings behind its opening brace, to its closing one.
-func decodeStrings(dec *json.Decoder) (object, error) {
+func decodeStrings(dec *json.Decoder, numbers bool) (object, error) {
 	var o object
 	for dec.More() {
 		name, err := stringToken(dec)
 		if err != nil {
 			return nil, err
 		}
-		value, err := stringToken(dec)
+		tok, err := dec.Token()
 		if err != nil {
-			return nil, err
+			return nil, errMalformed
+		}
+		value, ok := textOf(tok, numbers)
+		if !ok {
+			return nil, errMalformed
 		}
 		if o.has(name) || len(o) == maxFields {
 			return nil, errMalformed
@@ -145,6 +153,18 @@ func stringToken(dec *json.Decoder) (string, error) {
 	return s, nil
 }
 
+// textOf returns a value as text, and whether it is one that is taken.
+func textOf(tok json.Token, numbers bool) (string, bool) {
+	switch v := tok.(type) {
+	case string:
+		return v, true
+	case json.Number:
+		return v.String(), numbers
+	default:
+		return "", false
+	}
+}
+
 const hexDigits = "0123456789abcdef"
 
 // appendString appends s, which is valid UTF-8, as a JSON string.
@@ -163,8 +183,8 @@ func appendString(b []byte, s string) []byte {
 	return append(b, '"')
 }
 
-// appendObject appends o as a JSON object.
-func appendObject(b []byte, o object) []byte {
+// appendObject appends o as a JSON object; the values of numbers, which are digits, without quotes.
+func appendObject(b []byte, o object, numbers ...string) []byte {
 	b = append(b, '{')
 	for i := range o {
 		if i > 0 {
@@ -172,7 +192,11 @@ func appendObject(b []byte, o object) []byte {
 		}
 		b = appendString(b, o[i].name)
 		b = append(b, ':')
-		b = appendString(b, o[i].value)
+		if slices.Contains(numbers, o[i].name) {
+			b = append(b, o[i].value...)
+		} else {
+			b = appendString(b, o[i].value)
+		}
 	}
 	return append(b, '}')
 }

@@ -52,7 +52,7 @@ const tooLong = "1126"
 var (
 	standardParams = []fieldSpec{
 		{name: "mchtId", max: 12, missing: "1001", tooLong: "1101"},
-		{name: "ver", max: 4, missing: "6001", tooLong: "1126", valid: oneOf("0A19")},
+		{name: "ver", max: 4, missing: "6001", tooLong: "1126", valid: oneOf("0A19"), taken: isVersion},
 		{name: "method", max: 2, missing: "1002", tooLong: "1102", valid: isMethod},
 		{name: "bizType", max: 2, missing: "6001", tooLong: tooLong, valid: oneOf("C0", "C1", "A2")},
 		{name: "encCd", max: 2, missing: "6001", tooLong: tooLong, valid: oneOf("23")},
@@ -66,7 +66,7 @@ var (
 		{name: "pktHash", max: 64, missing: "6001", tooLong: "1127"},
 		{name: "orgTrdNo", max: 40, missing: "6001", tooLong: "1120"},
 		{name: "crcCd", max: 3, missing: "6001", tooLong: tooLong, valid: isCurrency},
-		{name: "cnclOrd", max: 3, missing: "6001", tooLong: tooLong, valid: isRound},
+		{name: "cnclOrd", max: 3, missing: "6001", tooLong: tooLong, valid: isRound, taken: isAnyRound, blank: true},
 		{name: "cnclAmt", max: 12, missing: "1009", tooLong: "1109", valid: isAmount, secret: true},
 		{name: "cnclRsn", max: 255, tooLong: tooLong, optional: true},
 	}
@@ -95,6 +95,17 @@ func oneOf(values ...string) func(string) bool {
 
 // isRound says whether s is a cnclOrd: three digits from 001 on.
 func isRound(s string) bool { return len(s) == 3 && isAmount(s) }
+
+// isVersion says whether s is a version of the specification's: merchants go on sending the one that
+// they began with, 0A14 the oldest that is known.
+func isVersion(s string) bool { return len(s) == 4 && s[:3] == "0A1" && isDigits(s[3:]) }
+
+// isAnyRound says whether s is a cnclOrd as merchants send it: a number from 1 on, with or without
+// zeros in front.
+func isAnyRound(s string) bool { return isAmount(s) }
+
+// roundNumber reads a cnclOrd; one that is blank is 0.
+func roundNumber(s string) int { return int(parseAmount(s)) }
 
 func isBank(s string) bool { return len(s) == 3 && isDigits(s) }
 

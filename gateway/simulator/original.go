@@ -3,6 +3,8 @@ package simulator
 import (
 	"errors"
 	"fmt"
+	"hash/fnv"
+	"strings"
 )
 
 // ErrRegistered is returned by Register for an original, or a merchant's order number, that is
@@ -21,6 +23,9 @@ type Original struct {
 	// Method is the two letters of the payment method; empty: CA, or for an original that was
 	// created on first sight whatever the first request says that names one.
 	Method string `json:"method,omitempty"`
+	// Provider is the two letters by which inquiries and collations of real temper know an easy
+	// payment, method PZ: KP, NP, PC or WL. Empty: one of the first three, chosen by OrgTrdNo.
+	Provider string `json:"provider,omitempty"`
 	// NoPartial refuses partial cancellations, as vouchers always do.
 	NoPartial bool `json:"noPartial,omitempty"`
 	// CancelUntil is the last day, yyyyMMdd in Korean time, on which it may be cancelled; a refund
@@ -52,6 +57,8 @@ func (o Original) check(merchants map[string]Merchant) error {
 	fault(o.OrgTrdTm != "" && !isTime(o.OrgTrdTm), "orgTrdTm %q: must be a time of day, HHmmss", o.OrgTrdTm)
 	fault(o.Amount <= 0 || o.Amount > maxAmount, "amount %d: must be 1 to %d", o.Amount, int64(maxAmount))
 	fault(o.Method != "" && !isMethod(o.Method), "method %q: no such payment method", o.Method)
+	fault(o.Provider != "" && (o.Method != easyPayment || !isProvider(o.Provider)),
+		"provider %q: must be one of %s, and of method %s alone", o.Provider, strings.Join(providers, ", "), easyPayment)
 	fault(o.Currency != "" && !isCurrency(o.Currency), "currency %q: must be KRW or USD", o.Currency)
 	fault(o.Currency == "USD" && o.Method != "" && o.Method != "CA", "currency USD: only cards are paid abroad, not method %q", o.Method)
 	fault(o.CancelUntil != "" && !isDate(o.CancelUntil), "cancelUntil %q: must be a day that exists, yyyyMMdd", o.CancelUntil)
@@ -60,4 +67,18 @@ func (o Original) check(merchants map[string]Merchant) error {
 	fault(o.VAcntNo != "" && o.Method != "VA", "vAcntNo: only method VA has one")
 	fault(o.VAcntNo != "" && !isAccount(o.VAcntNo), "vAcntNo: must be 1 to %d digits", maxAccount)
 	return errors.Join(faults...)
+}
+
+// providerOr is the provider of an easy payment: its own, else the one that is told, else one
+// chosen by its number; "" of any other payment.
+func (o Original) providerOr(told string) string {
+	switch {
+	case o.Method != easyPayment || o.Provider != "":
+		return o.Provider
+	case told != "":
+		return told
+	}
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(o.OrgTrdNo)) // which never fails
+	return providers[h.Sum32()%3]
 }

@@ -23,7 +23,7 @@ func FuzzDecodeMessage(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		m, err := decodeMessage(body)
+		m, err := decodeMessage(body, false)
 		if err != nil {
 			return
 		}

@@ -3,22 +3,35 @@ package simulator
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
+	"strconv"
 	"time"
 )
 
-// Rule says which requests suffer a fault. An empty condition meets every request; CanAmt none but
-// cancellations, OrgTrdNo no collation, and a fault of KindWrongEcho none whose answer has no hash
-// to repeat.
+// Rule says which requests suffer a fault, or around which of them somebody cancels a part
+// elsewhere. An empty condition meets every request; CanAmt none but cancellations, OrgTrdNo no
+// collation, and a fault none whose answer it cannot befall.
 type Rule struct {
 	Path     Path   `json:"path,omitempty"`
 	MchtID   string `json:"mchtId,omitempty"`
 	OrgTrdNo string `json:"orgTrdNo,omitempty"`
 	CanAmt   int64  `json:"canAmt,omitempty"` // in plain
-	Times    int    `json:"times,omitempty"`  // how many requests it hits; 0: for ever
-	Skip     int    `json:"skip,omitempty"`   // how many matching requests pass it by first, to the rules behind it
-	Fault    Fault  `json:"fault"`
+
+	Times       int     `json:"times,omitempty"`       // how many requests it hits; 0: for ever
+	PerOriginal int     `json:"perOriginal,omitempty"` // how many of one original; 0: no bound
+	Skip        int     `json:"skip,omitempty"`        // how many matching requests pass it by first, to the rules behind it
+	Rate        float64 `json:"rate,omitempty"`        // the share of the others that it hits, drawn by the seed; 0: all
+
+	Fault     Fault     `json:"fault,omitzero"`
+	Elsewhere Elsewhere `json:"elsewhere,omitzero"` // instead of a fault; the rules behind it, and a fault of theirs, are tried all the same
+}
+
+// ready fills in what is left open; the error names every fault.
+func (r Rule) ready() (Rule, error) {
+	if !r.others() {
+		r.Fault = r.Fault.withDefaults()
+	}
+	return r, r.check()
 }
 
 // check names every fault of a rule whose defaults are filled in.
@@ -44,11 +57,19 @@ func (r Rule) check() error {
 	if r.Skip < 0 {
 		faults = append(faults, fmt.Errorf("skip %d: must not be below zero", r.Skip))
 	}
-	if r.Fault.Kind == KindWrongEcho && r.Path == PathCollation {
-		faults = append(faults, errors.New("wrongEcho: a collation repeats no hash"))
+	if r.PerOriginal < 0 {
+		faults = append(faults, fmt.Errorf("perOriginal %d: must not be below zero", r.PerOriginal))
+	}
+	if !(r.Rate >= 0 && r.Rate <= 1) {
+		faults = append(faults, fmt.Errorf("rate %v: must be 0 to 1", r.Rate))
+	}
+	if r.others() {
+		return errors.Join(append(faults, r.checkElsewhere())...)
 	}
 	if r.Fault.Kind == KindWrongCount && r.Path != PathCollation {
 		faults = append(faults, errors.New("wrongCount: only a collation counts; path must be collation"))
+	} else if r.Path != "" && !r.Fault.suits(r.Path, r.Path != PathCollation) {
+		faults = append(faults, fmt.Errorf("%s: befalls no answer of path %s", r.Fault.Kind, r.Path))
 	}
 	return errors.Join(append(faults, r.Fault.check())...)
 }
@@ -61,107 +82,56 @@ type RuleState struct {
 	Used int `json:"used"` // requests it hit
 }
 
+// liveRule is a rule at work.
+type liveRule struct {
+	RuleState
+	hits map[name]int // by original, where PerOriginal bounds them
+}
+
 // meets says whether a request fulfils the rule's conditions.
 func (r *Rule) meets(q *Request, c *call) bool {
 	return (r.Path == "" || r.Path == c.path) &&
 		(r.MchtID == "" || r.MchtID == q.MchtID) &&
 		(r.OrgTrdNo == "" || r.OrgTrdNo == q.OrgTrdNo) &&
 		(r.CanAmt == 0 || (c.path == PathCancel && r.CanAmt == q.CanAmt)) &&
-		(r.Fault.Kind != KindWrongEcho || c.echoes)
+		r.Fault.suits(c.path, c.echoes)
 }
 
-// Chaos is random faults. Whether a request suffers one, and which, depends on the seed, the
-// transaction and how many requests of its kind that transaction had before: so a run shows each
-// transaction the same whatever the others do. No collation suffers one.
-type Chaos struct {
-	Rate      float64 `json:"rate"`            // of cancellations, 0 to 1
-	Seed      uint64  `json:"seed"`            // any
-	Kinds     []Fault `json:"kinds,omitempty"` // what to draw from; nil: DefaultFaults
-	Inquiries bool    `json:"inquiries"`       // inquiries suffer too, at the same rate
-}
-
-// DefaultFaults is a mix of everything that a client can come through with every cancellation
-// carried out once: no refusal that is for good, no lie that cannot be seen through. What is
-// applied late, or shown late, is so by at most 50 ms: a client must wait longer than that before
-// it believes an inquiry.
-func DefaultFaults() []Fault {
-	const late = 50 * time.Millisecond
-	return []Fault{
-		{Kind: KindCode, Code: "CA01"},
-		{Kind: KindCode, Code: "MP95"},
-		{Kind: KindCode, Code: "9999"},
-		{Kind: KindCode, Code: "9999", Apply: ApplyYes},
-		{Kind: KindCode, Code: "ST60", Apply: ApplyYes},
-		{Kind: KindDrop},
-		{Kind: KindDrop, Apply: ApplyYes},
-		{Kind: KindDrop, Apply: ApplyLate, Delay: late},
-		{Kind: KindHang},
-		{Kind: KindHang, Apply: ApplyYes},
-		{Kind: KindHang, Apply: ApplyLate, Delay: late},
-		{Kind: KindStatus, Status: 429},
-		{Kind: KindStatus, Status: 502},
-		{Kind: KindStatus, Status: 502, Apply: ApplyYes},
-		{Kind: KindRedirect},
-		{Kind: KindRedirect, Apply: ApplyYes},
-		{Kind: KindForeign},
-		{Kind: KindForeign, Apply: ApplyYes},
-		{Kind: KindFlood, Apply: ApplyYes},
-		{Kind: KindDelayBefore, Delay: late},
-		{Kind: KindDelayAfter, Delay: late},
-		{Kind: KindTruncated},
-		{Kind: KindCut},
-		{Kind: KindDrip, Delay: time.Millisecond},
-		{Kind: KindStale, Delay: late},
-		{Kind: KindWrongEcho},
+// hit says whether a matching request is one that the rule hits, and counts it.
+func (r *liveRule) hit(seed uint64, q *Request, c *call, nth uint64) bool {
+	original := name{q.MchtID, q.OrgTrdNo}
+	r.Seen++
+	switch {
+	case r.Seen <= r.Skip || r.spent():
+		return false
+	case r.PerOriginal > 0 && r.hits[original] == r.PerOriginal:
+		return false
+	case r.Rate > 0 && chance(seed, nth, "rule", strconv.Itoa(r.ID), string(c.path), q.MchtID, q.OrgTrdNo).Float64() >= r.Rate:
+		return false
 	}
+	r.Used++
+	if r.PerOriginal > 0 {
+		r.hits[original]++
+	}
+	return true
 }
+
+// spent says whether a rule has no uses left.
+func (r *liveRule) spent() bool { return r.Times > 0 && r.Used >= r.Times }
 
 // faults decides which request suffers what. Whoever calls it holds the lock of its state.
 type faults struct {
+	seed   uint64
 	lastID int
-	rules  []*RuleState // all, in order
-	live   []*RuleState // those with uses left
+	rules  []*liveRule // all, in order
+	live   []*liveRule // those with uses left
 	chaos  chaos
-}
-
-// chaos is Chaos made ready: what each request may draw from.
-type chaos struct {
-	Chaos
-	all      []Fault
-	echoless []Fault // all but what is about an answer's hash
-}
-
-// ready checks random faults and sorts them; the error names every fault.
-func (c Chaos) ready() (chaos, error) {
-	var wrong []error
-	if !(c.Rate >= 0 && c.Rate <= 1) {
-		wrong = append(wrong, fmt.Errorf("rate %v: must be 0 to 1", c.Rate))
-	}
-	kinds := c.Kinds
-	if kinds == nil {
-		kinds = DefaultFaults()
-	}
-	out := chaos{Chaos: c}
-	for i, f := range kinds {
-		f = f.withDefaults()
-		if err := f.check(); err != nil {
-			wrong = append(wrong, fmt.Errorf("kinds %d: %w", i, err))
-		}
-		if f.Kind == KindWrongCount {
-			wrong = append(wrong, fmt.Errorf("kinds %d: wrongCount: no collation suffers a random fault", i))
-		}
-		out.all = append(out.all, f)
-		if f.Kind != KindWrongEcho {
-			out.echoless = append(out.echoless, f)
-		}
-	}
-	return out, errors.Join(wrong...)
 }
 
 // script adds a rule that has been checked, behind the others.
 func (f *faults) script(r Rule) int {
 	f.lastID++
-	state := &RuleState{ID: f.lastID, Rule: r}
+	state := &liveRule{RuleState{ID: f.lastID, Rule: r}, map[name]int{}}
 	f.rules = append(f.rules, state)
 	f.live = append(f.live, state)
 	return state.ID
@@ -170,52 +140,38 @@ func (f *faults) script(r Rule) int {
 // remove takes a rule away and says whether it was there.
 func (f *faults) remove(id int) bool {
 	before := len(f.rules)
-	same := func(r *RuleState) bool { return r.ID == id }
+	same := func(r *liveRule) bool { return r.ID == id }
 	f.rules, f.live = slices.DeleteFunc(f.rules, same), slices.DeleteFunc(f.live, same)
 	return len(f.rules) < before
 }
 
-// pick returns the fault a request suffers: the first rule's that it meets, else a random one; the
-// zero Fault if none.
-func (f *faults) pick(r *Request, c *call, nth uint64) Fault {
-	for i, rule := range f.live {
-		if !rule.meets(r, c) {
+// pick returns the fault a request suffers, the first rule's that hits it, else a random one, the
+// zero Fault if none; and what the rules before have others cancel of its transaction, which is nil
+// where there is none.
+func (f *faults) pick(r *Request, c *call, t *transaction, nth uint64) (Fault, []Elsewhere) {
+	fault, others, wasSpent := Fault{}, []Elsewhere(nil), false
+	for _, rule := range f.live {
+		if !rule.meets(r, c) || (rule.others() && t == nil) || !rule.hit(f.seed, r, c, nth) {
 			continue
 		}
-		rule.Seen++
-		if rule.Seen <= rule.Skip {
-			continue
+		wasSpent = wasSpent || rule.spent()
+		if !rule.others() {
+			fault = rule.Fault
+			break
 		}
-		rule.Used++
-		if rule.Used == rule.Times {
-			f.live = slices.Delete(f.live, i, i+1)
-		}
-		return rule.Fault
+		drawn := rule.Elsewhere
+		drawn.Amount = drawn.amount(t, chance(f.seed, nth, "elsewhere", strconv.Itoa(rule.ID), r.MchtID, r.OrgTrdNo))
+		others = append(others, drawn)
 	}
-	return f.chaos.draw(r, c, nth)
-}
-
-// draw returns a random fault for the nth request of its transaction and path.
-func (c *chaos) draw(r *Request, of *call, nth uint64) Fault {
-	from := c.echoless
-	if of.echoes {
-		from = c.all
+	if wasSpent {
+		f.live = slices.DeleteFunc(f.live, (*liveRule).spent)
 	}
-	spared := of.path == PathCollation || (of.path == PathInquiry && !c.Inquiries)
-	if c.Rate == 0 || len(from) == 0 || spared {
-		return Fault{}
+	if fault.Kind == "" {
+		fault = f.chaos.draw(r, c, nth)
 	}
-	const offset, prime = 14695981039346656037, 1099511628211 // FNV-1a
-	h := uint64(offset)
-	for _, part := range [...]string{string(of.path), r.MchtID, r.OrgTrdNo} {
-		for i := range len(part) {
-			h = (h ^ uint64(part[i])) * prime
-		}
-		h = (h ^ 0xff) * prime
+	if fault.UpTo {
+		random := chance(f.seed, nth, "delay", string(c.path), r.MchtID, r.OrgTrdNo)
+		fault.Delay = 1 + time.Duration(random.Int64N(int64(fault.Delay)))
 	}
-	random := rand.New(rand.NewPCG(c.Seed, h^nth*0x9e3779b97f4a7c15))
-	if random.Float64() >= c.Rate {
-		return Fault{}
-	}
-	return from[random.IntN(len(from))]
+	return fault, others
 }

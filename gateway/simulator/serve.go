@@ -15,30 +15,33 @@ const maxBody = 64 << 10
 
 // exchange is one request on its way through the simulator.
 type exchange struct {
-	sim   *Simulator
-	st    *state
-	call  call
-	tx    *transaction // nil where there is none, or the request is not to be trusted
-	rec   *Request     // its entry in the journal; st.mu guards it
-	fault Fault
-	left  bool // no longer in progress at its transaction; st.mu guards it
+	sim    *Simulator
+	st     *state
+	call   call
+	tx     *transaction // nil where there is none, or the request is not to be trusted
+	rec    *Request     // its entry in the journal; st.mu guards it
+	fault  Fault
+	others []Elsewhere // what is cancelled elsewhere around it
+	nth    uint64      // which of its kind it is at its transaction
+	left   bool        // no longer in progress at its transaction; st.mu guards it
 
 	w http.ResponseWriter
 	r *http.Request
 }
 
 // serveMessage takes one JSON message to a gateway path.
-func (s *Simulator) serveMessage(w http.ResponseWriter, r *http.Request, path Path, read func([]byte) call) {
-	body, status := readBody(w, r)
+func (s *Simulator) serveMessage(w http.ResponseWriter, r *http.Request, path Path, read func(Conduct, []byte) call) {
+	body, status := readBody(w, r, s.Conduct())
 	s.serve(w, r, path, body, status, read)
 }
 
 // serve goes the way of one request to a gateway path: check its body, unless status turns it away
 // already, choose its fault, apply it, answer it.
-func (s *Simulator) serve(w http.ResponseWriter, r *http.Request, path Path, body []byte, status int, read func([]byte) call) {
-	c := call{path: path}
+func (s *Simulator) serve(w http.ResponseWriter, r *http.Request, path Path, body []byte, status int, read func(Conduct, []byte) call) {
+	conduct := s.Conduct()
+	c := call{path: path, conduct: conduct}
 	if status == 0 {
-		c = read(body)
+		c = read(conduct, body)
 	}
 	x := s.arrive(w, r, c, body, status)
 	defer x.end()
@@ -56,14 +59,14 @@ func (s *Simulator) serve(w http.ResponseWriter, r *http.Request, path Path, bod
 
 // readBody reads the body of a request, and returns the HTTP status that turns it away where it is
 // none of the protocol's.
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, int) {
+func readBody(w http.ResponseWriter, r *http.Request, c Conduct) ([]byte, int) {
 	var tooLarge *http.MaxBytesError
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	switch {
 	case r.Method != http.MethodPost:
 		w.Header().Set("Allow", http.MethodPost)
 		return body, http.StatusMethodNotAllowed
-	case !isJSON(r.Header["Content-Type"]):
+	case !takesContent(r.Header["Content-Type"], c):
 		return body, http.StatusUnsupportedMediaType
 	case errors.As(err, &tooLarge):
 		return body, http.StatusRequestEntityTooLarge
@@ -74,9 +77,16 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, int) {
 	}
 }
 
-// isJSON says whether a request has the one content type the gateway takes.
-func isJSON(contentType []string) bool {
+// takesContent says whether the gateway takes a request's content type: in strict temper the one of
+// the documents, in real temper JSON with whatever charset, and what PHP says where it is told
+// nothing, a form.
+func takesContent(contentType []string, c Conduct) bool {
 	const want, charset = "application/json; charset=", "UTF-8"
+	if c.real() {
+		mediaType, _, _ := strings.Cut(strings.Join(contentType, ","), ";")
+		mediaType = strings.ToLower(strings.TrimSpace(mediaType))
+		return mediaType == "application/json" || mediaType == contentForm
+	}
 	return len(contentType) == 1 && strings.HasPrefix(contentType[0], want) &&
 		strings.EqualFold(contentType[0][len(want):], charset)
 }
@@ -101,7 +111,8 @@ func (s *Simulator) arrive(w http.ResponseWriter, r *http.Request, c call, body 
 	}
 	nth := x.st.enter(c.path, x.tx)
 	if status == 0 {
-		x.fault = x.st.faults.pick(x.rec, &x.call, nth)
+		x.nth = nth
+		x.fault, x.others = x.st.faults.pick(x.rec, &x.call, x.tx, nth)
 		x.rec.Fault = x.fault.Kind
 		if x.fault.Kind != "" {
 			x.st.counts.faults[x.fault.Kind]++
@@ -117,13 +128,24 @@ func (x *exchange) run() {
 		x.wait(x.fault.Delay)
 	}
 	var res result
+	x.othersCancel(Before)
 	if x.fault.Apply == "" || x.fault.Apply == ApplyYes {
 		res = x.perform()
 	}
+	if x.fault.Kind == KindTwice && x.wouldBeRefused(res) {
+		res = x.perform()
+	}
+	x.othersCancel(After)
 	if x.fault.Kind == KindDelayAfter {
 		x.wait(x.fault.Delay)
 	}
 	x.deliver(res)
+}
+
+// wouldBeRefused says whether a cancellation that was granted would be refused if it came again: by
+// its id, or because nothing is left.
+func (x *exchange) wouldBeRefused(res result) bool {
+	return x.call.path == PathCancel && res.code == "" && (x.call.terms.id != "" || res.cancelled == res.original.Amount)
 }
 
 // perform asks the bank for what the request wants.
@@ -149,7 +171,7 @@ func (x *exchange) perform() result {
 	if x.tx != nil && x.tx.Method != "" {
 		method = x.tx.Method
 	}
-	res.refusal = x.call.explain(v, method)
+	res.refusal, res.verdict = x.call.explain(v, method), v
 	return res
 }
 

@@ -16,6 +16,11 @@ import (
 // Options is how a Simulator behaves. The zero value is a gateway of the testbed's merchants
 // without a fault and without an original.
 type Options struct {
+	// Temper and Protocol are how requests are taken and answered from the start on, as in Conduct.
+	// The zero value is strict, and speaks both protocols: a test that says nothing wants to hear of
+	// every slip. SetConduct changes them.
+	Temper   Temper
+	Protocol Protocols
 	// Merchants are those it knows; nil: TestbedMerchants.
 	Merchants []Merchant
 	// AutoAmount, where above zero, creates an original of this amount (in the smallest unit of the
@@ -25,12 +30,14 @@ type Options struct {
 	// Latency is added to every answer of a gateway path.
 	Latency time.Duration
 
-	// FaultRate, Seed, Kinds and InquiryFaults are the random faults from the start on, as in
-	// Chaos.
+	// FaultRate, Seed, Kinds and InquiryFaults are the random faults from the start on, as in Chaos.
+	// Seed also decides how answers of real temper are written.
+	// Rules come before them, as with Script.
 	FaultRate     float64
 	Seed          uint64
 	Kinds         []Fault
 	InquiryFaults bool
+	Rules         []Rule
 
 	// NotiURL is where every effect is told to as a cancellation notification; empty: nowhere.
 	// SetNoti changes it.
@@ -68,8 +75,11 @@ func New(o Options) (*Simulator, error) {
 		o.Merchants = TestbedMerchants()
 	}
 	merchants, errMerchants := merchantsByID(o.Merchants)
+	conduct, errConduct := Conduct{o.Temper, o.Protocol}.ready()
+	o.Temper, o.Protocol = conduct.Temper, conduct.Protocol
 	chaos, errChaos := Chaos{Rate: o.FaultRate, Seed: o.Seed, Kinds: o.Kinds, Inquiries: o.InquiryFaults}.ready()
-	if err := errors.Join(errMerchants, errChaos, o.check()); err != nil {
+	errRules := eachFault(o.Rules, func(r Rule) error { _, err := r.ready(); return err })
+	if err := errors.Join(errMerchants, errConduct, errChaos, errRules, o.check()); err != nil {
 		return nil, fmt.Errorf("simulator options: %w", err)
 	}
 	s := &Simulator{merchants: merchants, options: o.withDefaults(), chaos: chaos, notifier: newNotifier()}
@@ -167,8 +177,8 @@ func (s *Simulator) Original(mchtID, orgTrdNo string) (OriginalState, bool) {
 // Script adds a rule behind those there are and returns its id. The error names everything that is
 // wrong with it.
 func (s *Simulator) Script(r Rule) (int, error) {
-	r.Fault = r.Fault.withDefaults()
-	if err := r.check(); err != nil {
+	r, err := r.ready()
+	if err != nil {
 		return 0, fmt.Errorf("rule: %w", err)
 	}
 	st := s.state.Load()
@@ -233,8 +243,8 @@ func (s *Simulator) Await(ctx context.Context, until func(Stats) bool) error {
 	}
 }
 
-// Reset makes everything as New left it: no originals, no effects, an empty journal, no rules, the
-// random faults and NotiURL of the options. Requests in progress end, and what they would have
+// Reset makes everything as New left it: no originals, no effects, an empty journal, the conduct,
+// rules, random faults and NotiURL of the options. Requests in progress end, and what they would have
 // applied late never is.
 func (s *Simulator) Reset() {
 	fresh := newState(&s.options, s.chaos)

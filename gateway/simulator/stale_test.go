@@ -12,7 +12,7 @@ func newClock() *clocktest.Clock { return clocktest.New(time.Date(2023, 12, 16, 
 func TestStale(t *testing.T) {
 	t.Parallel()
 	stale := Fault{Kind: KindStale, Delay: time.Second}
-	shown := func(b *bench, id string) string {
+	shown := func(b *fixture, id string) string {
 		return b.inquire(checkPath, inquiry(id, "1000", nil, nil)).Data["cnclAmt"]
 	}
 	t.Run("OK cancellation is seen later", func(t *testing.T) {

@@ -1,9 +1,6 @@
 package simulator
 
-import (
-	"net/url"
-	"strconv"
-)
+import "strconv"
 
 // standardInquiryParams and standardInquiryData are the request of "Inquiry 0A1M" in protocol.md.
 var (
@@ -16,7 +13,7 @@ var (
 	}
 	standardInquiryData = []fieldSpec{
 		{name: "pktHash", max: 64, missing: "6001", tooLong: "1127"},
-		{name: "method", max: 2, missing: "1002", tooLong: "1102", valid: isMethod},
+		{name: "method", max: 2, missing: "1002", tooLong: "1102", valid: isMethod, taken: isInquiryMethod},
 		{name: "trdAmt", max: 12, missing: "1009", tooLong: "1109", valid: isAmount},
 		{name: "orgTrdDt", max: 8, missing: "1003", tooLong: "1103", valid: isDate},
 		{name: "orgMchtTrdNo", max: 100, missing: "1005", tooLong: "1105"},
@@ -26,21 +23,28 @@ var (
 
 func isMethod(s string) bool { _, ok := methods[s]; return ok }
 
+// isInquiryMethod says whether s is a method or the provider of an easy payment.
+func isInquiryMethod(s string) bool { return isMethod(s) || isProvider(s) }
+
 // readStandardInquiry checks a 0A1M inquiry: fields, merchant, hash over trdDt + trdTm + mchtId +
 // mchtTrdNo + trdAmt.
-func (s *Simulator) readStandardInquiry(m message, escaped bool) call {
-	c := call{protocol: standardInquiry{standardReply{m}, escaped}, path: PathInquiry, echoes: true, terms: terms{
+func (s *Simulator) readStandardInquiry(conduct Conduct, m message, escaped bool) call {
+	merchant := s.merchants[m.params.get("mchtId")]
+	method, provider := methodAndProvider(m.data.get("method"))
+	c := call{protocol: standardInquiry{standardReply{m}, merchant, escaped}, path: PathInquiry, echoes: true, conduct: conduct, terms: terms{
 		mchtID:       m.params.get("mchtId"),
 		orgTrdNo:     m.data.get("orgTrdNo"),
 		orgMchtTrdNo: m.data.get("orgMchtTrdNo"),
 		orgTrdDt:     m.data.get("orgTrdDt"),
-		method:       m.data.get("method"),
+		method:       method,
+		provider:     provider,
 		amount:       parseAmount(m.data.get("trdAmt")),
 		neighbours:   true,
+		lax:          conduct.real(),
 		id:           m.params.get("mchtTrdNo"),
 	}}
-	if c.refused = checkFields(m.params, standardInquiryParams); c.refused.code == "" {
-		c.refused = checkFields(m.data, standardInquiryData)
+	if c.refused = checkFields(m.params, standardInquiryParams, conduct); c.refused.code == "" {
+		c.refused = checkFields(m.data, standardInquiryData, conduct)
 	}
 	if c.refused.code == "" {
 		c.refused = s.authenticate(c.terms.mchtID, m.data.get("pktHash"), m.params.get("trdDt"),
@@ -54,25 +58,44 @@ func (s *Simulator) readStandardInquiry(m message, escaped bool) call {
 // met.
 type standardInquiry struct {
 	standardReply
-	escaped bool
+	merchant Merchant
+	escaped  bool
 }
 
 // reply shows the sum cancelled so far; "0001" once that is the whole amount, or the virtual
-// account number withdrawn.
+// account number withdrawn. A fault may show "0001" as soon as a part is cancelled, or leave out
+// the sum where it is the whole.
 func (q standardInquiry) reply(res result) (string, body) {
-	data := object{{"pktHash", echo(q.data.get("pktHash"), res.wrongEcho)}}
+	m := res.manner
 	if res.code != "" {
-		return res.code, appendStandard(q.params, "", "0031", res.refusal, q.escaped, data)
+		if m.lost && res.verdict == noTransaction {
+			res.code = unknownTransaction
+		}
+		a := answer{params: q.params, outStatCd: "0031", code: res.refusal, escaped: q.escaped, manner: m}
+		a.data = object{{"pktHash", q.hash(a.outStatCd, res)}}
+		return res.code, a.refuse()
 	}
-	code := refusal{"0000", okMessage}
-	if res.all {
-		code = refusal{"0001", "취소된 거래입니다."}
+	a := answer{
+		params: q.params, trdNo: res.original.OrgTrdNo, outStatCd: "0021", code: refusal{"0000", okMessage},
+		escaped: q.escaped, manner: m,
 	}
-	data = append(data,
-		field{"method", q.data.get("method")},
-		field{"trdAmt", q.data.get("trdAmt")},
-		field{"cnclAmt", strconv.FormatInt(res.cancelled, 10)})
-	return code.code, appendStandard(q.params, res.original.OrgTrdNo, "0021", code, q.escaped, data)
+	if res.all || (res.early && res.cancelled > 0) {
+		a.code = refusal{"0001", "취소된 거래입니다."}
+		if m.contrary {
+			a.outStatCd = "0031"
+		}
+	}
+	a.data = object{{"pktHash", q.hash(a.outStatCd, res)}, {"method", q.data.get("method")}, {"trdAmt", q.data.get("trdAmt")}}
+	hidden := res.sumless && res.all || m.brief && res.cancelled == 0 && a.code.code == "0000"
+	if !hidden {
+		a.data = append(a.data, field{"cnclAmt", strconv.FormatInt(res.cancelled, 10)})
+	}
+	return a.code.code, a.write()
+}
+
+// hash is the answer's pktHash.
+func (q standardInquiry) hash(outStatCd string, res result) string {
+	return pktHash(q.merchant, q.message, outStatCd, q.data.get("trdAmt"), res)
 }
 
 // echo returns hash as it came, or, where it shall not match, with its first digit changed.
@@ -88,34 +111,11 @@ func echo(hash string, wrong bool) string {
 }
 
 // standardReply returns in the standard specification's form; alone, it refuses a nested message
-// that no protocol of its path knows.
+// that no protocol of its path knows, or a flat one that the gateway does not know.
 type standardReply struct{ message }
 
 func (standardReply) explain(v verdict, method string) refusal { return standardRefusal(v, method) }
 
 func (r standardReply) reply(res result) (string, body) {
-	return res.code, appendStandard(r.params, "", "0031", res.refusal, false, nil)
-}
-
-// echoedParams are the request's params that an answer repeats, in the order of the specification.
-var echoedParams = []string{"mchtId", "ver", "method", "bizType", "encCd", "mchtTrdNo", "trdDt", "trdTm"}
-
-// appendStandard writes an answer of the standard specification: the request's params, the outcome,
-// the data.
-func appendStandard(params object, trdNo, outStatCd string, code refusal, escaped bool, data object) body {
-	out := make(object, 0, len(echoedParams)+4)
-	for _, name := range echoedParams {
-		if params.has(name) {
-			out = append(out, field{name, params.get(name)})
-		}
-	}
-	text := code.message
-	if escaped {
-		text = url.QueryEscape(text)
-	}
-	out = append(out, field{"trdNo", trdNo}, field{"outStatCd", outStatCd},
-		field{"outRsltCd", code.code}, field{"outRsltMsg", text})
-	b := appendObject(append(make([]byte, 0, 512), `{"params":`...), out)
-	b = appendObject(append(b, `,"data":`...), data)
-	return whole(append(b, '}'))
+	return res.code, answer{params: r.params, outStatCd: "0031", code: res.refusal, manner: res.manner}.refuse()
 }

@@ -5,13 +5,15 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // state is everything that a reset forgets. Its lock is held for moments only: never while somebody
 // waits, reads or writes.
 type state struct {
-	closed chan struct{} // closed by a reset
+	closed  chan struct{}           // closed by a reset
+	conduct atomic.Pointer[Conduct] // never nil
 
 	mu      sync.Mutex
 	bank    bank
@@ -39,15 +41,21 @@ type counts struct {
 }
 
 func newState(o *Options, c chaos) *state {
-	return &state{
+	st := &state{
 		closed:  make(chan struct{}),
 		bank:    newBank(),
 		journal: journal{size: o.Journal},
-		faults:  faults{chaos: c},
+		faults:  faults{seed: o.Seed, chaos: c},
 		notis:   notiQueue{url: o.NotiURL, wake: make(chan struct{})},
 		counts:  counts{codes: map[string]int64{}, faults: map[Kind]int64{}, overlaps: map[name]int{}},
 		changed: make(chan struct{}),
 	}
+	for _, rule := range o.Rules {
+		rule, _ = rule.ready() // which was checked
+		st.faults.script(rule)
+	}
+	st.conduct.Store(&Conduct{o.Temper, o.Protocol})
+	return st
 }
 
 // Stats is what the simulator counted since it began, or since its last reset.
@@ -206,6 +214,7 @@ func (st *state) cancel(r *Request, t *transaction, want terms, m Merchant, e Ef
 	}
 	st.bank.adopt(t, want)
 	e.Amount, e.Operation, e.MchtTrdNo, e.Request = want.amount, want.operation, want.id, r.Seq
+	t.lastRound = max(t.lastRound, roundNumber(want.round)-1) // one that is told may leave some out
 	st.apply(t, e, visible)
 	r.Applied = true
 	return granted
@@ -216,6 +225,7 @@ func (st *state) apply(t *transaction, e Effect, visible time.Time) Effect {
 	e.Seq, e.MchtID, e.OrgTrdNo, e.Round = int64(len(st.effects))+1, t.MchtID, t.OrgTrdNo, len(t.changes)+1
 	withdrawal := e.Operation == OperationWithdraw
 	t.changes = append(t.changes, change{len(st.effects), e.Amount, withdrawal, visible})
+	t.lastRound++
 	t.cancelled += e.Amount
 	t.withdrawn = t.withdrawn || withdrawal
 	st.effects = append(st.effects, e)
@@ -226,9 +236,10 @@ func (st *state) apply(t *transaction, e Effect, visible time.Time) Effect {
 	return e
 }
 
-// inquire looks a transaction up; what it shows is what there was at a moment.
+// inquire looks a transaction up; what it shows is what there was at a moment. Whoever is lax does
+// not mind an inquiry's id that comes again.
 func (st *state) inquire(t *transaction, want terms, at time.Time) (verdict, result) {
-	if want.id != "" && !st.bank.inquiries.use(name{want.mchtID, want.id}) {
+	if want.id != "" && !want.lax && !st.bank.inquiries.use(name{want.mchtID, want.id}) {
 		return repeatedID, result{}
 	}
 	if v := t.mayInquire(want); v != granted {

@@ -61,9 +61,9 @@ func (c *cli) runIn(ctx context.Context, in io.Reader, args ...string) outcome {
 	c.Helper()
 	var out, err bytes.Buffer
 	a := c.app
-	a.in, a.out, a.err = in, &out, &err
-	if c.app.err != nil { // wants to hear it too
-		a.err = io.MultiWriter(&err, c.app.err)
+	a.In, a.Out, a.Err = in, &out, &err
+	if c.app.Err != nil { // wants to hear it too
+		a.Err = io.MultiWriter(&err, c.app.Err)
 	}
 	o := outcome{code: a.run(ctx, args), out: out.String(), err: err.String()}
 	for _, secret := range []string{secretPassword, secretHashKey, secretAESKey, secretAccount} {

@@ -14,6 +14,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"settlecancel/cmd/settlecancel/deadletter"
+	"settlecancel/cmd/settlecancel/records"
+	"settlecancel/cmd/settlecancel/terminal/terminaltest"
 	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
 	"settlecancel/tasks/report"
@@ -56,7 +59,7 @@ func (c *cli) manyDead(prefix string, many int) (keys []string) {
 	c.Helper()
 	for i := range many {
 		keys = append(keys, fmt.Sprint(prefix, i))
-		c.attempts(cancellation(keys[i]), rejects("1002", nasty))
+		c.attempts(cancellation(keys[i]), rejects("1002", terminaltest.Nasty))
 	}
 	slices.Reverse(keys)
 	return keys
@@ -89,14 +92,14 @@ func TestExportCSV(t *testing.T) {
 	if diff := cmp.Diff(want, readExport(t, o.out)); diff != "" {
 		t.Errorf("export (-want +got):\n%s", diff)
 	}
-	wantHarmless(t, strings.ReplaceAll(o.out, "\r\n", "\n"))
+	terminaltest.WantHarmless(t, strings.ReplaceAll(o.out, "\r\n", "\n"))
 }
 
 // An export is complete however many pages it takes, and the same in a file.
 func TestExportOfManyPages(t *testing.T) {
 	t.Parallel()
 	c := newCLI(t)
-	keys := c.manyDead("d-", 2*deadletterPage+7)
+	keys := c.manyDead("d-", 2*deadletter.PageSize+7)
 	asCSV, asJSON := c.run("deadletter", "export").out, c.run("deadletter", "export", "--format", "json").out
 	var got []string
 	for _, line := range readExport(t, asCSV) {
@@ -149,7 +152,7 @@ func wantFiles(t *testing.T, dir string, want ...string) {
 func TestExportBreaksOff(t *testing.T) {
 	t.Parallel()
 	c := newCLI(t)
-	keys := c.manyDead("d-", deadletterPage+50)
+	keys := c.manyDead("d-", deadletter.PageSize+50)
 	// The oldest one stands on the second page; Redis fails to read it.
 	last := keys[len(keys)-1]
 	rdb := c.redis.Client(t)
@@ -161,7 +164,7 @@ func TestExportBreaksOff(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := c.run("deadletter", "export")
-	o.want(t, exitFailed, []string{keys[0] + ",", keys[deadletterPage-1] + ",", "\r\n" + brokenOff + "\r\n"}, []string{"WRONGTYPE"})
+	o.want(t, exitFailed, []string{keys[0] + ",", keys[deadletter.PageSize-1] + ",", "\r\n" + records.BrokenOff + "\r\n"}, []string{"WRONGTYPE"})
 	if all, err := csv.NewReader(strings.NewReader(o.out)).ReadAll(); !errors.Is(err, csv.ErrFieldCount) {
 		t.Errorf("%d lines are read, error %v: want one", len(all), err)
 	}
@@ -192,14 +195,14 @@ func TestExportBreaksOff(t *testing.T) {
 func TestExportToWhatFails(t *testing.T) {
 	t.Parallel()
 	c := newCLI(t)
-	c.manyDead("d-", deadletterPage+50)
+	c.manyDead("d-", deadletter.PageSize+50)
 	whole := len(c.run("deadletter", "export").out)
-	for _, format := range []string{formatCSV, formatJSON} {
+	for _, format := range []string{"csv", "json"} {
 		for _, most := range []int{0, whole / 2, whole - 1} {
 			written := 0
 			a, errs := c.app, &strings.Builder{}
-			a.err = errs
-			a.out = writerFunc(func(p []byte) (int, error) {
+			a.Err = errs
+			a.Out = writerFunc(func(p []byte) (int, error) {
 				n := min(len(p), most-written)
 				written += n
 				if n < len(p) {
@@ -227,7 +230,7 @@ func TestExportWithDamage(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.spoil("blurred", strings.Replace(raw, `"o":"ORDER-blurred"`, `"o":7`, 1)) // its parameters cannot be read
-	for _, format := range []string{formatCSV, formatJSON} {
+	for _, format := range []string{"csv", "json"} {
 		name := filepath.Join(t.TempDir(), "dead")
 		onto := c.run("deadletter", "export", "--format", format)
 		onto.want(t, exitFailed, []string{"good-1", "good-2"}, []string{"damaged", "blurred"})
@@ -262,7 +265,7 @@ func TestExportHoldsNoAccounts(t *testing.T) {
 	if err := l.Finish(t.Context(), g, ledger.Attempt{Class: "rejected"}, ledger.Next{Status: ledger.Rejected, Code: "1002"}); err != nil {
 		t.Fatal(err)
 	}
-	for _, format := range []string{formatCSV, formatJSON} {
+	for _, format := range []string{"csv", "json"} {
 		o := c.run("deadletter", "export", "--format", format)
 		o.want(t, exitDone, []string{"refund-1", "refund"}, nil)
 		for _, secret := range []string{"홍길동", c.record("refund-1").Sealed, "Acnt", "Dpstr"} {
@@ -279,41 +282,4 @@ func TestExportUsage(t *testing.T) {
 	c.run("deadletter", "export", "--format", "xlsx", "--out", "", "--status", "x").want(t, exitUsage, nil,
 		[]string{`--format is "xlsx"`, "--out is empty", `--status is "x"`})
 	c.run("deadletter", "export", "dead.csv").want(t, exitUsage, nil, []string{`takes no "dead.csv"`})
-}
-
-func TestHarmless(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]string{
-		"": "", "plain": "plain", "=1+1": "'=1+1", "+cmd|' /C calc'!A0": "'+cmd|' /C calc'!A0", "-2+3": "'-2+3", "@SUM(A1)": "'@SUM(A1)",
-		"\t=1": "' =1", "\r=1": "' =1", "\tx": "' x", "\nx": "' x", "  =1": "'  =1", "＝1": "'＝1", "＋1": "'＋1", "\x1b=1": "\ufffd=1",
-		"-5": "-5", "+82": "+82", "-1.50": "-1.50", "+82 2": "'+82 2", "-": "'-", "--": "'--", "1-2": "1-2", "a=b": "a=b", "한도=": "한도=", " x": " x",
-	} {
-		if got := harmless(text); got != want {
-			t.Errorf("harmless(%q) = %q, want %q", text, got, want)
-		}
-	}
-}
-
-// Whatever a cell is made of, it is one cell of one line, and no formula.
-func FuzzHarmless(f *testing.F) {
-	for _, text := range []string{nasty, "=1+1", "a\",\"=1", "\t=1", "\xff=1", "-5"} {
-		f.Add(text)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		got := harmless(text)
-		wantHarmless(t, strings.ReplaceAll(got, "\n", "\x00"))
-		formula := strings.IndexAny(strings.TrimSpace(got), "=+-@") == 0 && !plainNumber.MatchString(got)
-		if formula || strings.ContainsAny(got, "\r\n") {
-			t.Errorf("harmless(%q) = %q", text, got)
-		}
-		var out strings.Builder
-		w := csv.NewWriter(&out)
-		w.UseCRLF = true
-		_ = w.Write([]string{"key", got, "end"})
-		w.Flush()
-		back, err := csv.NewReader(strings.NewReader(out.String())).ReadAll()
-		if err != nil || len(back) != 1 || !slices.Equal(back[0], []string{"key", got, "end"}) {
-			t.Errorf("%q is read back as %q, %v", got, back, err)
-		}
-	})
 }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"settlecancel/cmd/settlecancel/terminal"
+	"settlecancel/cmd/settlecancel/terminal/terminaltest"
 	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
 	"settlecancel/tasks/report"
@@ -113,7 +115,7 @@ func TestDeadletterFilters(t *testing.T) {
 				}
 			}
 			text := run("ls")
-			if len(keys) == 0 && text != "no dead letters match\n" || len(keys) > 0 && !strings.Contains(text, "\n"+plural(len(keys), "dead letter")+": ") {
+			if len(keys) == 0 && text != "no dead letters match\n" || len(keys) > 0 && !strings.Contains(text, "\n"+terminal.Plural(len(keys), "dead letter")+": ") {
 				t.Errorf("%d are listed as\n%s", len(keys), text)
 			}
 		})
@@ -145,7 +147,7 @@ func TestDeadletterFilterFaults(t *testing.T) {
 		o.want(t, exitUsage, nil, []string{`--status is "queued"`, "--code is empty", "--mcht-id holds characters", "--org-trd-no holds characters",
 			`--older-than is "7x"`, `--newer-than is "-1h"`, `--died-before is "2024-01-02"`, `--died-since is "soon"`,
 			`--min-amount is "1,000"`, `--max-amount is "-1"`, `--currency is "EUR"`})
-		wantHarmless(t, o.err)
+		terminaltest.WantHarmless(t, o.err)
 	}
 	for want, args := range map[string][]string{
 		"nothing died both since": {"--older-than", "2h", "--newer-than", "1h"},
@@ -156,36 +158,4 @@ func TestDeadletterFilterFaults(t *testing.T) {
 	}
 	c.run("deadletter", "ls", "--code", "1002", "--older-than", "").want(t, exitUsage, nil, []string{"--older-than is empty"})
 	c.run("deadletter", "ls", "--code", "1002").want(t, exitFailed, nil, []string{"no Redis"})
-}
-
-func TestParseAge(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]time.Duration{
-		"90m": 90 * time.Minute, "12h": 12 * time.Hour, "7d": 7 * 24 * time.Hour, "1d12h": 36 * time.Hour,
-		"0d1ms": time.Millisecond, "365d": 365 * 24 * time.Hour,
-	} {
-		if got, err := parseAge(text); err != nil || got != want {
-			t.Errorf("parseAge(%q) = %v, %v, want %v", text, got, err, want)
-		}
-	}
-	for _, text := range []string{"", "d", "0", "0d", "7", "-7d", "1d-2h", "1h1d", "1.5d", "1d1d", "99999999d", "65535d2562047h", "7 d", "１d", "x"} {
-		if got, err := parseAge(text); err == nil {
-			t.Errorf("parseAge(%q) = %v, want an error", text, got)
-		}
-	}
-}
-
-func FuzzParseAge(f *testing.F) {
-	for _, text := range []string{"7d", "1d12h", "90m", "65535d2562047h"} {
-		f.Add(text)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		age, err := parseAge(text)
-		if (err == nil) != (age > 0) {
-			t.Errorf("parseAge(%q) = %v, %v", text, age, err)
-		}
-		if again, err2 := parseAge(age.String()); err == nil && (err2 != nil || again != age) {
-			t.Errorf("parseAge(%q) = %v, which reads as %v, %v", text, age, again, err2)
-		}
-	})
 }

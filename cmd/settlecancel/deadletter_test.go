@@ -10,6 +10,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"settlecancel/cmd/settlecancel/deadletter"
+	"settlecancel/cmd/settlecancel/terminal"
+	"settlecancel/cmd/settlecancel/terminal/terminaltest"
 	"settlecancel/tasks/ledger"
 	"settlecancel/tasks/report"
 )
@@ -21,7 +24,7 @@ func TestDeadletterLs(t *testing.T) {
 	c.run("deadletter", "ls", "--json").wantOut(t, "[]\n")
 
 	c.attempts(cancellation("alive"))
-	c.attempts(cancellation("refund-1"), rejects("1002", nasty+strings.Repeat(" very long", 10)))
+	c.attempts(cancellation("refund-1"), rejects("1002", terminaltest.Nasty+strings.Repeat(" very long", 10)))
 	dollars := cancellation("dollars-22")
 	dollars.CanAmt, dollars.OrgTrdAmt, dollars.Currency = 1_234_50, 9_999_99, "USD"
 	c.attempts(dollars, attempt{ledger.Attempt{Class: "unknown"}, ledger.Next{Status: ledger.Review}})
@@ -37,7 +40,7 @@ dollars-22  review            1,234.50 USD  ORDER-dollars-22  2024-01-02T12:04:0
 refund-1    rejected   1002        500 KRW  ORDER-refund-1    2024-01-02T12:04:07+09:00  한도�[2J초과�31m  �gnp end very long very long very long very l…
 3 dead letters: 1,000,500 KRW, 1,234.50 USD
 `, "\n"))
-	wantHarmless(t, o.out)
+	terminaltest.WantHarmless(t, o.out)
 
 	o = c.run("deadletter", "ls", "--limit", "1")
 	o.want(t, exitDone, []string{"large ", "1 of 3 dead letters: 1,000,000 KRW\n"}, nil)
@@ -51,22 +54,22 @@ refund-1    rejected   1002        500 KRW  ORDER-refund-1    2024-01-02T12:04:0
 func TestDeadletterLsOfManyPages(t *testing.T) {
 	t.Parallel()
 	c := newCLI(t)
-	const many = 2*deadletterPage + 7
+	const many = 2*deadletter.PageSize + 7
 	var want []string
 	for i := range many {
 		key := fmt.Sprintf("d-%d", i)
-		c.attempts(cancellation(key), rejects("1002", nasty))
+		c.attempts(cancellation(key), rejects("1002", terminaltest.Nasty))
 		want = append(want, key)
 	}
 	slices.Reverse(want)
-	for _, limit := range []int{0, deadletterPage + 1, many + 1} {
+	for _, limit := range []int{0, deadletter.PageSize + 1, many + 1} {
 		o := c.run("deadletter", "ls", "--json", "--limit", fmt.Sprint(limit))
 		o.want(t, exitDone, []string{"["}, nil)
-		wantHarmless(t, o.out)
+		terminaltest.WantHarmless(t, o.out)
 		var keys []string
 		for _, shown := range readJSON[[]report.Record](t, o.out) {
 			keys = append(keys, shown.IdempotencyKey)
-			if shown.Message != nasty || len(shown.Attempts) != 1 || shown.EndedAt == nil {
+			if shown.Message != terminaltest.Nasty || len(shown.Attempts) != 1 || shown.EndedAt == nil {
 				t.Fatalf("the record of %s is not complete: %+v", shown.IdempotencyKey, shown)
 			}
 		}
@@ -75,7 +78,7 @@ func TestDeadletterLsOfManyPages(t *testing.T) {
 		}
 	}
 	o := c.run("deadletter", "ls")
-	o.want(t, exitDone, []string{fmt.Sprintf("\n%d dead letters: %s\n", many, money(500*many, ""))}, nil)
+	o.want(t, exitDone, []string{fmt.Sprintf("\n%d dead letters: %s\n", many, terminal.Money(500*many, ""))}, nil)
 	if got := strings.Count(o.out, "\n"); got != many+2 {
 		t.Errorf("%d lines, want %d and a header and a total", got, many)
 	}
@@ -216,8 +219,8 @@ func TestDeadletterResolveUsage(t *testing.T) {
 		"ErrNoNote":   {[]string{"a", "--as", "rejected"}, "--note"},
 		"ErrBlank":    {[]string{"a", "--as", "rejected", "--note", " \t"}, "--note"},
 		"ErrNoteUTF8": {[]string{"a", "--as", "rejected", "--note", "\xb0\xed"}, "--note holds bytes that are not UTF-8"},
-		"ErrNoteLong": {[]string{"a", "--as", "rejected", "--note", strings.Repeat("가", maxNote+1)}, "--note has 1001 characters"},
-		"ErrByLong":   {[]string{"a", "--as", "rejected", "--note", "x", "--by", strings.Repeat("가", maxBy+1)}, "--by has 65 characters"},
+		"ErrNoteLong": {[]string{"a", "--as", "rejected", "--note", strings.Repeat("가", terminal.MaxNote+1)}, "--note has 1001 characters"},
+		"ErrByLong":   {[]string{"a", "--as", "rejected", "--note", "x", "--by", strings.Repeat("가", terminal.MaxBy+1)}, "--by has 65 characters"},
 		"ErrNoKey":    {[]string{"--as", "rejected", "--note", "x"}, "takes one or more idempotency keys"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -12,6 +12,9 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
 
+	"settlecancel/cmd/settlecancel/listen"
+	"settlecancel/cmd/settlecancel/story"
+	"settlecancel/cmd/settlecancel/terminal"
 	"settlecancel/config"
 	"settlecancel/gateway/simulator"
 	"settlecancel/worker"
@@ -22,7 +25,7 @@ func (a app) devCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "dev",
 		Short: "Run everything in one process: Redis, SettleBank simulator, worker, dashboard, and a few cancellations to watch",
-		Args:  noArgs,
+		Args:  terminal.NoArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return a.runDev(c.Context(), once) },
 	}
 	c.Flags().BoolVar(&once, "once", false, "end after the story; exit 0 only if every cancellation ended as it should")
@@ -52,15 +55,15 @@ func (a app) runDev(ctx context.Context, once bool) error {
 	}
 	defer d.close()
 
-	fmt.Fprintf(a.out, "settlecancel dev: nothing here is real, and all of it is gone when it ends.\n\n")
-	fmt.Fprintf(a.out, "  dashboard   %s/dashboard/\n  API         %s/docs\n  SettleBank  %s/_sim/ (simulator)\n  Redis       %s\n\n", d.web.url(), d.web.url(), d.gateway.url(), d.redis.Addr())
-	parts := []func(context.Context) error{d.passTime, d.gateway.serve, d.web.serve, d.worker.Run}
+	fmt.Fprintf(a.Out, "settlecancel dev: nothing here is real, and all of it is gone when it ends.\n\n")
+	fmt.Fprintf(a.Out, "  dashboard   %s/dashboard/\n  API         %s/docs\n  SettleBank  %s/_sim/ (simulator)\n  Redis       %s\n\n", d.web.URL(), d.web.URL(), d.gateway.URL(), d.redis.Addr())
+	parts := []func(context.Context) error{d.passTime, d.gateway.Serve, d.web.Serve, d.worker.Run}
 	parts = append(parts, func(ctx context.Context) error {
-		err := a.tell(ctx, d)
+		err := story.Teller{Out: a.Out, Client: d.client, Sim: d.sim, MchtID: d.mchtID}.Tell(ctx)
 		if once || err != nil {
 			stop()
 		} else {
-			fmt.Fprintf(a.out, "\nStill running; Ctrl-C ends it. Try, in another terminal:\n\n  %s\n  %s\n\n", d.try("status story-full"), d.try("deadletter ls"))
+			fmt.Fprintf(a.Out, "\nStill running; Ctrl-C ends it. Try, in another terminal:\n\n  %s\n  %s\n\n", d.try("status story-full"), d.try("deadletter ls"))
 		}
 		return err
 	})
@@ -73,8 +76,8 @@ type dev struct {
 	redis   *miniredis.Miniredis
 	queue   redis.UniversalClient
 	sim     *simulator.Simulator
-	gateway *listener
-	web     *listener
+	gateway *listen.Listener
+	web     *listen.Listener
 	worker  *worker.Worker
 	mchtID  string
 }
@@ -94,10 +97,10 @@ func (a app) openDev(cfg config.Config) (_ *dev, err error) {
 	if d.sim, err = newSimulator(cfg, simulator.Options{Latency: 150 * time.Millisecond, AutoAmount: 1000}); err != nil {
 		return nil, err
 	}
-	if d.gateway, err = listen("127.0.0.1:0", d.sim); err != nil {
+	if d.gateway, err = listen.On("127.0.0.1:0", d.sim); err != nil {
 		return nil, err
 	}
-	d.cfg.BaseURL, d.cfg.CollationURL = d.gateway.url(), d.gateway.url()
+	d.cfg.BaseURL, d.cfg.CollationURL = d.gateway.URL(), d.gateway.URL()
 	d.client = newClient(d.cfg, d.rdb, nil)
 	web, err := newWeb(d.installation)
 	if err != nil {
@@ -115,14 +118,14 @@ func (a app) openDev(cfg config.Config) (_ *dev, err error) {
 }
 
 // listenDev takes another port where the usual one is taken: dev is for looking around.
-func (a app) listenDev(cfg config.Config, h http.Handler) (*listener, error) {
-	l, failed := listen(cfg.HTTPAddr, h)
+func (a app) listenDev(cfg config.Config, h http.Handler) (*listen.Listener, error) {
+	l, failed := listen.On(cfg.HTTPAddr, h)
 	if failed == nil {
 		return l, nil
 	}
-	l, err := listen("127.0.0.1:0", h)
+	l, err := listen.On("127.0.0.1:0", h)
 	if err == nil {
-		fmt.Fprintf(a.out, "%s (HTTP_ADDR); the dashboard is at another port.\n\n", cleanLines(failed.Error()))
+		fmt.Fprintf(a.Out, "%s (HTTP_ADDR); the dashboard is at another port.\n\n", terminal.CleanLines(failed.Error()))
 	}
 	return l, err
 }

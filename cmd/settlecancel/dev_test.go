@@ -12,6 +12,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"settlecancel/cmd/settlecancel/story"
+	"settlecancel/cmd/settlecancel/terminal"
+	"settlecancel/cmd/settlecancel/terminal/terminaltest"
 )
 
 func TestDevOnce(t *testing.T) {
@@ -38,10 +42,7 @@ func TestDevElsewhere(t *testing.T) {
 	c := &cli{TB: t, app: app{environ: []string{"HTTP_ADDR=" + taken.Addr().String()}}}
 	o := c.run("dev", "--once")
 	o.want(t, exitDone, []string{"cannot listen on " + taken.Addr().String(), "(HTTP_ADDR); the dashboard is at another port.\n"}, nil)
-	keys := map[string]bool{}
-	for _, chapter := range (&dev{}).story() {
-		keys[chapter.cancel.IdempotencyKey] = true
-	}
+	keys := story.Keys()
 	counts := map[int][]string{5: {"five cancellations", "취소 다섯 건"}}[len(keys)]
 	for i, name := range readmes {
 		if counts == nil || !strings.Contains(squeeze(document(t, name)), counts[i]) {
@@ -54,8 +55,8 @@ func TestDevElsewhere(t *testing.T) {
 func devServer(t *testing.T) string {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
-	out := &lockedBuffer{}
-	a := app{in: strings.NewReader(""), out: out, err: io.Discard, environ: []string{"HTTP_ADDR=127.0.0.1:0"}}
+	out := &terminaltest.Buffer{}
+	a := app{Terminal: terminal.Terminal{In: strings.NewReader(""), Out: out, Err: io.Discard}, environ: []string{"HTTP_ADDR=127.0.0.1:0"}}
 	ended := make(chan int, 1)
 	go func() { ended <- a.run(ctx, []string{"dev"}) }()
 	t.Cleanup(func() {

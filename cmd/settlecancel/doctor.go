@@ -3,12 +3,12 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
 
 	"settlecancel/cmd/settlecancel/doctor"
+	"settlecancel/cmd/settlecancel/terminal"
 	"settlecancel/config"
 )
 
@@ -20,7 +20,7 @@ func (a app) doctorCommand() *cobra.Command {
 		Long: "Examine this installation: Redis and what it keeps over a power cut, clocks, SettleBank and the merchants' keys, workers, queues, " +
 			"and what waits.\nNothing is changed, and SettleBank is only asked. Exit code 0: no danger; 1: danger; 2: the settings cannot be used.",
 		Example: "  settlecancel doctor\n  settlecancel doctor --json | jq '.[] | select(.level == \"danger\")'",
-		Args:    noArgs,
+		Args:    terminal.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return a.runDoctor(c.Context(), asJSON) },
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON array of findings")
@@ -46,12 +46,12 @@ func (a app) runDoctor(ctx context.Context, asJSON bool) error {
 		return errors.New("interrupted: nothing was found out; run it again")
 	}
 	if asJSON {
-		err = printJSON(a.out, findings, true)
+		err = terminal.PrintJSON(a.Out, findings, true)
 	} else {
-		err = a.printFindings(findings)
+		err = doctor.Print(a.Out, findings)
 	}
 	if err == nil && len(doctor.Dangers(findings)) > 0 {
-		err = errReported
+		err = terminal.ErrReported
 	}
 	return err
 }
@@ -76,35 +76,4 @@ func examination(cfg config.Config, rdb redis.UniversalClient) doctor.Options {
 			Webhook: cfg.WebhookURL.IsSet(), PayloadKey: len(cfg.PayloadKeys) > 0, ServerFault: cfg.CheckServer(),
 		},
 	}
-}
-
-// marks are how the levels are shown, and their order: what matters most stands last, where the eye
-// is.
-var marks = []struct {
-	level doctor.Level
-	mark  string
-}{{doctor.OK, "ok"}, {doctor.Note, "note"}, {doctor.Danger, "DANGER"}}
-
-// printFindings prints the findings, each with what mends it below, and how many there are of each
-// level.
-func (a app) printFindings(findings []doctor.Finding) error {
-	t := &table{out: a.out}
-	counts := map[doctor.Level]int{}
-	for _, m := range marks {
-		for _, f := range findings {
-			if f.Level != m.level {
-				continue
-			}
-			counts[f.Level]++
-			t.row(m.mark, f.Check, f.Text)
-			if f.Mend != "" {
-				t.row("", "", "→ "+f.Mend)
-			}
-		}
-	}
-	if err := t.flush(); err != nil {
-		return err
-	}
-	_, err := fmt.Fprintf(a.out, "\n%s, %s, %d ok\n", plural(counts[doctor.Danger], "danger"), plural(counts[doctor.Note], "note"), counts[doctor.OK])
-	return err
 }

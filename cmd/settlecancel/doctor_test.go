@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -89,16 +88,3 @@ func TestDoctorUsage(t *testing.T) {
 }
 
 // What SettleBank or Redis says may hold anything, and reaches no terminal as it is.
-func TestPrintFindings(t *testing.T) {
-	t.Parallel()
-	var out bytes.Buffer
-	err := app{out: &out}.printFindings([]doctor.Finding{
-		{Check: "clock", Level: doctor.Danger, Text: "late\x1b[2J", Mend: "chrony"}, {Check: "redis", Level: doctor.OK, Text: "well"}, {Check: "keys", Level: doctor.Note, Text: "odd", Mend: "look"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := "ok      redis  well\nnote    keys   odd\n               → look\nDANGER  clock  late\uFFFD[2J\n               → chrony\n\n1 danger, 1 note, 1 ok\n"
-	if out.String() != want {
-		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
-	}
-}

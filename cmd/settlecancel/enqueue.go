@@ -10,12 +10,13 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cenkalti/backoff/v4"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"settlecancel/cmd/settlecancel/bulk"
+	"settlecancel/cmd/settlecancel/records"
+	"settlecancel/cmd/settlecancel/terminal"
 	"settlecancel/tasks"
-	"settlecancel/tasks/ledger"
 )
 
 // enqueueOptions are the flags that are no part of a cancellation.
@@ -36,7 +37,7 @@ Account numbers come by --file only, because a command line stays in the shell's
       --org-trd-dt 20231215 --amount 500 --org-amount 1000 --method CA
   settlecancel enqueue --file refunds.csv --queue bulk
   producer | settlecancel enqueue --file - --json`,
-		Args: noArgs,
+		Args: terminal.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			given, err := o.check(c.Flags())
 			if err != nil {
@@ -93,7 +94,7 @@ func (o *enqueueOptions) check(flags *pflag.FlagSet) (map[string]string, error) 
 		}
 	}
 	var faults []error
-	fault := func(format string, args ...any) { faults = append(faults, usagef(format, args...)) }
+	fault := func(format string, args ...any) { faults = append(faults, terminal.Usagef(format, args...)) }
 	if _, ok := tasks.Queues()[o.queue]; !ok {
 		fault("--queue is %q, must be %s, %s or %s", o.queue, tasks.QueueUrgent, tasks.QueueDefault, tasks.QueueBulk)
 	}
@@ -132,20 +133,22 @@ func (a app) enqueueOne(ctx context.Context, given map[string]string, o enqueueO
 		return err
 	}
 	defer here.close()
-	receipt, err := a.enqueuer(here.client, o).enqueue(ctx, x, a.warnOnce())
+	one := tasks.Submission{Cancellation: x, EnqueueOptions: tasks.EnqueueOptions{Queue: o.queue}}
+	outcome := a.enqueuer(here.client, a.warnOnce()).Enqueue(ctx, []tasks.Submission{one})[0]
+	receipt, err := outcome.Receipt, outcome.Err
 	switch {
-	case ofLine(err):
-		return refusal(x.IdempotencyKey, err)
+	case bulk.OfLine(err):
+		return bulk.Refusal(x.IdempotencyKey, err)
 	case err != nil:
 		return fmt.Errorf("%w\nit may or may not have been stored: give the same command again until it succeeds, it cannot happen twice", err)
 	case o.json:
-		return a.print(receipt.Record, true)
+		return records.Print(a.Terminal, receipt.Record, true)
 	}
 	said := "accepted"
 	if receipt.Replayed {
 		said = "known already"
 	}
-	_, err = fmt.Fprintf(a.out, "%s  %s  %s\n", receipt.Record.Key, receipt.Record.Status, said)
+	_, err = fmt.Fprintf(a.Out, "%s  %s  %s\n", receipt.Record.Key, receipt.Record.Status, said)
 	return err
 }
 
@@ -210,28 +213,8 @@ func quote(text string) string {
 	return b.String()
 }
 
-// enqueuer enqueues with patience: a Redis that restarts or fails over is waited for.
-type enqueuer struct {
-	client   *tasks.Client
-	queue    string
-	patience time.Duration
-}
-
-func (a app) enqueuer(client *tasks.Client, o enqueueOptions) enqueuer {
-	return enqueuer{client: client, queue: o.queue, patience: cmp.Or(a.patience, 30*time.Second)}
-}
-
-// enqueue tells waiting of each failure that is going to be tried again.
-func (e enqueuer) enqueue(ctx context.Context, x tasks.Cancellation, waiting func(error)) (tasks.Receipt, error) {
-	wait := backoff.NewExponentialBackOff(backoff.WithInitialInterval(100*time.Millisecond),
-		backoff.WithMaxInterval(3*time.Second), backoff.WithMaxElapsedTime(e.patience))
-	return backoff.RetryNotifyWithData(func() (tasks.Receipt, error) {
-		receipt, err := e.client.Enqueue(ctx, x, tasks.EnqueueOptions{Queue: e.queue})
-		if ofLine(err) {
-			err = backoff.Permanent(err)
-		}
-		return receipt, err
-	}, backoff.WithContext(wait, ctx), func(err error, _ time.Duration) { waiting(err) })
+func (a app) enqueuer(client *tasks.Client, waiting func(error)) bulk.Enqueuer {
+	return bulk.Enqueuer{Many: client.EnqueueMany, Patience: cmp.Or(a.patience, 30*time.Second), Waiting: waiting}
 }
 
 // warnOnce returns what tells the first failure alone: those that follow say the same.
@@ -239,26 +222,8 @@ func (a app) warnOnce() func(error) {
 	warned := false
 	return func(err error) {
 		if !warned {
-			a.complain(fmt.Errorf("waiting for Redis: %w", err))
+			a.Complain(fmt.Errorf("waiting for Redis: %w", err))
 		}
 		warned = true
 	}
-}
-
-// ofLine tells an error that is the cancellation's own, and would come again however often it is
-// tried.
-func ofLine(err error) bool {
-	var invalid *tasks.InvalidError
-	return errors.As(err, &invalid) || errors.Is(err, tasks.ErrConflict) || errors.Is(err, ledger.ErrFull) || errors.Is(err, ledger.ErrDamaged)
-}
-
-// refusal says why a cancellation was not accepted.
-func refusal(key string, err error) error {
-	switch {
-	case errors.Is(err, tasks.ErrConflict):
-		return fmt.Errorf("%s was refused: %w; nothing was stored. See settlecancel status %[1]s; another refund needs a key of its own", key, tasks.ErrConflict)
-	case errors.Is(err, ledger.ErrFull):
-		return fmt.Errorf("%s was refused: %w; nothing was stored", key, ledger.ErrFull)
-	}
-	return err
 }

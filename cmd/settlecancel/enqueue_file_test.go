@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"settlecancel/cmd/settlecancel/bulk"
 	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
 )
@@ -104,7 +105,7 @@ func TestEnqueueFileWithFaults(t *testing.T) {
 
 	o = c.run("enqueue", "--file", file, "--queue", "bulk", "--json")
 	o.want(t, exitFailed, []string{"{"}, []string{"line 100: "})
-	if diff := cmp.Diff(summary{Lines: 2000, Known: 1979, Refused: 21}, readJSON[summary](t, o.out)); diff != "" {
+	if diff := cmp.Diff(bulk.Summary{Lines: 2000, Known: 1979, Refused: 21}, readJSON[bulk.Summary](t, o.out)); diff != "" {
 		t.Errorf("summary of the second run (-want +got):\n%s", diff)
 	}
 }
@@ -188,7 +189,7 @@ func TestEnqueueFileOnTerminal(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := newCLI(t)
-			c.app.terminal = true
+			c.app.Screen = true
 			file, in := c.file("x.ndjson", content), ""
 			if stdin {
 				file, in = "-", content
@@ -213,9 +214,9 @@ func TestEnqueueFileUnreadable(t *testing.T) {
 	broken := io.MultiReader(strings.NewReader(lines(numbered(100)...)+`{"idempotencyKey":"f-101","canAmt":1`), failing{errors.New("disk on fire")})
 	o := c.runIn(t.Context(), broken, "enqueue", "--file", "-", "--json")
 	o.want(t, exitFailed, []string{"{"}, []string{"disk on fire", "line 101 is the first that was not enqueued", "the same file again"})
-	s := readJSON[summary](t, o.out)
+	s := readJSON[bulk.Summary](t, o.out)
 	s.Stopped = ""
-	if diff := cmp.Diff(summary{Lines: 100, Accepted: 100, First: 101}, s); diff != "" {
+	if diff := cmp.Diff(bulk.Summary{Lines: 100, Accepted: 100, First: 101}, s); diff != "" {
 		t.Errorf("summary (-want +got):\n%s", diff)
 	}
 	c.wantStored(keysOf(numbered(100))...)
@@ -250,7 +251,7 @@ func TestEnqueueFileRedisComesBack(t *testing.T) {
 	if o.code != exitDone {
 		t.Fatalf("exit code %d:\n%s%s", o.code, o.out, o.err)
 	}
-	if s := readJSON[summary](t, o.out); s.Lines != 1000 || s.Accepted+s.Known != 1000 || s.Stopped != "" {
+	if s := readJSON[bulk.Summary](t, o.out); s.Lines != 1000 || s.Accepted+s.Known != 1000 || s.Stopped != "" {
 		t.Errorf("summary %+v, want 1000 accepted or known", s)
 	}
 	c.wantStored(keysOf(xs)...)
@@ -264,7 +265,7 @@ func TestEnqueueFileRedisStaysAway(t *testing.T) {
 	in := io.MultiReader(strings.NewReader(lines(xs[:500]...)), hook{c.redis.Kill}, strings.NewReader(lines(xs[500:]...)))
 	o := c.runIn(t.Context(), in, "enqueue", "--file", "-", "--json")
 	o.want(t, exitFailed, []string{"{"}, []string{"stopped: ", "is the first that was not enqueued", "Enqueue the same file again"})
-	s := readJSON[summary](t, o.out)
+	s := readJSON[bulk.Summary](t, o.out)
 	if s.First < 1 || s.First > 501 || s.Stopped == "" || s.Refused != 0 {
 		t.Fatalf("summary %+v, want a first line of at most 501 and why", s)
 	}
@@ -277,7 +278,7 @@ func TestEnqueueFileRedisStaysAway(t *testing.T) {
 	}
 	o = c.runIn(t.Context(), strings.NewReader(lines(xs...)), "enqueue", "--file", "-", "--json")
 	o.want(t, exitDone, []string{"{"}, nil)
-	if again := readJSON[summary](t, o.out); again.Accepted+again.Known != 1000 || again.Known < s.Accepted {
+	if again := readJSON[bulk.Summary](t, o.out); again.Accepted+again.Known != 1000 || again.Known < s.Accepted {
 		t.Errorf("the same file again: %+v, want all of 1000, and at least %d known already", again, s.Accepted)
 	}
 	c.wantStored(keysOf(xs)...)
@@ -294,7 +295,7 @@ func TestEnqueueFileRedisTakesNoWrites(t *testing.T) {
 		}
 	}
 	c.app.patience = time.Minute
-	c.app.err = hears(func(said string) {
+	c.app.Err = hears(func(said string) {
 		if strings.Contains(said, "waiting for Redis") {
 			replicas(0)
 		}
@@ -329,47 +330,11 @@ func TestEnqueueFileInterrupted(t *testing.T) {
 	in := io.MultiReader(strings.NewReader(lines(xs...)), hook{interrupt}, silent)
 	o := c.runIn(ctx, in, "enqueue", "--file", "-", "--json")
 	o.want(t, exitFailed, []string{"{"}, []string{"stopped: interrupted", "Enqueue the same file again"})
-	s := readJSON[summary](t, o.out)
+	s := readJSON[bulk.Summary](t, o.out)
 	if s.Stopped != "interrupted" || s.First < 1 || s.First > 301 {
 		t.Fatalf("summary %+v, want interrupted, at line 301 at the latest", s)
 	}
 	for _, x := range xs[:s.First-1] {
 		c.record(x.IdempotencyKey)
-	}
-}
-
-// The first line that was not enqueued is named exactly. All lines have one key here, so that one
-// follows the other.
-func TestBulkInterrupted(t *testing.T) {
-	t.Parallel()
-	line := func(number int) tasks.Line { return tasks.Line{Number: number, Cancellation: cancellation("one")} }
-	for name, tt := range map[string]struct {
-		lines int
-		want  summary
-	}{
-		"OK nothing was waiting": {1, summary{Lines: 1, Accepted: 1, First: 2, Stopped: "interrupted"}},
-		"OK one was waiting":     {2, summary{Lines: 1, Accepted: 1, First: 2, Stopped: "interrupted"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			ctx, interrupt := context.WithCancel(t.Context())
-			taken := make(chan struct{})
-			b := bulk{enqueue: func(context.Context, tasks.Cancellation, func(error)) (tasks.Receipt, error) {
-				close(taken)
-				<-ctx.Done()
-				return tasks.Receipt{}, nil
-			}}
-			b.run(ctx, func(yield func(tasks.Line) bool) {
-				for i := range tt.lines {
-					yield(line(i + 1))
-				}
-				<-taken
-				interrupt()
-				<-t.Context().Done() // a producer that says nothing more
-			})
-			if diff := cmp.Diff(tt.want, b.summary); diff != "" {
-				t.Errorf("summary (-want +got):\n%s", diff)
-			}
-		})
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 
+	"settlecancel/cmd/settlecancel/terminal/terminaltest"
 	"settlecancel/tasks"
 	"settlecancel/tasks/events"
 	"settlecancel/tasks/ledger"
@@ -56,7 +57,7 @@ func applied(canTrdNo string) attempt {
 
 // dies three times: at 03:04:07, :09 and :11 UTC.
 func (c *cli) threeEvents() []events.Event {
-	c.attempts(cancellation("refund-1"), rejects("1002", nasty))
+	c.attempts(cancellation("refund-1"), rejects("1002", terminaltest.Nasty))
 	dollars := cancellation("dollars-22")
 	dollars.CanAmt, dollars.OrgTrdAmt, dollars.Currency = 1_234_50, 9_999_99, "USD"
 	c.attempts(dollars, attempt{ledger.Attempt{Class: "unknown"}, ledger.Next{Status: ledger.Review}})
@@ -71,7 +72,7 @@ func (c *cli) follow(args ...string) (next func() string, end func() int) {
 	ctx, cancel := context.WithCancel(context.Background())
 	out, in := io.Pipe()
 	a := c.app
-	a.in, a.out, a.err = strings.NewReader(""), in, in
+	a.In, a.Out, a.Err = strings.NewReader(""), in, in
 	code := make(chan int, 1)
 	go func() { code <- a.run(ctx, args); _ = in.Close() }()
 	lines := bufio.NewScanner(out)
@@ -100,7 +101,7 @@ func TestEventsTail(t *testing.T) {
 	for range 3 {
 		shown += next() + "\n"
 	}
-	wantHarmless(t, shown)
+	terminaltest.WantHarmless(t, shown)
 	for i, words := range [][]string{
 		{"2024-01-02T12:04:07+09:00", "rejected", "refund-1", "500 KRW", "ORDER-refund-1", "1002"},
 		{"2024-01-02T12:04:09+09:00", "review", "dollars-22", "1,234.50 USD", "ORDER-dollars-22"},
@@ -187,7 +188,7 @@ func TestEventsReplayToStdout(t *testing.T) {
 		if got := readJSON[[]events.Event](t, o.out); o.code != exitDone || !slices.Equal(got, x.want) {
 			t.Errorf("%q as JSON: %d, %+v", x.args, o.code, got)
 		}
-		wantHarmless(t, o.out)
+		terminaltest.WantHarmless(t, o.out)
 	}
 }
 

@@ -1,17 +1,13 @@
 package main
 
 import (
-	"context"
-	"crypto/tls"
-	"fmt"
-	"net"
 	"net/http"
-	"time"
 
 	"github.com/spf13/cobra"
 
+	"settlecancel/cmd/settlecancel/listen"
+	"settlecancel/cmd/settlecancel/terminal"
 	"settlecancel/config"
-	"settlecancel/gateway/settlebank"
 )
 
 // healthcheckCommand lets a container without a shell ask whether its own process is well.
@@ -32,41 +28,13 @@ func (a app) healthcheckCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				url = "http://" + local(cfg.OpsAddr) + "/healthz"
+				url = "http://" + listen.Local(cfg.OpsAddr) + "/healthz"
 			}
 			r, err := http.NewRequestWithContext(c.Context(), http.MethodGet, url, nil)
 			if err != nil {
-				return usagef("%w", err)
+				return terminal.Usagef("%w", err)
 			}
-			transport := &http.Transport{Proxy: http.ProxyFromEnvironment, DialTLSContext: dialTLS, DisableKeepAlives: true}
-			resp, err := (&http.Client{Timeout: 3 * time.Second, Transport: transport}).Do(r)
-			if err != nil {
-				return fmt.Errorf("not well: %w", err)
-			}
-			defer resp.Body.Close()
-			if resp.StatusCode != http.StatusOK {
-				return fmt.Errorf("not well: %s answers %s", url, resp.Status)
-			}
-			return nil
+			return listen.AskWell(r)
 		},
 	}
-}
-
-// dialTLS verifies whom it talks to, but on this machine: a certificate has the name that others
-// call it by. The address decides at each connection, so that no redirect takes the leniency
-// elsewhere.
-func dialTLS(ctx context.Context, network, addr string) (net.Conn, error) {
-	return (&tls.Dialer{Config: &tls.Config{InsecureSkipVerify: settlebank.Loopback(addr)}}).DialContext(ctx, network, addr)
-}
-
-// local returns how to reach, from this machine, what listens on addr.
-func local(addr string) string {
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		return addr
-	}
-	if ip := net.ParseIP(host); host == "" || (ip != nil && ip.IsUnspecified()) {
-		host = "127.0.0.1"
-	}
-	return net.JoinHostPort(host, port)
 }

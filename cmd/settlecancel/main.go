@@ -10,6 +10,8 @@ import (
 	_ "time/tzdata" // the gateway's dates are Korean, on any machine
 
 	"github.com/redis/go-redis/v9/logging"
+
+	"settlecancel/cmd/settlecancel/terminal"
 )
 
 // version is set by the linker.
@@ -19,7 +21,7 @@ func main() {
 	logging.Disable() // every error of Redis comes back to its caller, who says it once
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	a := app{in: os.Stdin, out: os.Stdout, err: os.Stderr, environ: os.Environ(), terminal: isTerminal(os.Stderr)}
+	a := app{Terminal: terminal.New(os.Stdin, os.Stdout, os.Stderr), environ: os.Environ()}
 	code := a.run(ctx, os.Args[1:])
 	stop()
 	os.Exit(code)

@@ -11,37 +11,38 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
 
+	"settlecancel/cmd/settlecancel/terminal"
 	"settlecancel/worker/pause"
 )
 
 func (a app) pauseCommand() *cobra.Command {
 	var all, asJSON bool
-	var d decision
+	var d terminal.Signature
 	c := &cobra.Command{
 		Use:   "pause [MERCHANT]",
 		Short: "Stop all workers from sending, for one merchant or for --all; without either, show what is paused",
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 && !all {
 				if c.Flags().Changed("by") || c.Flags().Changed("note") {
-					return usagef("--by and --note are of a pause: name one merchant, or --all")
+					return terminal.Usagef("--by and --note are of a pause: name one merchant, or --all")
 				}
 				return a.withRedis(c.Context(), func(rdb redis.UniversalClient) error { return a.showPaused(c, rdb, asJSON) })
 			}
 			whom, err := a.whomToPause(args, all)
-			if err := errors.Join(err, d.complete()); err != nil {
+			if err := errors.Join(err, d.Complete()); err != nil {
 				return err
 			}
 			return a.withRedis(c.Context(), func(rdb redis.UniversalClient) error {
-				if err := pause.Begin(c.Context(), rdb, pause.Pause{MchtID: whom, Who: d.by, Note: d.note, At: time.Now()}); err != nil {
+				if err := pause.Begin(c.Context(), rdb, pause.Pause{MchtID: whom, Who: d.By, Note: d.Note, At: time.Now()}); err != nil {
 					return err
 				}
-				fmt.Fprintf(a.out, "%s: paused; requests on the wire end, nothing new is sent, cancellations are still accepted\n", clean(whom))
+				fmt.Fprintf(a.Out, "%s: paused; requests on the wire end, nothing new is sent, cancellations are still accepted\n", terminal.Clean(whom))
 				return nil
 			})
 		},
 	}
 	c.Flags().BoolVar(&all, "all", false, "every merchant")
-	d.flags(c.Flags())
+	d.Flags(c.Flags())
 	c.Flags().BoolVar(&asJSON, "json", false, "show what is paused as JSON")
 	return c
 }
@@ -62,9 +63,9 @@ func (a app) resumeCommand() *cobra.Command {
 					return err
 				}
 				if !was {
-					return fmt.Errorf("%s is not paused; settlecancel pause shows what is", clean(whom))
+					return fmt.Errorf("%s is not paused; settlecancel pause shows what is", terminal.Clean(whom))
 				}
-				fmt.Fprintf(a.out, "%s: resumed\n", clean(whom))
+				fmt.Fprintf(a.Out, "%s: resumed\n", terminal.Clean(whom))
 				return nil
 			})
 		},
@@ -80,7 +81,7 @@ func whom(args []string, all bool) (string, error) {
 	case !all && len(args) == 1:
 		return args[0], nil
 	}
-	return "", usagef("name one merchant, or --all")
+	return "", terminal.Usagef("name one merchant, or --all")
 }
 
 // whomToPause refuses a merchant that the settings do not have: a typo would look like a stop. What
@@ -95,7 +96,7 @@ func (a app) whomToPause(args []string, all bool) (string, error) {
 		return "", err
 	}
 	if known := merchantIDs(cfg); !slices.Contains(known, id) {
-		return "", usagef("merchant %q is not configured: nothing is paused; name %s, or --all", id, strings.Join(known, ", "))
+		return "", terminal.Usagef("merchant %q is not configured: nothing is paused; name %s, or --all", id, strings.Join(known, ", "))
 	}
 	return id, nil
 }
@@ -111,14 +112,14 @@ func (a app) showPaused(c *cobra.Command, rdb redis.UniversalClient, asJSON bool
 		for _, id := range ids {
 			list = append(list, paused[id])
 		}
-		return printJSON(a.out, list, true)
+		return terminal.PrintJSON(a.Out, list, true)
 	}
 	if len(ids) == 0 {
-		fmt.Fprintln(a.out, "nothing is paused")
+		fmt.Fprintln(a.Out, "nothing is paused")
 	}
 	for _, id := range ids {
 		p := paused[id]
-		fmt.Fprintf(a.out, "%s  since %s  by %s  %s\n", clean(id), korean(p.At), clean(p.Who), clean(p.Note))
+		fmt.Fprintf(a.Out, "%s  since %s  by %s  %s\n", terminal.Clean(id), terminal.Korean(p.At), terminal.Clean(p.Who), terminal.Clean(p.Note))
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"settlecancel/cmd/settlecancel/terminal"
 	"settlecancel/gateway/simulator"
 	"settlecancel/tasks/ledger"
 )
@@ -81,8 +82,8 @@ func TestPauseUsage(t *testing.T) {
 		"ErrNote":     {"--note why", "name one merchant, or --all"},
 		"ErrTwo":      {"shop other", "name one merchant, or --all"},
 		"ErrBoth":     {"shop --all", "name one merchant, or --all"},
-		"ErrManyBy":   {"nope --by " + strings.Repeat("k", maxBy+1), "--by has 65 characters"},
-		"ErrManyNope": {"nope --by " + strings.Repeat("k", maxBy+1), `"nope" is not configured`},
+		"ErrManyBy":   {"nope --by " + strings.Repeat("k", terminal.MaxBy+1), "--by has 65 characters"},
+		"ErrManyNope": {"nope --by " + strings.Repeat("k", terminal.MaxBy+1), `"nope" is not configured`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.run(append([]string{"pause"}, strings.Fields(tt.args)...)...).want(t, exitUsage, nil, []string{tt.say})

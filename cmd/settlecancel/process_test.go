@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"settlecancel/cmd/settlecancel/terminal/terminaltest"
 	"settlecancel/config"
 	"settlecancel/gateway/simulator"
 	"settlecancel/tasks"
@@ -105,7 +105,7 @@ func freeAddr(t testing.TB) string {
 type process struct {
 	testing.TB
 	cmd  *exec.Cmd
-	log  *lockedBuffer
+	log  *terminaltest.Buffer
 	done chan error
 }
 
@@ -115,7 +115,7 @@ func (p *plant) start(args ...string) *process {
 	if err != nil {
 		p.Fatal(err)
 	}
-	r := &process{TB: p.TB, cmd: exec.Command(path, args...), log: &lockedBuffer{}, done: make(chan error, 1)}
+	r := &process{TB: p.TB, cmd: exec.Command(path, args...), log: &terminaltest.Buffer{}, done: make(chan error, 1)}
 	r.cmd.Env, r.cmd.Stdout, r.cmd.Stderr = p.environ, r.log, r.log
 	if err := r.cmd.Start(); err != nil {
 		p.Fatal(err)
@@ -157,23 +157,6 @@ func (r *process) wait() int {
 		r.Fatalf("does not end:\n%s", r.log)
 	}
 	return r.cmd.ProcessState.ExitCode()
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // until looks again and again at what foreign processes bring about. Only a hang fails it.

@@ -5,17 +5,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
+	"github.com/google/renameio/v2"
 	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
 
 	"settlecancel/cmd/settlecancel/reconcile"
+	"settlecancel/cmd/settlecancel/terminal"
 	"settlecancel/config"
 	"settlecancel/gateway/settlebank"
 	"settlecancel/tasks/ledger"
@@ -38,7 +38,7 @@ func (a app) reconcileCommand() *cobra.Command {
 			"to be applied, and is listed, is resolved as cancelled; nothing is ever resolved because it is not listed.\n" +
 			"Exit code 0: all agree; 1: differences remain, or a list could not be had.",
 		Example: "  settlecancel reconcile\n  settlecancel reconcile --date 20240102 --dry-run\n  settlecancel reconcile --date 20240102 --out day.csv",
-		Args:    noArgs,
+		Args:    terminal.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return a.reconcile(c.Context(), r) },
 	}
 	f := c.Flags()
@@ -69,7 +69,7 @@ func (r *reconciliation) complete(cfg config.Config, now time.Time) error {
 		faults = append(faults, errors.New("--limit must be 0 (all of them) or above"))
 	}
 	if err := errors.Join(append(faults, r.query.Check(merchantIDs(cfg), now))...); err != nil {
-		return &usageError{err}
+		return &terminal.UsageError{Err: err}
 	}
 	return nil
 }
@@ -118,7 +118,7 @@ func (a app) reconcile(ctx context.Context, r reconciliation) error {
 	}
 	a.warnOfRetention(cfg, r.query.Date)
 	if !s.Agrees() {
-		return errReported
+		return terminal.ErrReported
 	}
 	return nil
 }
@@ -126,63 +126,35 @@ func (a app) reconcile(ctx context.Context, r reconciliation) error {
 // warnOfRetention tells where the ledger no longer has what it is compared with.
 func (a app) warnOfRetention(cfg config.Config, date string) {
 	if oldest := time.Now().Add(-cfg.Retention); date < settlebank.Date(oldest) {
-		a.complain(fmt.Errorf("what ended before %s is kept no longer (LEDGER_RETENTION), so it is shown as not with us", korean(oldest)))
+		a.Complain(fmt.Errorf("what ended before %s is kept no longer (LEDGER_RETENTION), so it is shown as not with us", terminal.Korean(oldest)))
 	}
 }
 
-// writeReconciliation compares, and writes what it comes to where it was asked for.
-func (a app) writeReconciliation(ctx context.Context, rec *reconcile.Reconciler, r reconciliation) (s reconcile.Summary, err error) {
-	var writers []reconcile.Writer
+// writeReconciliation compares, and writes what it comes to where it was asked for. Half a report
+// gets no name.
+func (a app) writeReconciliation(ctx context.Context, rec *reconcile.Reconciler, r reconciliation) (reconcile.Summary, error) {
+	shown := reconcile.NewText(a.Out, r.limit, r.out)
 	if r.asJSON {
-		writers = append(writers, reconcile.NewJSON(a.out, r.query))
-	} else {
-		writers = append(writers, &differences{out: a.out, most: r.limit, file: r.out})
+		shown = reconcile.NewJSON(a.Out, r.query)
 	}
-	if r.out != "" {
-		file, err := os.CreateTemp(filepath.Dir(r.out), "."+filepath.Base(r.out)+".*") // half a report gets no name
-		if err != nil {
-			return s, fmt.Errorf("write --out: %w", err)
-		}
-		defer os.Remove(file.Name())
-		defer file.Close()
-		writers = append(writers, &renamed{Writer: fileWriter(file, r), file: file, name: r.out})
+	if r.out == "" {
+		return rec.Write(ctx, r.query, shown)
 	}
-	s, err = rec.Run(ctx, r.query, func(row reconcile.Row) error {
-		for _, w := range writers {
-			if err := w.Row(row); err != nil {
-				return fmt.Errorf("write the report: %w", err)
-			}
-		}
-		return nil
-	})
+	file, err := renameio.NewPendingFile(r.out, renameio.WithTempDir(filepath.Dir(r.out)), renameio.WithPermissions(0o600))
+	if err != nil {
+		return reconcile.Summary{}, fmt.Errorf("write --out: %w", err)
+	}
+	defer file.Cleanup()
+	kept := reconcile.NewJSON(file, r.query)
+	if r.format == "csv" {
+		kept = reconcile.NewCSV(file)
+	}
+	s, err := rec.Write(ctx, r.query, shown, kept)
 	if err != nil {
 		return s, err
 	}
-	for _, w := range writers {
-		if err := w.Close(s); err != nil {
-			return s, fmt.Errorf("write the report: %w", err)
-		}
+	if err := file.CloseAtomicallyReplace(); err != nil {
+		return s, fmt.Errorf("write --out: %w", err)
 	}
 	return s, nil
-}
-
-func fileWriter(out io.Writer, r reconciliation) reconcile.Writer {
-	if r.format == "csv" {
-		return reconcile.NewCSV(out)
-	}
-	return reconcile.NewJSON(out, r.query)
-}
-
-// renamed gives a file its name once it is whole.
-type renamed struct {
-	reconcile.Writer
-	file *os.File
-	name string
-}
-
-func (w *renamed) Close(s reconcile.Summary) error {
-	if err := errors.Join(w.Writer.Close(s), w.file.Close()); err != nil {
-		return err
-	}
-	return os.Rename(w.file.Name(), w.name)
 }

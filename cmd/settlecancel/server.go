@@ -2,12 +2,16 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 
 	"github.com/spf13/cobra"
 
 	"settlecancel/cmd/settlecancel/dashboard"
+	"settlecancel/cmd/settlecancel/listen"
 	"settlecancel/cmd/settlecancel/notification"
+	"settlecancel/cmd/settlecancel/terminal"
+	"settlecancel/config"
 	"settlecancel/tasks/httpapi"
 )
 
@@ -15,7 +19,7 @@ func (a app) serverCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "server",
 		Short: "Serve HTTP API and dashboard until told to stop",
-		Args:  noArgs,
+		Args:  terminal.NoArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return a.runServer(c.Context()) },
 	}
 }
@@ -41,8 +45,16 @@ func (a app) runServer(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	log.InfoContext(ctx, "server started", "redis", cfg.RedisAddress(), "api", l.url()+"/v1/", "dashboard", l.url()+"/dashboard/")
-	return l.serve(ctx)
+	log.InfoContext(ctx, "server started", "redis", cfg.RedisAddress(), "api", l.URL()+"/v1/", "dashboard", l.URL()+"/dashboard/")
+	return l.Serve(ctx)
+}
+
+// listenServer speaks TLS where the settings name a certificate.
+func listenServer(cfg config.Config, h http.Handler, log *slog.Logger) (*listen.Listener, error) {
+	if cfg.HTTPTLSCert == "" {
+		return listen.On(cfg.HTTPAddr, h)
+	}
+	return listen.OnTLS(cfg.HTTPAddr, h, cfg.HTTPTLSCert, cfg.HTTPTLSKey, log)
 }
 
 // apiRate is how many requests a second each producer's token may make; a batch is one.

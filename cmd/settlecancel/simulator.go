@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"settlecancel/cmd/settlecancel/listen"
+	"settlecancel/cmd/settlecancel/terminal"
 	"settlecancel/config"
 	"settlecancel/gateway/simulator"
 )
@@ -19,7 +21,7 @@ func (a app) simulatorCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "simulator",
 		Short: "Run a SettleBank that stands in for the real one, with a control interface under /_sim/",
-		Args:  noArgs,
+		Args:  terminal.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			o.Temper, o.Protocol = simulator.Temper(temper), simulator.Protocols(protocol)
 			if err := checkSimulator(addr, o); err != nil {
@@ -34,12 +36,12 @@ func (a app) simulatorCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			l, err := listen(addr, sim)
+			l, err := listen.On(addr, sim)
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(a.out, "SettleBank simulator: SETTLEBANK_BASE_URL=%s, control interface %s/_sim/\n", l.url(), l.url())
-			return l.serve(c.Context())
+			fmt.Fprintf(a.Out, "SettleBank simulator: SETTLEBANK_BASE_URL=%s, control interface %s/_sim/\n", l.URL(), l.URL())
+			return l.Serve(c.Context())
 		},
 	}
 	c.Flags().StringVar(&addr, "addr", addr, "where to listen")
@@ -58,23 +60,23 @@ const maxAutoAmount = 999_999_999_999
 func checkSimulator(addr string, o simulator.Options) error {
 	var faults []error
 	if _, port, err := net.SplitHostPort(addr); err != nil {
-		faults = append(faults, usagef("--addr is %q, must be host:port, such as 127.0.0.1:8090", addr))
+		faults = append(faults, terminal.Usagef("--addr is %q, must be host:port, such as 127.0.0.1:8090", addr))
 	} else if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		faults = append(faults, usagef("--addr is %q, its port must be a number from 0 to 65535", addr))
+		faults = append(faults, terminal.Usagef("--addr is %q, its port must be a number from 0 to 65535", addr))
 	}
 	if o.Temper != simulator.TemperReal && o.Temper != simulator.TemperStrict {
-		faults = append(faults, usagef("--temper is %q, must be real or strict", o.Temper))
+		faults = append(faults, terminal.Usagef("--temper is %q, must be real or strict", o.Temper))
 	}
 	switch o.Protocol {
 	case simulator.ProtocolsFlat, simulator.Protocols0A19, simulator.ProtocolsBoth:
 	default:
-		faults = append(faults, usagef("--protocol is %q, must be flat, 0A19 or both", o.Protocol))
+		faults = append(faults, terminal.Usagef("--protocol is %q, must be flat, 0A19 or both", o.Protocol))
 	}
 	if o.AutoAmount < 0 || o.AutoAmount > maxAutoAmount {
-		faults = append(faults, usagef("--auto-amount is %d, must be from 0 to %d", o.AutoAmount, int64(maxAutoAmount)))
+		faults = append(faults, terminal.Usagef("--auto-amount is %d, must be from 0 to %d", o.AutoAmount, int64(maxAutoAmount)))
 	}
 	if o.Latency < 0 {
-		faults = append(faults, usagef("--latency is %s, must be 0s or longer", o.Latency))
+		faults = append(faults, terminal.Usagef("--latency is %s, must be 0s or longer", o.Latency))
 	}
 	return errors.Join(faults...)
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"settlecancel/cmd/settlecancel/terminal"
 	"settlecancel/gateway/simulator"
 )
 
@@ -49,7 +50,7 @@ func TestSimulatorConduct(t *testing.T) {
 			out, printed := io.Pipe()
 			done := make(chan int, 1)
 			go func() {
-				a := app{in: strings.NewReader(""), out: printed, err: io.Discard}
+				a := app{Terminal: terminal.Terminal{In: strings.NewReader(""), Out: printed, Err: io.Discard}}
 				done <- a.run(ctx, append([]string{"simulator", "--addr", "127.0.0.1:0"}, c.args...))
 				printed.Close()
 			}()

@@ -1,20 +1,15 @@
 package main
 
 import (
-	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"settlecancel/cmd/settlecancel/terminal/terminaltest"
 	"settlecancel/tasks/ledger"
 	"settlecancel/tasks/report"
 )
-
-// nasty is what a gateway may write: escape sequences of a terminal, in both of their forms, line
-// ends, marks that turn the direction of writing.
-const nasty = "한도\x1b[2J초과\u009b31m\r\n\u202egnp\tend"
 
 func shown(amount int64) *int64 { return &amount }
 
@@ -26,7 +21,7 @@ func (c *cli) eventful(key string) {
 	c.attempts(x,
 		attempt{ledger.Attempt{Class: "unknown", Message: "no answer within 30s", HTTPStatus: 502}, ledger.Next{Status: ledger.Unknown, Spend: 1}},
 		attempt{ledger.Attempt{Class: "ok", Code: "0000", HTTPStatus: 200, Shown: shown(1000)},
-			ledger.Next{Status: ledger.Rejected, Code: "1002", Message: nasty}},
+			ledger.Next{Status: ledger.Rejected, Code: "1002", Message: terminaltest.Nasty}},
 	)
 }
 
@@ -77,20 +72,10 @@ func TestStatusJSON(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("record (-want +got):\n%s", diff)
 	}
-	if got.Message != nasty || len(got.Attempts) != 2 || *got.Attempts[1].Shown != 1000 {
+	if got.Message != terminaltest.Nasty || len(got.Attempts) != 2 || *got.Attempts[1].Shown != 1000 {
 		t.Errorf("message %q, %d attempts: want both as the gateway gave them", got.Message, len(got.Attempts))
 	}
-	wantHarmless(t, o.out)
-}
-
-// wantHarmless checks that a terminal would act on nothing but line ends.
-func wantHarmless(t *testing.T, text string) {
-	t.Helper()
-	for _, r := range text {
-		if r != '\n' && (r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u202e') {
-			t.Fatalf("the output holds %U:\n%q", r, text)
-		}
-	}
+	terminaltest.WantHarmless(t, o.out)
 }
 
 func TestStatusOfEveryKind(t *testing.T) {
@@ -127,76 +112,9 @@ func TestStatusErrors(t *testing.T) {
 	c := newCLI(t)
 	c.run("status", "nobody").want(t, exitFailed, nil, []string{`no such cancellation: "nobody"`})
 	c.run("status", "nobody", "--json").want(t, exitFailed, nil, []string{`no such cancellation: "nobody"`})
-	o := c.run("status", nasty)
+	o := c.run("status", terminaltest.Nasty)
 	o.want(t, exitFailed, nil, []string{"no such cancellation"})
-	wantHarmless(t, o.err)
+	terminaltest.WantHarmless(t, o.err)
 	c.run("status").want(t, exitUsage, nil, []string{"takes one idempotency key"})
 	c.run("status", "a", "b").want(t, exitUsage, nil, []string{"takes one idempotency key"})
-}
-
-func TestMoney(t *testing.T) {
-	t.Parallel()
-	for _, tt := range []struct {
-		amount   int64
-		currency string
-		want     string
-	}{
-		{0, "", "0 KRW"}, {999, "KRW", "999 KRW"}, {1000, "", "1,000 KRW"}, {999_999_999_999, "", "999,999,999,999 KRW"}, {-123456, "", "-123,456 KRW"},
-		{5, "USD", "0.05 USD"}, {123456789, "USD", "1,234,567.89 USD"},
-	} {
-		if got := money(tt.amount, tt.currency); got != tt.want {
-			t.Errorf("money(%d, %q) = %q, want %q", tt.amount, tt.currency, got, tt.want)
-		}
-	}
-}
-
-func TestTable(t *testing.T) {
-	t.Parallel()
-	var out strings.Builder
-	table := &table{out: &out, right: map[int]bool{1: true}}
-	table.row("가나", "1", "x\x1by")
-	table.row("abc", "100", "")
-	if err := table.flush(); err != nil {
-		t.Fatal(err)
-	}
-	table.row("abcdef", "7", "z")
-	table.row("a", "7", "z")
-	if err := table.flush(); err != nil {
-		t.Fatal(err)
-	}
-	want := "가나    1  x�y\nabc   100\nabcdef    7  z\na         7  z\n"
-	if out.String() != want {
-		t.Errorf("table\n%q, want\n%q", out.String(), want)
-	}
-}
-
-func TestKorean(t *testing.T) {
-	t.Parallel()
-	// The last second of a year in London is the morning of the next one in Seoul.
-	if got := korean(time.Date(2023, 12, 31, 23, 59, 59, 0, time.UTC)); got != "2024-01-01T08:59:59+09:00" {
-		t.Errorf("korean = %s", got)
-	}
-}
-
-func FuzzCleanLines(f *testing.F) {
-	f.Add(nasty)
-	f.Add("\xff\xfe\x7f plain")
-	f.Fuzz(func(t *testing.T, text string) {
-		got := cleanLines(text)
-		wantHarmless(t, got)
-		if strings.Count(got, "\n") != strings.Count(text, "\n") {
-			t.Errorf("%q became %q: line ends differ", text, got)
-		}
-		if strings.Contains(clean(text), "\n") {
-			t.Errorf("clean(%q) keeps a line end", text)
-		}
-		raw, err := terminalJSON([]string{text}, false)
-		if err != nil {
-			t.Fatal(err)
-		}
-		wantHarmless(t, string(raw))
-		if back := readJSON[[]string](t, string(raw)); !slices.Equal(back, []string{strings.ToValidUTF8(text, "\ufffd")}) && strings.ToValidUTF8(text, "") == text {
-			t.Errorf("JSON turned %q into %q", text, back)
-		}
-	})
 }

@@ -16,6 +16,7 @@ import (
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
 
+	"settlecancel/cmd/settlecancel/terminal"
 	"settlecancel/gateway/simulator"
 )
 
@@ -153,7 +154,7 @@ func TestTraceOfFile(t *testing.T) {
 		`{"idempotencyKey":"b","orgTrdNo":"B","orgMchtTrdNo":"OB","orgTrdDt":"20231215","canAmt":500}` + "\n"
 	for _, url := range []string{c.URL, "http://" + freeAddr(t)} {
 		stdout, stderr := &strings.Builder{}, &strings.Builder{}
-		a := app{in: strings.NewReader(lines), out: stdout, err: stderr, environ: append(p.environ, "OTEL_EXPORTER_OTLP_ENDPOINT="+url, "LOG_LEVEL=error")}
+		a := app{Terminal: terminal.Terminal{In: strings.NewReader(lines), Out: stdout, Err: stderr}, environ: append(p.environ, "OTEL_EXPORTER_OTLP_ENDPOINT="+url, "LOG_LEVEL=error")}
 		if code := a.run(t.Context(), []string{"enqueue", "--file", "-"}); code != 0 || stderr.String() != "" {
 			t.Errorf("with %s: exit code %d, %s%s", url, code, stdout, stderr)
 		}

@@ -7,16 +7,19 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"settlecancel/cmd/settlecancel/doctor"
+	"settlecancel/cmd/settlecancel/listen"
 	"settlecancel/cmd/settlecancel/metrics"
+	"settlecancel/cmd/settlecancel/terminal"
 )
 
 func (a app) workerCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "worker",
 		Short: "Carry cancellations out until told to stop (SIGTERM lets requests on the wire end)",
-		Args:  noArgs,
+		Args:  terminal.NoArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return a.runWorker(c.Context()) },
 	}
 }
@@ -53,11 +56,11 @@ func (a app) runWorker(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ops, err := listen(cfg.OpsAddr, opsRoutes(rdb, seen))
+	ops, err := listen.On(cfg.OpsAddr, opsRoutes(rdb, seen))
 	if err != nil {
 		return err
 	}
-	parts := []func(context.Context) error{w.Run, ops.serve}
+	parts := []func(context.Context) error{w.Run, ops.Serve}
 	if _, daily := cfg.ReconcileAt(); daily {
 		rec, err := newReconciler(cfg, client.Ledger(), gw, rdb, log)
 		if err != nil {
@@ -68,7 +71,7 @@ func (a app) runWorker(ctx context.Context) error {
 	starting := examination(cfg, rdb)
 	starting.Starting = true
 	doctor.LogDangers(ctx, log, doctor.Run(ctx, starting))
-	log.InfoContext(ctx, "worker started", "redis", cfg.RedisAddress(), "gateway", cfg.BaseURL, "ops", ops.url())
+	log.InfoContext(ctx, "worker started", "redis", cfg.RedisAddress(), "gateway", cfg.BaseURL, "ops", ops.URL())
 	return together(ctx, parts...)
 }
 
@@ -99,20 +102,9 @@ func health(rdb redis.UniversalClient) http.Handler {
 // together runs the parts of a process until each has ended, as they do when ctx ends. One that
 // fails ends the others.
 func together(ctx context.Context, parts ...func(context.Context) error) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	ends := make(chan error, len(parts))
+	group, ctx := errgroup.WithContext(ctx)
 	for _, part := range parts {
-		go func() { ends <- part(ctx) }()
+		group.Go(func() error { return part(ctx) })
 	}
-	var first error
-	for range parts {
-		if err := <-ends; err != nil {
-			cancel()
-			if first == nil {
-				first = err
-			}
-		}
-	}
-	return first
+	return group.Wait()
 }

@@ -11,13 +11,13 @@ import (
 	"strings"
 	"time"
 
-	"settlecancel/tasks"
+	"settlecancel/cmd/settlecancel/deadletter"
 	"settlecancel/tasks/ledger"
 )
 
 // selection is the dead letters that one code left behind.
 type selection struct {
-	Code     string // tasks.NoCode: those without one
+	Code     string // deadletter.NoCode: those without one
 	Merchant string
 	Status   string // one of the dead, "" is all of them
 	Statuses []ledger.Status
@@ -51,8 +51,8 @@ func readSelection(q url.Values) selection {
 	return s
 }
 
-func (s selection) selects() tasks.Filter {
-	f := tasks.Filter{Status: ledger.Status(s.Status), Code: s.Code, MchtID: s.Merchant}
+func (s selection) selects() deadletter.Filter {
+	f := deadletter.Filter{Status: ledger.Status(s.Status), Code: s.Code, MchtID: s.Merchant}
 	if s.Until > 0 {
 		f.Before = time.UnixMilli(s.Until + 1)
 	}
@@ -67,7 +67,7 @@ func (d *Dashboard) fill(ctx context.Context, s *selection) error {
 		return nil
 	}
 	walked, err := d.each(ctx, ledger.DeadLetters, func(r ledger.Record) {
-		if !f.Takes(r) {
+		if !f.Matches(r) {
 			return
 		}
 		if len(s.keys) == s.Limit {
@@ -149,7 +149,7 @@ func (d *Dashboard) retryAll(r *http.Request, s selection) flash {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), bulkTimeout)
 	defer cancel()
 	decided := ledger.Decision{Who: who(r), Note: s.Note}
-	done := tasks.DecideAll(ctx, s.keys,
+	done := deadletter.DecideAll(ctx, s.keys,
 		func(ctx context.Context, key string) (ledger.Record, error) { return d.client.Retry(ctx, key, decided) },
 		func(key string, err error) {
 			d.log.ErrorContext(ctx, "dead letter not retried", "key", key, "error", err)

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"settlecancel/tasks"
+	"settlecancel/cmd/settlecancel/deadletter"
 	"settlecancel/tasks/ledger"
 )
 
@@ -19,7 +19,7 @@ const (
 )
 
 // codeParam is a result code as a filter names it, where an empty field means any.
-func codeParam(code string) string { return cmp.Or(code, tasks.NoCode) }
+func codeParam(code string) string { return cmp.Or(code, deadletter.NoCode) }
 
 // ages are what a list can be narrowed to: the age, and whether it is the least or the most.
 var ages = []struct {
@@ -34,7 +34,7 @@ var ages = []struct {
 // filter says which cancellations a list shows.
 type filter struct {
 	Status   string
-	Code     string // tasks.NoCode: those without one
+	Code     string // deadletter.NoCode: those without one
 	Merchant string
 	Age      string // name of one of ages
 	Min, Max string // amount in won or cents, as typed
@@ -97,8 +97,8 @@ func (f filter) Narrowed() bool {
 }
 
 // selects returns the filter as it stands now.
-func (f filter) selects(now time.Time) tasks.Filter {
-	s := tasks.Filter{Code: f.Code, MchtID: f.Merchant}
+func (f filter) selects(now time.Time) deadletter.Filter {
+	s := deadletter.Filter{Code: f.Code, MchtID: f.Merchant}
 	if f.Status != listOpen && f.Status != listDead {
 		s.Status = ledger.Status(f.Status)
 	}

@@ -68,7 +68,7 @@ func (d *Dashboard) listed(ctx context.Context, f filter) (listBody, error) {
 			return body, d.cursorFault(ctx, o, err)
 		}
 		for _, r := range records {
-			if selected.Takes(r) {
+			if selected.Matches(r) {
 				i, _ := newItem(r)
 				body.Items = append(body.Items, i)
 				body.Shown.add(i)

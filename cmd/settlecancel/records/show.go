@@ -1,0 +1,180 @@
+// Package records shows what the ledger knows of cancellations: one in full, or many as a list or as
+// a file for spreadsheets.
+package records
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"settlecancel/cmd/settlecancel/terminal"
+	"settlecancel/tasks"
+	"settlecancel/tasks/ledger"
+	"settlecancel/tasks/report"
+)
+
+// Show prints all that is known of a cancellation, for people.
+func Show(out io.Writer, r ledger.Record) error {
+	shown, err := report.New(r)
+	if err != nil {
+		return err
+	}
+	fields := &terminal.Table{Out: out}
+	field := func(name, value string) {
+		if value != "" {
+			fields.Row(name, value)
+		}
+	}
+	field("key", shown.IdempotencyKey)
+	field("status", State(r))
+	showPayment(field, shown)
+	showProgress(field, r, shown)
+	for _, print := range []func() error{
+		fields.Flush,
+		func() error { return showAttempts(out, shown) },
+		func() error { return showActs(out, shown) },
+		func() error { return showAdvice(out, r) },
+	} {
+		if err := print(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// State names the status, and what it means where the name does not tell.
+func State(r ledger.Record) string {
+	switch {
+	case r.Closed:
+		return string(r.Status) + ", decided by a person"
+	case r.Dead():
+		return string(r.Status) + ", a dead letter"
+	}
+	return string(r.Status)
+}
+
+// showPayment shows what was asked for. Account numbers and their holders are left out.
+func showPayment(field func(name, value string), c report.Record) {
+	field("payment", c.OrgTrdNo)
+	field("merchant", c.MchtID)
+	field("order", c.OrgMchtTrdNo)
+	field("paid on", c.OrgTrdDt)
+	field("amount", amountOf(c.Cancellation))
+	field("method", c.Method)
+	field("operation", c.Operation)
+	field("tax", taxOf(c.Cancellation))
+	field("refund to bank", c.RefundBankCd)
+	field("reason", c.Reason)
+	field("queue", c.Queue)
+}
+
+func amountOf(c tasks.Cancellation) string {
+	switch {
+	case c.CanAmt == 0:
+		return "none"
+	case c.Full():
+		return terminal.Money(c.CanAmt, c.Currency) + ", the whole payment"
+	case c.OrgTrdAmt > 0:
+		return terminal.Money(c.CanAmt, c.Currency) + " of " + terminal.Money(c.OrgTrdAmt, c.Currency)
+	}
+	return terminal.Money(c.CanAmt, c.Currency)
+}
+
+func taxOf(c tasks.Cancellation) string {
+	var parts []string
+	if c.TaxTypeCd != "" {
+		parts = append(parts, "type "+c.TaxTypeCd)
+	}
+	for _, p := range []struct {
+		name   string
+		amount *int64
+	}{{"taxable", c.TaxAmt}, {"VAT", c.VatAmt}, {"exempt", c.TaxFreeAmt}, {"service", c.SvcAmt}} {
+		if p.amount != nil {
+			parts = append(parts, p.name+" "+terminal.Money(*p.amount, c.Currency))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// showProgress shows how far it has come.
+func showProgress(field func(name, value string), r ledger.Record, c report.Record) {
+	field("canTrdNo", c.CanTrdNo)
+	field("outcome", strings.TrimSpace(c.Code+" "+c.Message))
+	field("accepted", terminal.Korean(c.AcceptedAt))
+	field("accepted by", c.AcceptedBy)
+	if r.Dead() {
+		field("died", terminal.KoreanOrNone(c.EndedAt))
+	} else {
+		field("ended", terminal.KoreanOrNone(c.EndedAt))
+	}
+	field("next step", terminal.KoreanOrNone(c.NextAt))
+	if c.RetriesSpent > 0 {
+		field("retries spent", strconv.Itoa(c.RetriesSpent))
+	}
+}
+
+func showAttempts(out io.Writer, c report.Record) error {
+	if len(c.Attempts) == 0 {
+		return nil
+	}
+	title := "\nattempts"
+	if c.OlderDropped > 0 {
+		title += fmt.Sprintf(" (the first %d are no longer kept)", c.OlderDropped)
+	}
+	fmt.Fprintln(out, title)
+	t := &terminal.Table{Out: out, Indent: "  ", Right: map[int]bool{0: true, 3: true, 7: true}}
+	t.Row("n", "kind", "when", "took", "class", "code", "message", "shown cancelled")
+	for i, a := range c.Attempts {
+		shown := ""
+		if a.Shown != nil {
+			shown = terminal.Money(*a.Shown, c.Currency)
+		}
+		t.Row(strconv.Itoa(c.OlderDropped+i+1), a.Kind, terminal.Korean(a.StartedAt), took(a), a.Class, codeOf(a), a.Message, shown)
+	}
+	return t.Flush()
+}
+
+func took(a report.Attempt) string {
+	if a.UnderWay {
+		return "under way"
+	}
+	return (time.Duration(a.Millis) * time.Millisecond).String()
+}
+
+// codeOf shows the result code, and the HTTP status where it is not the usual one.
+func codeOf(a report.Attempt) string {
+	if a.HTTPStatus == 0 || a.HTTPStatus == 200 {
+		return a.Code
+	}
+	return strings.TrimSpace(fmt.Sprintf("%s HTTP %d", a.Code, a.HTTPStatus))
+}
+
+func showActs(out io.Writer, c report.Record) error {
+	if len(c.Acts) == 0 {
+		return nil
+	}
+	fmt.Fprintln(out, "\ndecisions of people")
+	t := &terminal.Table{Out: out, Indent: "  "}
+	for _, a := range c.Acts {
+		t.Row(terminal.Korean(a.At), a.Who, a.What, a.Note)
+	}
+	return t.Flush()
+}
+
+// showAdvice tells what a person can do about a dead letter.
+func showAdvice(out io.Writer, r ledger.Record) error {
+	if !r.Dead() {
+		return nil
+	}
+	follows := "sends it again, with a new budget"
+	if r.Status == ledger.Review {
+		follows = "asks SettleBank again what happened; nothing is sent blindly"
+	}
+	_, err := fmt.Fprintf(out, "\nwhat you can do\n"+
+		"  settlecancel deadletter retry %[1]s\n      %[2]s\n"+
+		"  settlecancel deadletter resolve %[1]s --as cancelled|rejected --note TEXT\n      ends it by your word: the money is back, or will not go back\n",
+		terminal.Clean(r.Key), follows)
+	return err
+}

@@ -48,14 +48,14 @@ func (c fieldCipher) decrypt(text string) (string, bool) {
 	return string(plain), bytes.Count(padding, padding[:1]) == pad
 }
 
-// amount decrypts an amount; nil: raw holds none.
-func (c fieldCipher) amount(raw []byte) *int64 {
-	s, _ := text(raw)
-	digits, ok := c.decrypt(s)
+// amount reads an amount that is encrypted, plain, or a number; nil: the member holds none.
+func (c fieldCipher) amount(o object, name string) *int64 {
+	s, _ := o.member(name)
+	n, ok := amount(s)
 	if !ok {
-		return nil
+		digits, _ := c.decrypt(s)
+		n, ok = amount(digits)
 	}
-	n, ok := amount(digits)
 	if !ok {
 		return nil
 	}

@@ -102,14 +102,15 @@ func TestCipherAmount(t *testing.T) {
 		{"ErrNegative", `"` + testSealed("-1") + `"`, -1},
 		{"ErrNoDigits", `"` + testSealed("") + `"`, -1},
 		{"ErrText", `"` + testSealed("1,000") + `"`, -1},
-		{"ErrPlain", `"1000"`, -1},
-		{"ErrNumber", `1000`, -1},
+		{"OKPlain", `"1000"`, 1000},
+		{"OKNumber", `1000`, 1000},
+		{"ErrFraction", `1000.5`, -1},
 		{"ErrNull", `null`, -1},
 		{"ErrMissing", ``, -1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			got := c.amount([]byte(tt.raw))
+			got := c.amount(object{{"a", []byte(tt.raw)}}, "a")
 			if (got == nil) != (tt.want < 0) || got != nil && *got != tt.want {
 				t.Errorf("got %v, want %d", got, tt.want)
 			}

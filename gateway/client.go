@@ -6,6 +6,8 @@ import (
 	"net"
 	"strings"
 	"time"
+
+	"settlecancel/gateway/settlebank"
 )
 
 // Client speaks to SettleBank for its merchants. It is safe for concurrent use; make one with
@@ -15,6 +17,7 @@ type Client struct {
 	poster      *poster
 	collator    *collator // nil: no CollationURL
 	inquiryPath string
+	providers   *providers
 	timeout     time.Duration
 	late        error // the cause of a call's end after timeout
 	now         func() time.Time
@@ -40,6 +43,8 @@ type request struct {
 	path    string
 	body    []byte
 	hash    string         // its pktHash, which some answers repeat
+	echo    echo           // members that must be the request's where an answer has them
+	asked   *inquiryTerms  // what the answer to an inquiry is held against
 	terms   *standardTerms // what else the answer to a 0A19 request repeats
 	secrets []Secret       // what, besides the keys, no message may tell
 }
@@ -82,6 +87,7 @@ func newClient(o Options, dial dialFunc) (*Client, error) {
 		poster:      newPoster(newPool(o, base, dial), base),
 		collator:    lists,
 		inquiryPath: o.InquiryPath,
+		providers:   &providers{},
 		timeout:     o.Timeout,
 		late:        fmt.Errorf("no complete answer within %s: %w", o.Timeout, context.DeadlineExceeded),
 		now:         o.Now,
@@ -103,22 +109,52 @@ func (c *Client) Cancel(ctx context.Context, r CancelRequest) Outcome {
 	return out
 }
 
-// Inquire asks the gateway what became of a transaction (message 0A1M), with either protocol.
+// Inquire asks the gateway what became of a transaction (message 0A1M), with either protocol. An
+// easy payment is asked after under the names of its providers, one after the other, until one is
+// not refused for good; Options.Timeout bounds them all together.
 func (c *Client) Inquire(ctx context.Context, r InquiryRequest) Inquiry {
 	m, ok := c.merchant(r.MchtID)
 	if !ok {
 		return Inquiry{Outcome: unknownMerchant(r.MchtID)}
 	}
+	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, c.late)
+	defer cancel()
+	var refusal Inquiry
+	for i, name := range c.providers.names(r) {
+		ask := r
+		ask.Method = name
+		if i > 0 {
+			if err := r.turn(ctx); err != nil {
+				return Inquiry{Outcome: failed(reply{err: because(ctx, err)}, "inquiry after "+r.MchtID+"/"+r.OrgMchtTrdNo)}
+			}
+			ask.ID = fmt.Sprintf("%.*s-%d", settlebank.MaxMchtTrdNo-2, r.ID, i+1)
+		}
+		q := c.inquire(ctx, m, ask)
+		if q.Class == OK {
+			c.providers.remember(r, name)
+		}
+		if !q.Final() || q.Code == Local {
+			return q
+		}
+		// Of several refusals the one counts that speaks of the payment, not of the name.
+		if i == 0 || settlebank.NoSuchPayment(q.Code) && !settlebank.NoSuchPayment(refusal.Code) {
+			refusal = q
+		}
+	}
+	return refusal
+}
+
+// inquire asks once.
+func (c *Client) inquire(ctx context.Context, m *merchant, r InquiryRequest) Inquiry {
 	q, faults := buildInquiry(m, r, c.inquiryPath, c.now())
 	if len(faults) > 0 {
 		return Inquiry{Outcome: refused(Rejected, strings.Join(faults, "; "))}
 	}
-	parse := func(q request, body []byte) (answer, bool) { return parseInquiry(q, body, r.OrgTrdAmt) }
-	out, a := c.exchange(ctx, m, q, parse, "inquiry after "+r.MchtID+"/"+r.OrgMchtTrdNo)
+	out, a := c.exchange(ctx, m, q, parseInquiry, "inquiry after "+r.MchtID+"/"+r.OrgMchtTrdNo)
 	if out.Class != OK {
 		return Inquiry{Outcome: out}
 	}
-	return Inquiry{Outcome: out, Cancelled: a.cancelled, State: a.state}
+	return Inquiry{Outcome: out, State: a.state, Cancelled: a.cancelled, CancelledKnown: a.shown, Method: r.Method}
 }
 
 // Close closes the idle connections, and the others as soon as their calls have ended. Later calls

@@ -25,10 +25,10 @@
 // connections speak HTTP/1.1 only. A request is repeated by this package alone, and only where a
 // kept-alive connection had ended before a byte was written to it.
 //
-// Requests go out in a merchant's [Protocol]. The inquiry (message 0A1M) is the same for each. With
-// [Protocol0A19], a success must carry outStatCd 0021 with outRsltCd 0000, the request's pktHash,
-// trdNo, and, where it tells one, the amount asked for; outStatCd and outRsltCd that contradict
-// each other, or a field repeated from another request, make any answer Unknown. [Hold] is the part
+// Requests go out in a merchant's [Protocol]. The inquiry (message 0A1M) is the same for each. What
+// is required of an answer, what is tolerated and what is concluded is a table in conclude.go, and
+// in "How answers are read" of protocol.md. An answer in another protocol than the request's says
+// so in its message, with what to set. [Hold] is the part
 // of what a payment method allows that needs waiting. The messages follow protocol.md in package
 // settlebank, which has all that is known of SettleBank: methods, operations, result codes, hosts.
 package gateway

@@ -37,26 +37,33 @@ func (flat) build(m *merchant, r CancelRequest, _ time.Time) (request, []string)
 	canAmt := decimal(r.CanAmt)
 	hash := sign(m.HashKey, r.OrgTrdNo, r.OrgMchtTrdNo, r.OrgTrdDt, canAmt)
 	body := render(flatCancel{r.MchtID, r.OrgTrdNo, r.OrgMchtTrdNo, r.OrgTrdDt, canAmt, hash})
-	return request{path: settlebank.PathCancel, body: body, hash: hash}, nil
+	return request{path: settlebank.PathCancel, body: body, hash: hash, echo: echo{
+		{"mchtId", r.MchtID}, {"orgTrdNo", r.OrgTrdNo}, {"orgMchtTrdNo", r.OrgMchtTrdNo}, {"canAmt", canAmt}}}, nil
 }
 
-// parse reads resultCode, resultMsg and canTrdNo, which a success must have.
-func (flat) parse(_ request, body []byte) (answer, bool) {
-	fields, ok := parseBody(body)
+// adviceFlat is what helps where a gateway does not know the flat protocol.
+const adviceFlat = "for the gateway does not know the flat protocol: set SETTLEBANK_PROTOCOL=0A19"
+
+// parse reads resultCode, resultMsg and canTrdNo, which a success must have. Nobody has published
+// an answer in full: what repeats the request must agree with it where it is there.
+func (flat) parse(q request, body []byte) (answer, bool) {
+	w, ok := readWords(body)
 	if !ok {
 		return answer{}, false
 	}
-	var a answer
-	if a.code, ok = resultCode(fields.get("resultCode")); !ok {
-		return answer{}, false
+	r := reading{words: w, want: shapeFlat, hash: hashUnused, named: true, advice: adviceFlat,
+		done: w.code == settlebank.CodeOK, refused: w.code != settlebank.CodeOK}
+	r.class, r.listed = settlebank.Classify(w.code)
+	number, _ := w.head.member("canTrdNo")
+	if !isPrintable(number, maxTrdNo) {
+		r.unproven = "a success without canTrdNo"
 	}
-	a.message, _ = text(fields.get("resultMsg"))
-	a.class, a.listed = settlebank.Classify(a.code)
-	if a.class != OK {
-		return a, true
+	if q.echo != nil {
+		r.foreign = q.echo.foreign(w.head)
 	}
-	if a.canTrdNo, _ = text(fields.get("canTrdNo")); !isPrintable(a.canTrdNo, 100) {
-		a.canTrdNo, a.class, a.doubt = "", Unknown, "a success without canTrdNo"
+	a := r.conclude()
+	if a.class == OK {
+		a.canTrdNo = number
 	}
 	return a, true
 }

@@ -149,9 +149,24 @@ func TestFlatAnswer(t *testing.T) {
 		{"ErrNoNumber", `{"resultCode":"0000"}`, true, doubtful},
 		{"ErrEmptyNumber", `{"resultCode":"0000","canTrdNo":""}`, true, doubtful},
 		{"ErrBlankNumber", `{"resultCode":"0000","canTrdNo":" "}`, true, doubtful},
-		{"ErrNumericNumber", `{"resultCode":"0000","canTrdNo":17}`, true, doubtful},
+		{"OKNumericNumber", `{"resultCode":"0000","canTrdNo":17}`, true, answer{code: "0000", class: OK, listed: true, canTrdNo: "17"}},
+		{"OKNumericCode", `{"resultCode":0,"canTrdNo":"C1"}`, true, answer{code: "0000", class: OK, listed: true, canTrdNo: "C1"}},
+		{"OKPaddedCode", `{"resultCode":"0000 ","canTrdNo":"C1 "}`, true, answer{code: "0000", class: OK, listed: true, canTrdNo: "C1"}},
+		{"OKByteOrderMark", "\ufeff" + success, true, answer{code: "0000", message: "정상처리", class: OK, listed: true, canTrdNo: "C1"}},
+		{"OKRepeatsRequest", `{"resultCode":"0000","canTrdNo":"C1","mchtId":"nxca_jt_bi","orgTrdNo":"T1","canAmt":"0500"}`, true,
+			answer{code: "0000", class: OK, listed: true, canTrdNo: "C1"}},
+		{"ErrOtherPayment", `{"resultCode":"0000","canTrdNo":"C1","orgTrdNo":"T2"}`, true, answer{code: "0000", class: Unknown, listed: true, doubt: "the answer carries another request's orgTrdNo"}},
+		{"ErrOtherAmount", `{"resultCode":"0000","canTrdNo":"C1","canAmt":501}`, true, answer{code: "0000", class: Unknown, listed: true, doubt: "the answer carries another request's canAmt"}},
+		{"ErrNested", `{"params":{"outStatCd":"0031","outRsltCd":"1001","outRsltMsg":"m"},"data":{}}`, true,
+			answer{code: "1001", message: "m", class: Misconfigured, listed: true, doubt: "nothing was applied, " + adviceFlat}},
+		{"ErrBare", `{"outStatCd":"0031","outRsltCd":"9999"}`, true, answer{code: "9999", class: Misconfigured, listed: true, doubt: "nothing was applied, " + adviceFlat}},
+		{"ErrNestedSuccess", `{"params":{"outStatCd":"0021","outRsltCd":"0000","trdNo":"C1"}}`, true,
+			answer{code: "0000", class: Unknown, listed: true, doubt: "a success in another protocol than the request's"}},
+		{"ErrNestedNeither", `{"params":{"outStatCd":"0051","outRsltCd":"1001"}}`, true,
+			answer{code: "1001", class: Unknown, listed: true, doubt: "an answer in another protocol that is no refusal"}},
+		{"ErrBothShapes", `{"resultCode":"0000","canTrdNo":"C1","outStatCd":"0031","outRsltCd":"1001"}`, false, answer{}},
 		{"ErrLongNumber", `{"resultCode":"0000","canTrdNo":"` + strings.Repeat("1", 101) + `"}`, true, doubtful},
-		{"ErrNumericCode", `{"resultCode":0,"canTrdNo":"C1"}`, false, answer{}},
+		{"ErrFractionCode", `{"resultCode":0.0,"canTrdNo":"C1"}`, false, answer{}},
 		{"ErrNullCode", `{"resultCode":null,"canTrdNo":"C1"}`, false, answer{}},
 		{"ErrEmptyCode", `{"resultCode":"","canTrdNo":"C1"}`, false, answer{}},
 		{"ErrLongCode", `{"resultCode":"00000000000000000","canTrdNo":"C1"}`, false, answer{}},
@@ -172,7 +187,7 @@ func TestFlatAnswer(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			got, valid := flat{}.parse(request{}, []byte(tt.body))
+			got, valid := flat{}.parse(flatAsked, []byte(tt.body))
 			if valid != tt.valid {
 				t.Errorf("valid: got %t, want %t", valid, tt.valid)
 			}
@@ -182,5 +197,8 @@ func TestFlatAnswer(t *testing.T) {
 		})
 	}
 }
+
+// flatAsked is a cancellation of 500 won of T1.
+var flatAsked = request{echo: echo{{"mchtId", "nxca_jt_bi"}, {"orgTrdNo", "T1"}, {"orgMchtTrdNo", "O1"}, {"canAmt", "500"}}}
 
 var doubtful = answer{code: "0000", class: Unknown, listed: true, doubt: "a success without canTrdNo"}

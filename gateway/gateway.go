@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -145,15 +146,44 @@ type InquiryRequest struct {
 	Method string
 	// OrgTrdAmt is the original's amount in KRW.
 	OrgTrdAmt int64
+
+	// Turn, where set, is waited for before each message but the first, which is the caller's: an
+	// easy payment may take several. Its error ends the inquiry.
+	Turn func(context.Context) error
+}
+
+func (r InquiryRequest) turn(ctx context.Context) error {
+	if r.Turn == nil {
+		return nil
+	}
+	return r.Turn(ctx)
 }
 
 // Inquiry is the answer to an inquiry. Its Class is OK where the gateway told a state; only then
 // the rest is set. That the inquiry is OK says nothing of a cancellation: Cancelled does.
+//
+// What to make of it, by class:
+//
+//	OK, CancelledKnown        a sum is shown: Cancelled
+//	OK, not CancelledKnown    the payment is cancelled, and no sum at all was told (State is
+//	                          StateCancelled): all of it, where nothing contradicts
+//	Rejected                  refused for good ([Inquiry.Final]): asking again will be refused again
+//	Misconfigured             keys, merchant, address or path: nobody can ask until they are mended
+//	all else                  nothing was learned; ask again later
 type Inquiry struct {
 	Outcome
-	// Cancelled is what has been cancelled of the original so far, in KRW. While a transaction
-	// changes state the gateway may show an old one.
-	Cancelled int64
 	// State is [StateNormal], [StateCancelled], or "" where Class is not OK.
 	State string
+	// Cancelled is what has been cancelled of the original so far, in KRW; 0 unless CancelledKnown.
+	// While a transaction changes state the gateway may show an old one.
+	Cancelled int64
+	// CancelledKnown says that the gateway told the sum, if only by telling none of a payment that
+	// stands.
+	CancelledKnown bool
+	// Method is the name under which the gateway knows the payment: of an easy payment, its
+	// provider's.
+	Method string
 }
+
+// Final reports whether the same inquiry will be refused again, however often it is made.
+func (q Inquiry) Final() bool { return q.Class == Rejected }

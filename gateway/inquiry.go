@@ -54,51 +54,55 @@ func buildInquiry(m *merchant, r InquiryRequest, path string, now time.Time) (re
 		Params: inquiryParams{r.MchtID, settlebank.Inquiry0A1M, r.ID, date, clock},
 		Data:   inquiryData{hash, r.Method, trdAmt, r.OrgTrdDt, r.OrgMchtTrdNo, r.OrgTrdNo},
 	})
-	return request{path: path, body: body, hash: hash}, nil
+	return request{path: path, body: body, hash: hash,
+		asked: &inquiryTerms{m.HashKey, r.MchtID, r.ID, r.OrgTrdNo, r.OrgTrdAmt}}, nil
 }
 
 func isMethod(s string) bool {
 	return len(s) == 2 && s[0] >= 'A' && s[0] <= 'Z' && s[1] >= 'A' && s[1] <= 'Z'
 }
 
-// parseInquiry reads the body of an answer to q, which asked after an original of trdAmt KRW. A
-// state counts only with the request's hash and a cancelled amount; a failure may come without
-// data, but not with another's hash.
-func parseInquiry(q request, body []byte, trdAmt int64) (answer, bool) {
-	a, params, data, ok := parseNested(body)
+// inquiryTerms are what the answer to an inquiry is held against.
+type inquiryTerms struct {
+	key                  Secret
+	mchtID, id, orgTrdNo string // orgTrdNo may be empty
+	trdAmt               int64
+}
+
+// adviceInquiry is what helps where a path does not know the message 0A1M.
+const adviceInquiry = "for the gateway does not know message 0A1M at this path: set SETTLEBANK_INQUIRY_PATH (there are " +
+	settlebank.PathInquiry + " and " + settlebank.PathInquiry2025 + ")"
+
+// parseInquiry reads the body of an answer to the inquiry q. A state
+// counts only with a right hash, and with a sum that can be. A refusal moved no money whatever it
+// is, and needs to name no request.
+func parseInquiry(q request, body []byte) (answer, bool) {
+	w, ok := readWords(body)
 	if !ok {
 		return answer{}, false
 	}
-	if a.code != settlebank.CodeOK && a.code != settlebank.CodeCancelled {
-		if hash, given := text(data.get("pktHash")); given && hash != "" && hash != q.hash {
-			a.class, a.doubt = Unknown, "the answer carries another request's pktHash"
-		}
-		return a, true
+	t := q.asked
+	state := map[string]string{settlebank.CodeOK: StateNormal, settlebank.CodeCancelled: StateCancelled}[w.code]
+	r := reading{words: w, want: shapeNested, named: true, advice: adviceInquiry,
+		done:    w.shape != shapeBare && state != "" && !(state == StateNormal && w.stat == settlebank.StatRefused),
+		refused: state == ""}
+	r.class, r.listed = settlebank.ClassifyInquiry(w.code)
+	if r.foreign = (echo{{"mchtId", t.mchtID}, {"mchtTrdNo", t.id}}).foreign(w.head); r.foreign == "" {
+		r.foreign = (echo{{"orgTrdNo", t.orgTrdNo}, {"trdAmt", decimal(t.trdAmt)}}).foreign(w.data)
 	}
-	stat, _ := text(params.get("outStatCd"))
-	a.state, a.cancelled, a.doubt = inquiredState(a.code, stat, q.hash, data, trdAmt)
-	a.class = OK
-	if a.doubt != "" {
-		a.class = Unknown
+	told, _ := w.data.member("cnclAmt")
+	r.hash = w.checkHash(t.key, q.hash, t.mchtID, t.id, decimal(t.trdAmt), told)
+	sum, shown := int64(0), false
+	if digits, given := w.data.member("cnclAmt"); given {
+		if sum, shown = amount(digits); !shown || sum > t.trdAmt {
+			r.unproven = "the answer's cnclAmt is no sum between 0 and the payment's amount"
+		}
+	}
+	a := r.conclude()
+	if a.class == OK {
+		// Nothing told of a payment that stands is nothing cancelled. Of a cancelled one it is not:
+		// whoever reads it has to know that no sum was told.
+		a.state, a.cancelled, a.shown = state, sum, shown || state == StateNormal
 	}
 	return a, true
-}
-
-// inquiredState reads what an inquiry tells of a transaction, or why it proves nothing.
-func inquiredState(code, stat, hash string, data object, trdAmt int64) (string, int64, string) {
-	if stat == settlebank.StatRefused {
-		return "", 0, "the answer tells a state and a failure at once"
-	}
-	if echo, _ := text(data.get("pktHash")); echo != hash {
-		return "", 0, "the answer does not repeat the request's pktHash"
-	}
-	digits, _ := text(data.get("cnclAmt"))
-	cancelled, ok := amount(digits)
-	if !ok || cancelled > trdAmt {
-		return "", 0, "the answer has no cnclAmt between 0 and the original's amount"
-	}
-	if code == settlebank.CodeCancelled {
-		return StateCancelled, cancelled, ""
-	}
-	return StateNormal, cancelled, ""
 }

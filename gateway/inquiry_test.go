@@ -36,7 +36,7 @@ func TestInquiryRequest(t *testing.T) {
 		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			b, _ := io.ReadAll(r.Body)
 			path, body = r.URL.Path, string(b)
-			_, _ = io.WriteString(w, state("0000", "0021", v.PktHash, `"0"`))
+			_, _ = io.WriteString(w, `{"params":{"outStatCd":"0021","outRsltCd":"0000"},"data":{"pktHash":"`+v.PktHash+`","cnclAmt":"0"}}`)
 		}))
 		defer srv.Close()
 		c := testClient(t, Options{
@@ -83,19 +83,25 @@ func state(code, stat, hash, cnclAmt string) string {
 		`"data":{"pktHash":%q,"method":"CA","trdAmt":"1000","cnclAmt":%s}}`, stat, code, hash, cnclAmt)
 }
 
+// testAsked is an inquiry after a payment of 1000 won.
+func testAsked(hash string) request {
+	return request{hash: hash, asked: &inquiryTerms{key: testHashKey, mchtID: "nxca_jt_bi", id: "inquiry-1", orgTrdNo: "T1", trdAmt: 1000}}
+}
+
 func TestInquiryAnswer(t *testing.T) {
 	t.Parallel()
 	const hash = "h1"
 	known := func(st string, sum int64, code string, listed bool) answer {
-		return answer{code: code, message: "msg", class: OK, listed: listed, state: st, cancelled: sum}
+		return answer{code: code, message: "msg", class: OK, listed: listed, state: st, cancelled: sum, shown: true}
 	}
 	doubt := func(code string, listed bool, why string) answer {
 		return answer{code: code, message: "msg", class: Unknown, listed: listed, doubt: why}
 	}
+	unknownSum := answer{code: "0001", message: "msg", class: OK, state: StateCancelled}
 	const (
-		noAmount = "the answer has no cnclAmt between 0 and the original's amount"
-		noEcho   = "the answer does not repeat the request's pktHash"
-		foreign  = "the answer carries another request's pktHash"
+		noAmount = "the answer's cnclAmt is no sum between 0 and the payment's amount"
+		noEcho   = "a success without pktHash"
+		foreign  = "the answer's pktHash is neither the request's nor its own"
 	)
 	for _, tt := range []struct {
 		name, body string
@@ -107,19 +113,22 @@ func TestInquiryAnswer(t *testing.T) {
 		{"OKAll", state("0001", "0021", hash, `"1000"`), true, known(StateCancelled, 1000, "0001", false)},
 		{"OKPadded", state("0001", "0021", hash, `"000000001000"`), true, known(StateCancelled, 1000, "0001", false)},
 		{"OKNoStat", state("0000", "", hash, `"0"`), true, known(StateNormal, 0, "0000", true)},
-		{"ErrNoAmount", state("0001", "0021", hash, `null`), true, doubt("0001", false, noAmount)},
-		{"ErrEmptyAmount", state("0001", "0021", hash, `""`), true, doubt("0001", false, noAmount)},
-		{"ErrNumericAmount", state("0001", "0021", hash, `1000`), true, doubt("0001", false, noAmount)},
+		{"OKCancelledNoSum", state("0001", "0021", hash, `null`), true, unknownSum},
+		{"OKCancelledBlankSum", state("0001", "0031", hash, `""`), true, unknownSum},
+		{"OKNormalNoSum", state("0000", "0021", hash, `""`), true, known(StateNormal, 0, "0000", true)},
+		{"OKNumericAmount", state("0001", "0021", hash, `1000`), true, known(StateCancelled, 1000, "0001", false)},
+		{"OKSpaceAmount", state("0001", "0021", hash, `" 1000"`), true, known(StateCancelled, 1000, "0001", false)},
+		{"OKCancelledFailure", state("0001", "0031", hash, `"1000"`), true, known(StateCancelled, 1000, "0001", false)},
+		{"OKNumericCode", strings.Replace(state("0000", "0021", hash, `0`), `"0000"`, "0", 1), true, known(StateNormal, 0, "0000", true)},
 		{"ErrSignedAmount", state("0001", "0021", hash, `"+1000"`), true, doubt("0001", false, noAmount)},
 		{"ErrNegativeAmount", state("0000", "0021", hash, `"-1"`), true, doubt("0000", true, noAmount)},
 		{"ErrSeparators", state("0001", "0021", hash, `"1,000"`), true, doubt("0001", false, noAmount)},
 		{"ErrFraction", state("0001", "0021", hash, `"1000.0"`), true, doubt("0001", false, noAmount)},
-		{"ErrBlankAmount", state("0001", "0021", hash, `" 1000"`), true, doubt("0001", false, noAmount)},
 		{"ErrThirteenDigits", state("0001", "0021", hash, `"0000000001000"`), true, doubt("0001", false, noAmount)},
 		{"ErrAboveOriginal", state("0001", "0021", hash, `"1001"`), true, doubt("0001", false, noAmount)},
 		{"ErrNoEcho", state("0000", "0021", "", `"0"`), true, doubt("0000", true, noEcho)},
-		{"ErrOtherEcho", state("0000", "0021", "h2", `"0"`), true, doubt("0000", true, noEcho)},
-		{"ErrFailedState", state("0000", "0031", hash, `"0"`), true, doubt("0000", true, "the answer tells a state and a failure at once")},
+		{"ErrOtherEcho", state("0000", "0021", "h2", `"0"`), true, doubt("0000", true, foreign)},
+		{"ErrFailedState", state("0000", "0031", hash, `"0"`), true, doubt("0000", true, "outStatCd and outRsltCd do not go together")},
 		{"ErrNoData", `{"params":{"outRsltCd":"0000","outRsltMsg":"msg"}}`, true, doubt("0000", true, noEcho)},
 		{"ErrPaymentFailed", state("0009", "0031", hash, `"0"`), true, answer{code: "0009", message: "msg", class: Rejected, listed: true}},
 		{"ErrListed", `{"params":{"outStatCd":"0031","outRsltCd":"CA10","outRsltMsg":"msg"},"data":{}}`, true,
@@ -127,9 +136,14 @@ func TestInquiryAnswer(t *testing.T) {
 		{"ErrListedNoData", `{"params":{"outRsltCd":"ST41"},"data":null}`, true, answer{code: "ST41", class: Transient, listed: true}},
 		{"ErrListedOtherEcho", state("CA10", "0031", "h2", `"0"`), true, doubt("CA10", true, foreign)},
 		{"ErrUnlisted", `{"params":{"outRsltCd":"XX99"}}`, true, answer{code: "XX99", class: Unknown}},
-		{"ErrFlat", success, false, answer{}},
+		{"ErrFlat", success, true, answer{code: "0000", message: "정상처리", class: Unknown, listed: true, doubt: "a success in another protocol than the request's"}},
+		{"ErrFlatRefusal", `{"resultCode":"1004","resultMsg":"msg"}`, true, answer{code: "1004", message: "msg", class: Misconfigured, listed: true, doubt: "nothing was applied, " + adviceInquiry}},
+		{"ErrOtherPayment", strings.Replace(state("0000", "0021", hash, `"0"`), `"trdAmt":"1000"`, `"trdAmt":"1000","orgTrdNo":"T2"`, 1), true,
+			doubt("0000", true, "the answer carries another request's orgTrdNo")},
+		{"ErrOtherAmount", strings.Replace(state("0000", "0021", hash, `"0"`), `"trdAmt":"1000"`, `"trdAmt":"2000"`, 1), true,
+			doubt("0000", true, "the answer carries another request's trdAmt")},
+		{"ErrBare", `{"outStatCd":"0031","outRsltCd":"ST06","outRsltMsg":"msg"}`, true, answer{code: "ST06", message: "msg", class: Rejected, listed: true}},
 		{"ErrNoCode", `{"params":{"outStatCd":"0021"},"data":{}}`, false, answer{}},
-		{"ErrNumericCode", `{"params":{"outRsltCd":0},"data":{}}`, false, answer{}},
 		{"ErrTwoParams", `{"params":{"outRsltCd":"CA10"},"params":{"outRsltCd":"0000"}}`, false, answer{}},
 		{"ErrTwoAmounts", strings.Replace(state("0000", "0021", hash, `"0"`), `"cnclAmt"`, `"cnclAmt":"9","cnclAmt"`, 1), true,
 			doubt("0000", true, noEcho)},
@@ -139,7 +153,7 @@ func TestInquiryAnswer(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			got, valid := parseInquiry(request{hash: hash}, []byte(tt.body), 1000)
+			got, valid := parseInquiry(testAsked(hash), []byte(tt.body))
 			if valid != tt.valid {
 				t.Errorf("valid: got %t, want %t", valid, tt.valid)
 			}
@@ -170,12 +184,12 @@ func TestInquiryOutcome(t *testing.T) {
 		body   string
 		want   Inquiry
 	}{
-		{"OK", 200, part, Inquiry{Outcome: Outcome{Class: OK, Code: "0000", Message: "msg", Listed: true}, Cancelled: 500, State: StateNormal}},
+		{"OK", 200, part, Inquiry{Outcome: Outcome{Class: OK, Code: "0000", Message: "msg", Listed: true}, Cancelled: 500, CancelledKnown: true, State: StateNormal, Method: "CA"}},
 		{"ErrStatus", 201, part, Inquiry{Outcome: Outcome{Class: Unknown, Code: "0000", Message: "msg", Listed: true}}},
 		{"ErrServer", 500, part, Inquiry{Outcome: Outcome{Class: Unknown, Code: "0000", Message: "msg", Listed: true}}},
 		{"ErrSuccessRefused", 429, part, Inquiry{Outcome: Outcome{Class: Unknown, Code: "0000", Message: "msg", Listed: true}}},
 		{"ErrCancelledRefused", 429, state("0001", "0021", "", `"500"`), Inquiry{Outcome: Outcome{Class: Unknown, Code: "0001",
-			Message: "the answer does not repeat the request's pktHash: msg"}}},
+			Message: "a success without pktHash: msg"}}},
 		{"ErrCode", 200, `{"params":{"outRsltCd":"CA10","outRsltMsg":"msg"}}`, Inquiry{Outcome: Outcome{Class: Rejected, Code: "CA10", Message: "msg", Listed: true}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -105,13 +105,6 @@ func text(raw []byte) (string, bool) {
 	return s, err == nil
 }
 
-// resultCode reads a result code; what cannot be one is none: foreign text has no place in logs and
-// labels.
-func resultCode(raw []byte) (string, bool) {
-	s, ok := text(raw)
-	return s, ok && isPrintable(s, 16)
-}
-
 // isPrintable says that s consists of 1 to limit printable ASCII characters, none a space.
 func isPrintable(s string, limit int) bool {
 	if s == "" || len(s) > limit {

@@ -58,6 +58,7 @@ type standardTerms struct {
 	orgTrdNo string
 	amount   int64 // 0: none
 	cipher   fieldCipher
+	key      Secret
 }
 
 func (standard) build(m *merchant, r CancelRequest, now time.Time) (request, []string) {
@@ -88,7 +89,7 @@ func (standard) build(m *merchant, r CancelRequest, now time.Time) (request, []s
 	return request{
 		path: op.Path, hash: hash,
 		body:    render(standardMessage{params, operationData(op, r, hash, c)}),
-		terms:   &standardTerms{params, r.OrgTrdNo, r.CanAmt, c},
+		terms:   &standardTerms{params, r.OrgTrdNo, r.CanAmt, c, m.HashKey},
 		secrets: []Secret{Secret(r.RefundAcntNo), Secret(r.RefundDpstrNm), Secret(r.VAcntNo)},
 	}, nil
 }

@@ -2,111 +2,81 @@ package gateway
 
 import "settlecancel/gateway/settlebank"
 
-// parseNested reads what the answers of 0A19 and 0A1M have in common; data may be missing. False:
-// the body is no complete answer.
-func parseNested(body []byte) (a answer, params, data object, ok bool) {
-	fields, ok := parseBody(body)
-	if !ok {
-		return answer{}, nil, nil, false
-	}
-	if params, ok = parseObject(fields.get("params")); !ok {
-		return answer{}, nil, nil, false
-	}
-	if a.code, ok = resultCode(params.get("outRsltCd")); !ok {
-		return answer{}, nil, nil, false
-	}
-	a.message, _ = text(params.get("outRsltMsg"))
-	a.class, a.listed = settlebank.Classify(a.code)
-	data, _ = parseObject(fields.get("data"))
-	return a, params, data, true
-}
+// adviceStandard is what helps where a gateway does not know 0A19.
+const adviceStandard = "for the gateway does not know protocol 0A19: set SETTLEBANK_PROTOCOL=flat"
 
-// parse reads the body of an answer to q. A success counts only with all that proves it to be q's;
-// a failure may come without data, but with nothing of another request.
+// parse reads the body of an answer to q. The time, version and encryption of an answer are the
+// gateway's own and are not compared; what names the request is.
 func (standard) parse(q request, body []byte) (answer, bool) {
-	a, params, data, ok := parseNested(body)
+	w, ok := readWords(body)
 	if !ok {
 		return answer{}, false
 	}
-	stat, _ := text(params.get("outStatCd"))
-	succeeded := stat == settlebank.StatDone && a.code == settlebank.CodeOK
-	switch foreign := q.terms.foreign(q.hash, params, data); {
-	case foreign != "":
-		a.doubt = "the answer carries another request's " + foreign
-	case succeeded:
-		a.doubt = q.terms.unproven(q.hash, params, data)
-	case stat != settlebank.StatRefused || a.class == OK:
-		a.doubt = "outStatCd and outRsltCd do not go together"
+	t := q.terms
+	r := reading{words: w, want: shapeNested, advice: adviceStandard,
+		done:    w.stat == settlebank.StatDone && w.code == settlebank.CodeOK,
+		refused: w.stat == settlebank.StatRefused && w.code != settlebank.CodeOK}
+	r.class, r.listed = settlebank.Classify(w.code)
+	id, _ := w.head.member("mchtTrdNo")
+	r.named = id == t.params.MchtTrdNo
+	r.foreign = t.foreign(w)
+	r.hash = t.checkHash(w, q.hash)
+	number, _ := w.head.member("trdNo")
+	if !isPrintable(number, maxTrdNo) {
+		r.unproven = "a success without trdNo"
 	}
-	if a.doubt != "" {
-		a.class = Unknown
-		return a, true
+	a := r.conclude()
+	if a.class == OK {
+		a.canTrdNo, a.detail = number, t.amounts(w.data)
 	}
-	if succeeded {
-		a.canTrdNo, _ = text(params.get("trdNo"))
-		a.detail = q.terms.amounts(data)
+	if !r.otherProtocol() && a.doubt == "" {
+		a.detail.RefundPossible = refundPossible(w.data)
 	}
-	a.detail.RefundPossible = refundPossible(data)
 	return a, true
 }
 
-// foreign names a field in which the answer repeats something else than the request had; "": none.
-func (t *standardTerms) foreign(hash string, params, data object) string {
-	p := t.params
-	for _, f := range []struct {
-		in         object
-		name, want string
-	}{
-		{params, "mchtId", p.MchtID}, {params, "ver", p.Ver}, {params, "method", p.Method}, {params, "bizType", p.BizType},
-		{params, "encCd", p.EncCd}, {params, "mchtTrdNo", p.MchtTrdNo}, {params, "trdDt", p.TrdDt}, {params, "trdTm", p.TrdTm},
-		{data, "orgTrdNo", t.orgTrdNo}, {data, "pktHash", hash},
-	} {
-		raw := f.in.get(f.name)
-		if value, ok := text(raw); given(raw) && (!ok || value != f.want) {
-			return f.name
-		}
+// foreign names a member in which the answer repeats something else than the request had; "": none.
+// What is cancelled of a refusal says nothing, and an amount that cannot be read neither.
+func (t *standardTerms) foreign(w words) string {
+	head := echo{{"mchtId", t.params.MchtID}, {"mchtTrdNo", t.params.MchtTrdNo}}
+	if name := head.foreign(w.head); name != "" {
+		return name
+	}
+	if name := (echo{{"orgTrdNo", t.orgTrdNo}}).foreign(w.data); name != "" {
+		return name
+	}
+	if n := t.cipher.amount(w.data, "cnclAmt"); w.code == settlebank.CodeOK && n != nil && *n != t.amount {
+		return "cnclAmt"
 	}
 	return ""
 }
 
-// unproven says what a success lacks that every success has; "": nothing.
-func (t *standardTerms) unproven(hash string, params, data object) string {
-	if echo, _ := text(data.get("pktHash")); echo != hash {
-		return "a success that does not repeat the request's pktHash"
+// checkHash tries the request's amount, and for a refusal none and zero: the documents do not say
+// what a refusal hashes in the amount's place.
+func (t *standardTerms) checkHash(w words, request string) hashState {
+	amounts := []string{decimal(t.amount)}
+	if w.code != settlebank.CodeOK {
+		amounts = append(amounts, "", "0")
 	}
-	if number, _ := text(params.get("trdNo")); !isPrintable(number, 100) {
-		return "a success without trdNo"
-	}
-	if raw := data.get("cnclAmt"); given(raw) {
-		if n := t.cipher.amount(raw); n == nil || *n != t.amount {
-			return "a success whose cnclAmt is not the amount asked for"
-		}
-	}
-	return ""
+	return w.checkHash(t.key, request, t.params.MchtID, t.params.MchtTrdNo, amounts...)
 }
 
-// amounts decrypts the amounts of a success, each where that is possible.
+// amounts reads the amounts of a success, each where that is possible.
 func (t *standardTerms) amounts(data object) Detail {
 	return Detail{
-		CancelledAmt: t.cipher.amount(data.get("cnclAmt")),
-		BalanceAmt:   t.cipher.amount(data.get("blcAmt")),
-		CardAmt:      t.cipher.amount(data.get("cardCnclAmt")),
-		PointAmt:     t.cipher.amount(data.get("pntCnclAmt")),
-		CouponAmt:    t.cipher.amount(data.get("coupCnclAmt")),
+		CancelledAmt: t.cipher.amount(data, "cnclAmt"),
+		BalanceAmt:   t.cipher.amount(data, "blcAmt"),
+		CardAmt:      t.cipher.amount(data, "cardCnclAmt"),
+		PointAmt:     t.cipher.amount(data, "pntCnclAmt"),
+		CouponAmt:    t.cipher.amount(data, "coupCnclAmt"),
 	}
 }
 
 // refundPossible reads rfdPsblCd.
 func refundPossible(data object) string {
-	switch s, _ := text(data.get("rfdPsblCd")); s {
+	switch s, _ := data.member("rfdPsblCd"); s {
 	case RefundOpen, RefundNotRegistered, RefundNotMet:
 		return s
 	}
 	return ""
-}
-
-// given says that a field is there and not left blank.
-func given(raw []byte) bool {
-	s := string(raw)
-	return s != "" && s != "null" && s != `""`
 }

@@ -42,9 +42,10 @@ func with(base fields, name string, value any) fields {
 
 const (
 	noPair  = "outStatCd and outRsltCd do not go together"
-	noHash  = "a success that does not repeat the request's pktHash"
+	noHash  = "a success without pktHash"
 	noTrdNo = "a success without trdNo"
-	amounts = "a success whose cnclAmt is not the amount asked for"
+	badHash = "the answer's pktHash is neither the request's nor its own"
+	noName  = "a refusal that names no request"
 )
 
 func succeeded(d Detail) answer {
@@ -72,6 +73,11 @@ func doubtedCode(code string, why string) answer {
 
 func foreign(field string) answer { return doubted("the answer carries another request's " + field) }
 
+// ownHash is the answer's own hash to standardCancel.
+func ownHash(stat, clock, amount string) string {
+	return sign(testHashKey, stat, "20231216", clock, "nxca_jt_il", "CNCL-refund-1", amount)
+}
+
 // usual is the detail of an answer that no edit touches.
 var usual = Detail{CancelledAmt: num(500), BalanceAmt: num(300)}
 
@@ -82,8 +88,8 @@ var standardSuccesses = []standardCase{
 	{"OKPadded", nil, fields{"cnclAmt": testSealed("000000000500")}, succeeded(usual)},
 	{"OKAllAmounts", nil, fields{"cardCnclAmt": sealed(400), "pntCnclAmt": sealed(100), "coupCnclAmt": sealed(0), "blcAmt": sealed(0)},
 		succeeded(Detail{CancelledAmt: num(500), BalanceAmt: num(0), CardAmt: num(400), PointAmt: num(100), CouponAmt: num(0)})},
-	{"OKIllegible", nil, fields{"blcAmt": "300", "cardCnclAmt": sealed(500)[:8], "pntCnclAmt": 100, "coupCnclAmt": testSealed("x")},
-		succeeded(Detail{CancelledAmt: num(500)})},
+	{"OKPlainAmounts", nil, fields{"cnclAmt": "500", "blcAmt": 300, "pntCnclAmt": "0"}, succeeded(Detail{CancelledAmt: num(500), BalanceAmt: num(300), PointAmt: num(0)})},
+	{"OKIllegible", nil, fields{"cnclAmt": sealed(500)[:8], "blcAmt": "3.00", "coupCnclAmt": testSealed("x")}, succeeded(Detail{})},
 	{"OKRefundPossible", nil, fields{"rfdPsblCd": "Y"}, succeeded(Detail{CancelledAmt: num(500), BalanceAmt: num(300), RefundPossible: "Y"})},
 	{"OKNoParamsEchoed", fields{"mchtId": nil, "ver": nil, "method": nil, "bizType": nil, "encCd": nil, "mchtTrdNo": nil, "trdDt": nil, "trdTm": nil},
 		nil, succeeded(usual)},
@@ -92,35 +98,36 @@ var standardSuccesses = []standardCase{
 		succeeded(Detail{BalanceAmt: num(300)})},
 	{"OKMoreFields", fields{"extra": fields{"outRsltCd": "0031"}}, fields{"extra": []int{1}}, succeeded(usual)},
 	{"ErrOtherMerchant", fields{"mchtId": "nxca_jt_bi"}, nil, foreign("mchtId")},
-	{"ErrOtherVersion", fields{"ver": "0A1M"}, nil, foreign("ver")},
-	{"ErrOtherMethod", fields{"method": "RA"}, nil, foreign("method")},
-	{"ErrOtherType", fields{"bizType": "C1"}, nil, foreign("bizType")},
-	{"ErrOtherEncryption", fields{"encCd": "22"}, nil, foreign("encCd")},
+	{"OKOwnVersion", fields{"ver": "0A20", "method": "KP", "bizType": "C1", "encCd": "22"}, nil, succeeded(usual)},
+	{"OKOwnTime", fields{"trdDt": "20231216", "trdTm": "120000"}, nil, succeeded(usual)},
+	{"OKOwnHash", fields{"trdTm": "120000"}, fields{"pktHash": ownHash("0021", "120000", "500")}, succeeded(usual)},
+	{"OKUpperHash", fields{"trdTm": "120000"}, fields{"pktHash": strings.ToUpper(ownHash("0021", "120000", "500"))}, succeeded(usual)},
+	{"ErrHashOfAnotherTime", fields{"trdTm": "120001"}, fields{"pktHash": ownHash("0021", "120000", "500")}, doubted(badHash)},
+	{"ErrHashOfAnotherAmount", fields{"trdTm": "120000"}, fields{"pktHash": ownHash("0021", "120000", "1000")}, doubted(badHash)},
+	{"ErrHashOfARefusal", fields{"trdTm": "120000"}, fields{"pktHash": ownHash("0031", "120000", "500")}, doubted(badHash)},
+	{"OKPaddedCodes", fields{"outStatCd": "0021 ", "outRsltCd": " 0000"}, nil, succeeded(usual)},
+	{"OKNumericCodes", fields{"outStatCd": 21, "outRsltCd": 0}, nil, succeeded(usual)},
 	{"ErrOtherID", fields{"mchtTrdNo": "CNCL-refund-2"}, nil, foreign("mchtTrdNo")},
-	{"ErrOtherDate", fields{"trdDt": "20231215"}, nil, foreign("trdDt")},
-	{"ErrOtherTime", fields{"trdTm": "085958"}, nil, foreign("trdTm")},
 	{"ErrOtherOriginal", nil, fields{"orgTrdNo": "T2"}, foreign("orgTrdNo")},
-	{"ErrNumericMethod", fields{"method": 7}, nil, foreign("method")},
 	{"ErrNoEcho", nil, fields{"pktHash": nil}, doubted(noHash)},
 	{"ErrBlankEcho", nil, fields{"pktHash": ""}, doubted(noHash)},
-	{"ErrOtherEcho", nil, fields{"pktHash": strings.Repeat("0", 64)}, foreign("pktHash")},
-	{"ErrNumericEcho", nil, fields{"pktHash": 1}, foreign("pktHash")},
+	{"ErrOtherEcho", nil, fields{"pktHash": strings.Repeat("0", 64)}, doubted(badHash)},
+	{"ErrNumericEcho", nil, fields{"pktHash": 1}, doubted(badHash)},
 	{"ErrNoNumber", fields{"trdNo": nil}, nil, doubted(noTrdNo)},
 	{"ErrBlankNumber", fields{"trdNo": ""}, nil, doubted(noTrdNo)},
 	{"ErrSpaceNumber", fields{"trdNo": "C 1"}, nil, doubted(noTrdNo)},
 	{"ErrLongNumber", fields{"trdNo": strings.Repeat("1", 101)}, nil, doubted(noTrdNo)},
-	{"ErrNumericNumber", fields{"trdNo": 1}, nil, doubted(noTrdNo)},
-	{"ErrOtherAmount", nil, fields{"cnclAmt": sealed(501)}, doubted(amounts)},
-	{"ErrOriginalAmount", nil, fields{"cnclAmt": sealed(1000)}, doubted(amounts)},
-	{"ErrIllegibleAmount", nil, fields{"cnclAmt": "500"}, doubted(amounts)},
-	{"ErrNumericAmount", nil, fields{"cnclAmt": 500}, doubted(amounts)},
+	{"ErrListNumber", fields{"trdNo": []int{1}}, nil, doubted(noTrdNo)},
+	{"ErrOtherAmount", nil, fields{"cnclAmt": sealed(501)}, foreign("cnclAmt")},
+	{"ErrOriginalAmount", nil, fields{"cnclAmt": "1000"}, foreign("cnclAmt")},
+	{"ErrNumericAmount", nil, fields{"cnclAmt": 501}, foreign("cnclAmt")},
 	{"ErrSuccessStatFailing", fields{"outRsltCd": "CA20"}, nil, doubtedCode("CA20", noPair)},
 	{"ErrSuccessStatAlready", fields{"outRsltCd": "CA12"}, nil, doubtedCode("CA12", noPair)},
 	{"ErrSuccessStatUnlisted", fields{"outRsltCd": "XX99"}, nil, answer{code: "XX99", message: "정상처리", class: Unknown, doubt: noPair}},
 	{"ErrFailureStatOK", fields{"outStatCd": "0031"}, nil, doubted(noPair)},
 	{"ErrNoStat", fields{"outStatCd": nil}, nil, doubted(noPair)},
 	{"ErrOtherStat", fields{"outStatCd": "0051"}, nil, doubted(noPair)},
-	{"ErrNumericStat", fields{"outStatCd": 21}, nil, doubted(noPair)},
+	{"ErrNumericStat", fields{"outStatCd": 31}, nil, doubted(noPair)},
 }
 
 var standardFailures = []standardCase{
@@ -139,9 +146,13 @@ var standardFailures = []standardCase{
 	{"ErrAmountsOfAFailure", failure("CA20"), fields{"cnclAmt": sealed(501)}, refusedWith("CA20", Rejected)},
 	{"ErrFailureNoStat", with(failure("CA20"), "outStatCd", nil), nil, doubtedCode("CA20", noPair)},
 	{"ErrFailureOtherID", with(failure("CA20"), "mchtTrdNo", "x"), nil, doubtedCode("CA20", "the answer carries another request's mchtTrdNo")},
-	{"ErrFailureOtherTime", with(failure("CA20"), "trdTm", "085958"), nil, doubtedCode("CA20", "the answer carries another request's trdTm")},
+	{"ErrFailureOwnTime", with(failure("CA20"), "trdTm", "085958"), fields{"pktHash": nil}, refusedWith("CA20", Rejected)},
+	{"ErrFailureOwnHash", with(failure("CA20"), "trdTm", "120000"), fields{"pktHash": ownHash("0031", "120000", "500")}, refusedWith("CA20", Rejected)},
+	{"ErrFailureHashWithoutAmount", with(failure("CA20"), "trdTm", "120000"), fields{"pktHash": ownHash("0031", "120000", "")}, refusedWith("CA20", Rejected)},
+	{"ErrFailureNamesNobody", with(failure("CA20"), "mchtTrdNo", nil), fields{"pktHash": nil}, doubtedCode("CA20", noName)},
+	{"ErrFailureHashNamesIt", with(failure("CA20"), "mchtTrdNo", nil), nil, refusedWith("CA20", Rejected)},
 	{"ErrFailureOtherEcho", failure("CA20"), fields{"pktHash": "h2", "rfdPsblCd": "Y"},
-		doubtedCode("CA20", "the answer carries another request's pktHash")},
+		doubtedCode("CA20", badHash)},
 }
 
 // TestStandardAnswer: the class of every kind of answer, with status 200.
@@ -176,6 +187,7 @@ func TestStandardShapes(t *testing.T) {
 	q := standardRequest(t, standardCancel)
 	whole := standardAnswer(q.body, nil)
 	refused := answer{code: "CA20", class: Rejected, listed: true}
+	nameless := answer{code: "CA20", class: Unknown, listed: true, doubt: noName}
 	unproven := answer{code: "0000", class: Unknown, listed: true, doubt: noHash}
 	for _, tt := range []struct {
 		name, body string
@@ -183,16 +195,23 @@ func TestStandardShapes(t *testing.T) {
 		want       answer
 	}{
 		{"OKSpaces", " \n" + whole + "\r\n ", true, succeeded(usual)},
-		{"ErrNoData", `{"params":{"outStatCd":"0031","outRsltCd":"CA20"}}`, true, refused},
-		{"ErrNullData", `{"params":{"outStatCd":"0031","outRsltCd":"CA20"},"data":null}`, true, refused},
-		{"ErrBlankData", `{"params":{"outStatCd":"0031","outRsltCd":"CA20"},"data":""}`, true, refused},
+		{"ErrNoData", `{"params":{"mchtTrdNo":"CNCL-refund-1","outStatCd":"0031","outRsltCd":"CA20"}}`, true, refused},
+		{"ErrNullData", `{"params":{"mchtTrdNo":"CNCL-refund-1","outStatCd":"0031","outRsltCd":"CA20"},"data":null}`, true, refused},
+		{"ErrBlankData", `{"params":{"mchtTrdNo":"CNCL-refund-1","outStatCd":"0031","outRsltCd":"CA20"},"data":""}`, true, refused},
+		{"ErrNameless", `{"params":{"outStatCd":"0031","outRsltCd":"CA20"},"data":{}}`, true, nameless},
+		{"ErrBare", `{"outStatCd":"0031","outRsltCd":"CA20"}`, true, refused},
+		{"ErrBareUnlisted", `{"outStatCd":"0031","outRsltCd":"XX99"}`, true, answer{code: "XX99", class: Unknown}},
+		{"ErrBareSuccess", `{"outStatCd":"0021","outRsltCd":"0000","trdNo":"C1","pktHash":"` + q.hash + `"}`, true, unproven},
+		{"ErrByteOrderMark", "\ufeff" + `{"outStatCd":"0031","outRsltCd":"CA20"}`, true, refused},
+		{"ErrFlatRefusal", `{"resultCode":"1001","resultMsg":"정상처리"}`, true,
+			answer{code: "1001", message: "정상처리", class: Misconfigured, listed: true, doubt: "nothing was applied, " + adviceStandard}},
 		{"ErrSuccessNoData", `{"params":{"outStatCd":"0021","outRsltCd":"0000","trdNo":"C1"}}`, true, unproven},
 		{"ErrSuccessTwoHashes", `{"params":{"outStatCd":"0021","outRsltCd":"0000","trdNo":"C1"},"data":{"pktHash":"` + q.hash +
 			`","pktHash":"` + q.hash + `"}}`, true, unproven},
 		{"ErrDataInParams", `{"params":{"outStatCd":"0021","outRsltCd":"0000","trdNo":"C1","pktHash":"` + q.hash + `"},"data":{}}`, true, unproven},
-		{"ErrFlat", success, false, answer{}},
+		{"ErrFlat", success, true, doubted("a success in another protocol than the request's")},
 		{"ErrNoCode", `{"params":{"outStatCd":"0021"},"data":{}}`, false, answer{}},
-		{"ErrNumericCode", `{"params":{"outStatCd":"0021","outRsltCd":0},"data":{}}`, false, answer{}},
+		{"ErrFractionCode", `{"params":{"outStatCd":"0021","outRsltCd":0.0},"data":{}}`, false, answer{}},
 		{"ErrTwoCodes", `{"params":{"outStatCd":"0031","outRsltCd":"CA20","outRsltCd":"0000"},"data":{}}`, false, answer{}},
 		{"ErrTwoParams", `{"params":{"outRsltCd":"CA20"},"params":{"outRsltCd":"0000"}}`, false, answer{}},
 		{"ErrSpelling", strings.Replace(whole, "outRsltCd", "OutRsltCd", 1), false, answer{}},

@@ -59,9 +59,9 @@ func TestStandardOutcome(t *testing.T) {
 		{"ErrUnlisted", 200, unknownCode, Outcome{Class: Unknown, Code: "XX99", Message: "정상처리"}},
 		{"ErrUnlistedUnderTooMany", 429, unknownCode, Outcome{Class: Transient, Code: "XX99", Message: "정상처리"}},
 		{"ErrOtherHash", 200, otherHash, Outcome{Class: Unknown, Code: "0000", Listed: true,
-			Message: "the answer carries another request's pktHash: 정상처리"}},
+			Message: "the answer's pktHash is neither the request's nor its own: 정상처리"}},
 		{"ErrOtherHashUnderBadRequest", 400, otherHash, Outcome{Class: Unknown, Code: "0000", Listed: true,
-			Message: "the answer carries another request's pktHash: 정상처리"}},
+			Message: "the answer's pktHash is neither the request's nor its own: 정상처리"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -84,7 +84,7 @@ func TestStandardForeignBody(t *testing.T) {
 		want   Class
 	}{
 		{"ErrFlatSuccess", 200, success, Unknown},
-		{"ErrFlatRefusal", 400, refusal, Unknown},
+		{"ErrFlatRefusal", 400, refusal, Misconfigured},
 		{"ErrDamaged", 400, `{"params":{"outRsltCd":"CA20"`, Unknown},
 		{"ErrHTML", 403, "<html>", Misconfigured},
 		{"ErrEmpty", 200, "", Unknown},

@@ -15,7 +15,8 @@ type answer struct {
 	detail        Detail // of a cancellation
 	cancelled     int64  // of an inquiry
 	state         string // of an inquiry
-	doubt         string // why a success code proves nothing here; its class is then Unknown
+	shown         bool   // of an inquiry: cancelled was told
+	doubt         string // why the class is not that of the code
 }
 
 // answered judges a complete, valid answer by its status.
@@ -24,9 +25,9 @@ func answered(status int, a answer) Outcome {
 	switch {
 	case status == http.StatusOK:
 		out.Class = a.class
-	case !isClientError(status) || a.class == OK || a.doubt != "":
+	case !isClientError(status) || a.class == OK || a.class == Unknown && a.doubt != "":
 		// Unknown: the status contradicts the body, or says that processing it went wrong.
-	case a.listed:
+	case a.listed || a.class == Misconfigured:
 		out.Class = a.class
 	case status == http.StatusTooManyRequests:
 		out.Class = Transient

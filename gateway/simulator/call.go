@@ -1,5 +1,7 @@
 package simulator
 
+import "settlecancel/gateway/settlebank"
+
 // Path is the kind of a gateway path: what a request to it may do.
 type Path string
 
@@ -76,7 +78,7 @@ func (s *Simulator) readCancel(conduct Conduct, body []byte) call {
 	case err != nil:
 		return unreadable(conduct, PathCancel, flatCancel{}, m)
 	case m.nested:
-		return s.readNestedCancel(conduct, urlCancel, m)
+		return s.readNestedCancel(conduct, settlebank.PathCancel, m)
 	case conduct.Protocol == Protocols0A19:
 		return notSpoken(s.readFlatCancel(conduct, m.flat), standardReply{m})
 	default:

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"settlecancel/gateway/settlebank"
 )
 
 // TestRounds: the round is the next of the original, however the cancellations before came.
@@ -75,7 +77,7 @@ func TestDuplicates(t *testing.T) {
 	partial := func(id, round, amount string) nested { return standard(id, round, amount, nil, nil) }
 	later := func(n nested) nested { // the same request, sent at another time
 		moved := with(n.Params, fields{"trdDt": "20231217", "trdTm": "090000"})
-		hash := sum("20231217", "090000", testMerchant, moved["mchtTrdNo"], "400", testbedHashKey)
+		hash := sum("20231217", "090000", testMerchant, moved["mchtTrdNo"], "400", settlebank.TestbedHashKey)
 		return nested{moved, with(n.Data, fields{"pktHash": hash})}
 	}
 	tests := []struct {

@@ -3,6 +3,8 @@ package simulator
 import (
 	"strings"
 	"testing"
+
+	"settlecancel/gateway/settlebank"
 )
 
 func TestStandardCancelFields(t *testing.T) {
@@ -50,9 +52,9 @@ func TestStandardCancelFields(t *testing.T) {
 
 		{"ErrNoHash", nil, fields{"pktHash": ""}, "6001"},
 		{"ErrHash", nil, fields{"pktHash": sum("x")}, "1901"},
-		{"ErrUpperCaseHash", nil, fields{"pktHash": strings.ToUpper(sum("20231216", "080101", testMerchant, "C1", "400", testbedHashKey))}, "1901"},
-		{"ErrHashOfCiphertext", nil, fields{"pktHash": sum("20231216", "080101", testMerchant, "C1", testbed.encrypt("400"), testbedHashKey)}, "1901"},
-		{"ErrHashOfZero", nil, fields{"pktHash": sum("20231216", "080101", testMerchant, "C1", "0", testbedHashKey)}, "1901"},
+		{"ErrUpperCaseHash", nil, fields{"pktHash": strings.ToUpper(sum("20231216", "080101", testMerchant, "C1", "400", settlebank.TestbedHashKey))}, "1901"},
+		{"ErrHashOfCiphertext", nil, fields{"pktHash": sum("20231216", "080101", testMerchant, "C1", testbed.encrypt("400"), settlebank.TestbedHashKey)}, "1901"},
+		{"ErrHashOfZero", nil, fields{"pktHash": sum("20231216", "080101", testMerchant, "C1", "0", settlebank.TestbedHashKey)}, "1901"},
 		{"ErrLongHash", nil, fields{"pktHash": long(65)}, "1127"},
 		{"ErrNoNumber", nil, fields{"orgTrdNo": "-"}, "6001"},
 		{"ErrLongNumber", nil, fields{"orgTrdNo": long(41)}, "1120"},
@@ -194,7 +196,7 @@ func TestRefundAndWithdrawalFields(t *testing.T) {
 		{"ErrLongVirtualAccount", fields{"vAcntNo": strings.Repeat("1", 21)}, "1126"},
 		{"ErrOtherVirtualAccount", fields{"vAcntNo": "79012345678902"}, "ST07"},
 		{"ErrAmount", fields{"cnclAmt": "1000"}, "6001"},
-		{"ErrHashWithAmount", fields{"pktHash": sum("20231216", "080101", testMerchant, "C1", "1000", testbedHashKey)}, "1901"},
+		{"ErrHashWithAmount", fields{"pktHash": sum("20231216", "080101", testMerchant, "C1", "1000", settlebank.TestbedHashKey)}, "1901"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

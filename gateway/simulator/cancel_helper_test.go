@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"settlecancel/gateway/settlebank"
 )
 
 const (
@@ -14,7 +16,7 @@ const (
 )
 
 // testbed has the keys of the testbed; what it encrypts is proven by TestAESVectors.
-var testbed = Merchant{ID: testMerchant, HashKey: testbedHashKey, AESKey: testbedAESKey}
+var testbed = Merchant{ID: testMerchant, HashKey: settlebank.TestbedHashKey, AESKey: settlebank.TestbedAESKey}
 
 var sealedFields = []string{"cnclAmt", "taxAmt", "vatAmt", "taxFreeAmt", "svcAmt", "refundAcntNo", "vAcntNo"}
 
@@ -33,7 +35,7 @@ func standard(id, round, amount string, params, data fields) nested {
 			amount = "0"
 		}
 		n.Data["pktHash"] = sum(n.Params["trdDt"], n.Params["trdTm"], n.Params["mchtId"], n.Params["mchtTrdNo"],
-			amount, testbedHashKey)
+			amount, settlebank.TestbedHashKey)
 	}
 	for name, value := range n.Data {
 		if raw, ok := strings.CutPrefix(value, "raw:"); ok {
@@ -106,5 +108,5 @@ func paidBy(t *testing.T, o Options, method string, change func(*Original)) *fix
 
 // at is a clock that stands still, in Korean time.
 func at(year int, month time.Month, day, hour, minute int) func() time.Time {
-	return func() time.Time { return time.Date(year, month, day, hour, minute, 0, 0, kst) }
+	return func() time.Time { return time.Date(year, month, day, hour, minute, 0, 0, settlebank.KST) }
 }

@@ -1,6 +1,10 @@
 package simulator
 
-import "slices"
+import (
+	"slices"
+
+	"settlecancel/gateway/settlebank"
+)
 
 // verdict is what the bank says to a request whose fields and hash are right. Each protocol has
 // codes of its own for it.
@@ -52,20 +56,16 @@ var methods = map[string]methodTraits{
 // transaction that does not exist.
 const unknownTransaction = "ST06"
 
-// easyPayment is the method of all easy payments. Inquiries and collations of real temper know them
-// by their providers alone.
-const easyPayment = "PZ"
+// providers returns the providers of easy payments, by which inquiries and collations of real temper
+// know them, and by nothing else.
+func providers() []string { return settlebank.InquiryMethods(settlebank.EasyPay)[1:] }
 
-// providers are the providers of easy payments: Kakao Pay, Naver Pay, PAYCO, and one that is seen
-// seldom.
-var providers = []string{"KP", "NP", "PC", "WL"}
-
-func isProvider(s string) bool { return slices.Contains(providers, s) }
+func isProvider(s string) bool { return slices.Contains(providers(), s) }
 
 // methodAndProvider reads the method of an inquiry or a collation, which may be a provider.
 func methodAndProvider(asked string) (method, provider string) {
 	if isProvider(asked) {
-		return easyPayment, asked
+		return settlebank.EasyPay, asked
 	}
 	return asked, ""
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"settlecancel/gateway/settlebank"
 )
 
 func TestCollationFaults(t *testing.T) {
@@ -121,7 +123,7 @@ func FuzzCollation(f *testing.F) {
 			return
 		}
 		o, err := decodeForm(form)
-		signed := sum(o.get("mchtId"), o.get("trdDtSt"), testbedHashKey)
+		signed := sum(o.get("mchtId"), o.get("trdDtSt"), settlebank.TestbedHashKey)
 		if err != nil || head[0] != "0000" || o.get("pktHash") != signed || mchtID != testMerchant || o.get("trdDtSt") != testDate {
 			t.Fatalf("%q answered to %q of %q", w.Body, form, mchtID)
 		}

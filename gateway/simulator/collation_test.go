@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"settlecancel/gateway/settlebank"
 	"settlecancel/tasks/clocktest"
 )
 
@@ -20,7 +21,7 @@ const collationPath = "/api/pg/" + testMerchant + "/transInfo.do"
 func collationForm(changes fields) url.Values {
 	f := with(fields{"mchtId": testMerchant, "mchtTy": "M", "method": "CA", "pdTy": "D", "trdDtSt": testDate}, changes)
 	if _, signed := changes["pktHash"]; !signed {
-		f["pktHash"] = sum(f["mchtId"], f["trdDtSt"], testbedHashKey)
+		f["pktHash"] = sum(f["mchtId"], f["trdDtSt"], settlebank.TestbedHashKey)
 	}
 	form := url.Values{}
 	for name, value := range f {
@@ -87,7 +88,7 @@ func TestCollationFields(t *testing.T) {
 		{"ErrUnknownField", fields{"trdDtEd": testDate}, "ST09"},
 		{"ErrOtherThanThePath", fields{"mchtId": "nx_mid_il"}, "ST09"},
 		{"ErrHash", fields{"pktHash": sum("x")}, "ST92"},
-		{"ErrHashOfOtherDay", fields{"pktHash": sum(testMerchant, "20231216", testbedHashKey)}, "ST92"},
+		{"ErrHashOfOtherDay", fields{"pktHash": sum(testMerchant, "20231216", settlebank.TestbedHashKey)}, "ST92"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

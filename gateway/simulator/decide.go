@@ -3,6 +3,8 @@ package simulator
 import (
 	"fmt"
 	"time"
+
+	"settlecancel/gateway/settlebank"
 )
 
 // mayCancel decides on a cancellation, a refund or a withdrawal. Without a round, as in flat, a
@@ -92,7 +94,7 @@ func (t *transaction) refundOpen(m Merchant, now time.Time) string {
 // late says whether the time to cancel has passed; inMonth: a phone payment's ends with its
 // calendar month.
 func (t *transaction) late(now time.Time, inMonth bool) bool {
-	today := now.In(kst).Format(dayLayout)
+	today := now.In(settlebank.KST).Format(settlebank.DateLayout)
 	switch {
 	case t.CancelUntil != "":
 		return today > t.CancelUntil
@@ -105,9 +107,8 @@ func (t *transaction) late(now time.Time, inMonth bool) bool {
 
 // inBankMaintenance says whether banks pay nothing out: 23:30 to 00:35, Korean time.
 func inBankMaintenance(now time.Time) bool {
-	h, m, _ := now.In(kst).Clock()
-	minute := h*60 + m
-	return minute >= 23*60+30 || minute < 35
+	passed := now.Sub(settlebank.Midnight(now))
+	return passed >= settlebank.BanksClose || passed < settlebank.BanksOpen
 }
 
 // mayInquire decides on an inquiry.
@@ -135,8 +136,8 @@ func (t *transaction) mayInquire(want terms) verdict {
 // knownBy says whether an inquiry of real temper names an easy payment as it must: by its provider.
 // What is asked for under PZ, or under another's provider, is not found.
 func (t *transaction) knownBy(want terms) bool {
-	asked := want.method == easyPayment && want.provider == ""
-	return !asked && (t.Method != easyPayment || want.method != easyPayment || t.Provider == want.provider)
+	asked := want.method == settlebank.EasyPay && want.provider == ""
+	return !asked && (t.Method != settlebank.EasyPay || want.method != settlebank.EasyPay || t.Provider == want.provider)
 }
 
 // agrees says whether what a request tells beside the number, date and time fits the transaction.

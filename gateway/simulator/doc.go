@@ -2,9 +2,9 @@
 // benchmarks: as strict or as liberal about what it takes as one asks it to be, honest in its books,
 // and as unreliable on the wire.
 //
-// It is written from the vendor's protocol alone and shares no code with the client: it decodes,
-// checks and signs by itself, proven with golden vectors, so that an error in the one does not hide
-// in the other.
+// It is written from the vendor's protocol alone. It shares the vendor's plain facts with the client
+// (package settlebank) and no code: it decodes, checks and signs by itself, proven with golden
+// vectors, so that an error in the one does not hide in the other.
 //
 // # What it speaks
 //

@@ -4,16 +4,9 @@ import (
 	"strconv"
 	"time"
 	"unicode/utf8"
+
+	"settlecancel/gateway/settlebank"
 )
-
-// kst is Korean time, in which the gateway keeps its dates; Korea has no summer time.
-var kst = time.FixedZone("KST", 9*60*60)
-
-// dayLayout is a date as the protocol writes it, yyyyMMdd.
-const dayLayout = "20060102"
-
-// maxAmount is the greatest amount that twelve digits hold, in the currency's smallest unit.
-const maxAmount = 999_999_999_999
 
 // refusal is a result code other than success, and the words that go with it. The zero value
 // refuses nothing.
@@ -102,16 +95,12 @@ func isDate(s string) bool {
 
 // isTime says whether s is a time of day, as HHmmss.
 func isTime(s string) bool {
-	_, err := time.Parse("150405", s)
+	_, err := time.Parse(settlebank.ClockLayout, s)
 	return err == nil && isDigits(s)
 }
 
-// maxAccount is the most digits an account number has here; the protocol names 16 for refunds and
-// none for virtual accounts.
-const maxAccount = 20
-
 // isAccount says whether s is an account number.
-func isAccount(s string) bool { return isDigits(s) && len(s) <= maxAccount }
+func isAccount(s string) bool { return isDigits(s) && len(s) <= settlebank.MaxVAcntNo }
 
 func isCurrency(s string) bool { return s == "KRW" || s == "USD" }
 
@@ -130,7 +119,9 @@ func parseAmount(s string) int64 {
 	return n
 }
 
-func parseDate(s string) (time.Time, error) { return time.ParseInLocation(dayLayout, s, kst) }
+func parseDate(s string) (time.Time, error) {
+	return time.ParseInLocation(settlebank.DateLayout, s, settlebank.KST)
+}
 
 // withinADay says whether two dates that exist are the same or neighbours.
 func withinADay(a, b string) bool {

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"settlecancel/gateway/settlebank"
 )
 
 func TestVectors(t *testing.T) {
@@ -207,7 +209,7 @@ func TestFlatInquiry(t *testing.T) {
 	v := vectors(t, "flat_inquiry")[0]
 	signed := func(changes fields) fields {
 		f := with(v, changes)
-		f["pktHash"] = sum(f["trdDt"], f["trdTm"], f["mchtId"], f["mchtTrdNo"], f["method"], f["trdAmt"], testbedHashKey)
+		f["pktHash"] = sum(f["trdDt"], f["trdTm"], f["mchtId"], f["mchtTrdNo"], f["method"], f["trdAmt"], settlebank.TestbedHashKey)
 		return f
 	}
 	tests := []struct {

@@ -7,6 +7,8 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"testing"
+
+	"settlecancel/gateway/settlebank"
 )
 
 // FuzzCancel sends bodies to the paths that move money: nothing ever takes effect unless
@@ -65,7 +67,7 @@ func checkFlatEffect(t *testing.T, body []byte, e Effect) {
 	if err := json.Unmarshal(body, &v); err != nil || len(v) != 6 {
 		t.Fatalf("applied %q: %v", body, err)
 	}
-	if v["pktHash"] != sum(v["orgTrdNo"], v["orgMchtTrdNo"], v["orgTrdDt"], v["canAmt"], testbedHashKey) {
+	if v["pktHash"] != sum(v["orgTrdNo"], v["orgMchtTrdNo"], v["orgTrdDt"], v["canAmt"], settlebank.TestbedHashKey) {
 		t.Fatalf("applied %q with a wrong hash", body)
 	}
 	if n, err := strconv.ParseInt(v["canAmt"], 10, 64); err != nil || n != e.Amount || n < 1 || n > 1000 {
@@ -85,7 +87,7 @@ func checkStandardEffect(t *testing.T, body []byte, e Effect) {
 		amount, _ = testbed.decrypt(n.Data["cnclAmt"])
 		hashed = amount
 	}
-	if n.Data["pktHash"] != sum(n.Params["trdDt"], n.Params["trdTm"], n.Params["mchtId"], n.Params["mchtTrdNo"], hashed, testbedHashKey) {
+	if n.Data["pktHash"] != sum(n.Params["trdDt"], n.Params["trdTm"], n.Params["mchtId"], n.Params["mchtTrdNo"], hashed, settlebank.TestbedHashKey) {
 		t.Fatalf("applied %q with a wrong hash", body)
 	}
 	got, err := strconv.ParseInt(amount, 10, 64)
@@ -110,7 +112,7 @@ func FuzzStandardCancel(f *testing.F) {
 		defer sim.Reset()
 		n := standard(id, round, amount, nil, nil)
 		n.Params["mchtTrdNo"], n.Data["orgTrdNo"], n.Data["cnclRsn"], n.Data["cnclAmt"] = id, number, reason, testbed.encrypt(amount)
-		n.Data["pktHash"] = sum("20231216", "080101", testMerchant, id, amount, testbedHashKey)
+		n.Data["pktHash"] = sum("20231216", "080101", testMerchant, id, amount, settlebank.TestbedHashKey)
 		if !signed {
 			n.Data["pktHash"] = sum("20231216", "080101", testMerchant, id, amount)
 		}

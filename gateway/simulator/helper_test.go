@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"settlecancel/gateway/settlebank"
 )
 
 const (
@@ -153,7 +155,7 @@ func flatFields(amount string, changes fields) fields {
 	f := with(fields{
 		"mchtId": testMerchant, "orgTrdNo": testTrdNo, "orgMchtTrdNo": testOrder, "orgTrdDt": testDate, "canAmt": amount,
 	}, changes)
-	f["pktHash"] = sum(f["orgTrdNo"], f["orgMchtTrdNo"], f["orgTrdDt"], f["canAmt"], testbedHashKey)
+	f["pktHash"] = sum(f["orgTrdNo"], f["orgMchtTrdNo"], f["orgTrdDt"], f["canAmt"], settlebank.TestbedHashKey)
 	return f
 }
 
@@ -206,7 +208,7 @@ func inquiry(id, amount string, params, data fields) nested {
 	}
 	if _, signed := data["pktHash"]; !signed {
 		n.Data["pktHash"] = sum(n.Params["trdDt"], n.Params["trdTm"], n.Params["mchtId"], n.Params["mchtTrdNo"],
-			n.Data["trdAmt"], testbedHashKey)
+			n.Data["trdAmt"], settlebank.TestbedHashKey)
 	}
 	return n
 }
@@ -216,7 +218,7 @@ func flatInquiryOf(amount string, changes fields) fields {
 	f := with(fields{
 		"mchtId": testMerchant, "mchtTrdNo": testOrder, "trdDt": testDate, "trdTm": "143022", "method": "CA", "trdAmt": amount,
 	}, changes)
-	f["pktHash"] = sum(f["trdDt"], f["trdTm"], f["mchtId"], f["mchtTrdNo"], f["method"], f["trdAmt"], testbedHashKey)
+	f["pktHash"] = sum(f["trdDt"], f["trdTm"], f["mchtId"], f["mchtTrdNo"], f["method"], f["trdAmt"], settlebank.TestbedHashKey)
 	return f
 }
 

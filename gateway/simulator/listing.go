@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"settlecancel/gateway/settlebank"
 )
 
 // listing is what a collation found: the records in their order, to be written out while they are
@@ -154,8 +156,8 @@ func (l *listing) appendRecord(b []byte, r record) []byte {
 		return appendLine(b, t.MchtID, l.method, t.OrgTrdNo, t.OrgMchtTrdNo, "0", t.OrgTrdDt, at,
 			strconv.FormatInt(t.Amount, 10), "", "", customer, product, approval, institution, instalments, interestFree)
 	}
-	at, id := r.effect.Time.In(kst), r.effect.idOf(t)
-	return appendLine(b, t.MchtID, l.method, r.effect.CanTrdNo, id, "1", at.Format(dayLayout), at.Format("150405"),
+	at, id := r.effect.Time.In(settlebank.KST), r.effect.idOf(t)
+	return appendLine(b, t.MchtID, l.method, r.effect.CanTrdNo, id, "1", at.Format(settlebank.DateLayout), at.Format(settlebank.ClockLayout),
 		strconv.FormatInt(r.effect.Amount, 10), t.OrgTrdNo, t.OrgTrdDt, customer, product, approval, institution, instalments, interestFree)
 }
 

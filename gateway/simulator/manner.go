@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"time"
+
+	"settlecancel/gateway/settlebank"
 )
 
 // manner is how one answer of the standard specification is written in real temper: what the
@@ -69,8 +71,8 @@ func (m manner) clock(params object) (date, clock string) {
 	if m.now.IsZero() {
 		return params.get("trdDt"), params.get("trdTm")
 	}
-	now := m.now.In(kst)
-	return now.Format(dayLayout), now.Format("150405")
+	now := m.now.In(settlebank.KST)
+	return now.Format(settlebank.DateLayout), now.Format(settlebank.ClockLayout)
 }
 
 // code writes a code or a status.

@@ -6,12 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-)
 
-// The keys of the vendor's testbed, which it publishes for everybody.
-const (
-	testbedHashKey = "ST1009281328226982205"
-	testbedAESKey  = "pgSettle30y739r82jtd709yOfZ2yK5K"
+	"settlecancel/gateway/settlebank"
 )
 
 // Merchant is one merchant that the simulator knows, with the keys it shares with the gateway. It
@@ -29,10 +25,9 @@ func (m Merchant) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, m.ID) }
 
 // TestbedMerchants returns the merchants of the vendor's testbed with its public keys.
 func TestbedMerchants() []Merchant {
-	ids := []string{"nxca_jt_il", "nxca_jt_bi", "nxca_ks_gu", "nx_mid_il", "nxhp_pl_il", "nxpt_kt_il"}
-	merchants := make([]Merchant, len(ids))
-	for i, id := range ids {
-		merchants[i] = Merchant{ID: id, HashKey: testbedHashKey, AESKey: testbedAESKey}
+	var merchants []Merchant
+	for _, id := range settlebank.TestbedMerchants() {
+		merchants = append(merchants, Merchant{ID: id, HashKey: settlebank.TestbedHashKey, AESKey: settlebank.TestbedAESKey})
 	}
 	return merchants
 }

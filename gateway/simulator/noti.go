@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"settlecancel/gateway/settlebank"
 )
 
 const (
@@ -93,8 +95,8 @@ func (st *state) nextNoti(merchants map[string]Merchant) (*noti, <-chan struct{}
 // of its own goes by the merchant's order number; its amount is trdAmt.
 func notiForm(e *Effect, t *transaction, m Merchant) url.Values {
 	const outStatCd = "0021"
-	at, id, amount := e.Time.In(kst), e.idOf(t), strconv.FormatInt(e.Amount, 10)
-	date, clock := at.Format(dayLayout), at.Format("150405")
+	at, id, amount := e.Time.In(settlebank.KST), e.idOf(t), strconv.FormatInt(e.Amount, 10)
+	date, clock := at.Format(settlebank.DateLayout), at.Format(settlebank.ClockLayout)
 	bizType, cnclType := "C0", "00"
 	if e.Operation == OperationRefund {
 		bizType = "C1"

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"settlecancel/gateway/settlebank"
 )
 
 // merchant is a merchant's server: it files what it is told and answers as answer says.
@@ -43,7 +45,7 @@ func settled(s Stats) bool { return s.Notis.Pending == 0 }
 func TestNotiVector(t *testing.T) {
 	t.Parallel()
 	v := vectors(t, "noti")[0]
-	when, err := time.ParseInLocation("20060102150405", v["date"]+v["time"], kst)
+	when, err := time.ParseInLocation("20060102150405", v["date"]+v["time"], settlebank.KST)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +91,7 @@ func TestNoti(t *testing.T) {
 	want := func(e Effect, method, bizType, id, amount, cnclType string) fields {
 		return fields{"outStatCd": "0021", "trdNo": e.CanTrdNo, "method": method, "bizType": bizType, "mchtId": testMerchant,
 			"mchtTrdNo": id, "trdDtm": "20240101120000", "trdAmt": amount, "orgTrdNo": e.OrgTrdNo, "orgTrdDt": testDate, "cnclType": cnclType,
-			"pktHash": sum("0021", "20240101", "120000", testMerchant, id, amount, testbedHashKey)}
+			"pktHash": sum("0021", "20240101", "120000", testMerchant, id, amount, settlebank.TestbedHashKey)}
 	}
 	if diff := cmp.Diff([]fields{
 		want(effects[0], "CA", "C0", testOrder, "400", "10"),

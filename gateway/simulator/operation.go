@@ -3,6 +3,8 @@ package simulator
 import (
 	"slices"
 	"unicode"
+
+	"settlecancel/gateway/settlebank"
 )
 
 // Operation is what a request to move money wants.
@@ -13,13 +15,6 @@ const (
 	OperationCancel   Operation = "cancel"   // undoes a payment, or a part of it
 	OperationRefund   Operation = "refund"   // pays back into a bank account: a phone payment whose month has passed, a virtual account
 	OperationWithdraw Operation = "withdraw" // takes a virtual account number back, and moves no money
-)
-
-// The paths of protocol 0A19.
-const (
-	urlCancel = "/spay/APICancel.do"
-	urlRefund = "/spay/APIRefund.do"
-	urlVBank  = "/spay/APIVBank.do"
 )
 
 // standardOperation is a row of the operations table of protocol 0A19 in protocol.md.
@@ -36,11 +31,11 @@ func amountItself(amount string) string { return amount }
 func amountZero(string) string          { return "0" }
 
 var standardOperations = []standardOperation{
-	{OperationCancel, urlCancel, "C0", []string{"CA", "RA", "MP", "PZ"}, slices.Concat(cancelData, taxData), amountItself},
-	{OperationCancel, urlCancel, "C0", []string{"CP", "TC", "HM", "CG", "SG", "BG", "TM"}, cancelData, amountItself},
-	{OperationRefund, urlRefund, "C1", []string{"MP"}, slices.Concat(cancelData, taxData, refundData), amountItself},
-	{OperationRefund, urlRefund, "C0", []string{"VA"}, slices.Concat(cancelData, taxData, refundData), amountItself},
-	{OperationWithdraw, urlVBank, "A2", []string{"VA"}, withdrawData, amountZero},
+	{OperationCancel, settlebank.PathCancel, "C0", []string{"CA", "RA", "MP", "PZ"}, slices.Concat(cancelData, taxData), amountItself},
+	{OperationCancel, settlebank.PathCancel, "C0", []string{"CP", "TC", "HM", "CG", "SG", "BG", "TM"}, cancelData, amountItself},
+	{OperationRefund, settlebank.PathRefund, "C1", []string{"MP"}, slices.Concat(cancelData, taxData, refundData), amountItself},
+	{OperationRefund, settlebank.PathRefund, "C0", []string{"VA"}, slices.Concat(cancelData, taxData, refundData), amountItself},
+	{OperationWithdraw, settlebank.PathWithdraw, "A2", []string{"VA"}, withdrawData, amountZero},
 }
 
 // tooLong is the result code of a field that is too long and has no code of its own.
@@ -85,7 +80,7 @@ var (
 	withdrawData = []fieldSpec{
 		{name: "pktHash", max: 64, missing: "6001", tooLong: "1127"},
 		{name: "orgTrdNo", max: 40, missing: "6001", tooLong: "1120"},
-		{name: "vAcntNo", max: maxAccount, missing: "6001", tooLong: tooLong, valid: isAccount, secret: true},
+		{name: "vAcntNo", max: settlebank.MaxVAcntNo, missing: "6001", tooLong: tooLong, valid: isAccount, secret: true},
 	}
 )
 

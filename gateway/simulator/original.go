@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"hash/fnv"
 	"strings"
+
+	"settlecancel/gateway/settlebank"
 )
 
 // ErrRegistered is returned by Register for an original, or a merchant's order number, that is
@@ -55,17 +57,17 @@ func (o Original) check(merchants map[string]Merchant) error {
 	fault(o.OrgMchtTrdNo == "" || len(o.OrgMchtTrdNo) > 100, "orgMchtTrdNo %q: must have 1 to 100 bytes", o.OrgMchtTrdNo)
 	fault(!isDate(o.OrgTrdDt), "orgTrdDt %q: must be a day that exists, yyyyMMdd", o.OrgTrdDt)
 	fault(o.OrgTrdTm != "" && !isTime(o.OrgTrdTm), "orgTrdTm %q: must be a time of day, HHmmss", o.OrgTrdTm)
-	fault(o.Amount <= 0 || o.Amount > maxAmount, "amount %d: must be 1 to %d", o.Amount, int64(maxAmount))
+	fault(o.Amount <= 0 || o.Amount > settlebank.MaxAmount, "amount %d: must be 1 to %d", o.Amount, settlebank.MaxAmount)
 	fault(o.Method != "" && !isMethod(o.Method), "method %q: no such payment method", o.Method)
-	fault(o.Provider != "" && (o.Method != easyPayment || !isProvider(o.Provider)),
-		"provider %q: must be one of %s, and of method %s alone", o.Provider, strings.Join(providers, ", "), easyPayment)
+	fault(o.Provider != "" && (o.Method != settlebank.EasyPay || !isProvider(o.Provider)),
+		"provider %q: must be one of %s, and of method %s alone", o.Provider, strings.Join(providers(), ", "), settlebank.EasyPay)
 	fault(o.Currency != "" && !isCurrency(o.Currency), "currency %q: must be KRW or USD", o.Currency)
 	fault(o.Currency == "USD" && o.Method != "" && o.Method != "CA", "currency USD: only cards are paid abroad, not method %q", o.Method)
 	fault(o.CancelUntil != "" && !isDate(o.CancelUntil), "cancelUntil %q: must be a day that exists, yyyyMMdd", o.CancelUntil)
 	fault(o.RfdPsblCd != "" && o.RfdPsblCd != "Y" && o.RfdPsblCd != "N" && o.RfdPsblCd != "C", "rfdPsblCd %q: must be Y, N or C", o.RfdPsblCd)
 	fault(o.RfdPsblCd != "" && !traitsOf(o.Method).refunds, "rfdPsblCd: only phone payments and virtual accounts are refunded, not method %q", o.Method)
 	fault(o.VAcntNo != "" && o.Method != "VA", "vAcntNo: only method VA has one")
-	fault(o.VAcntNo != "" && !isAccount(o.VAcntNo), "vAcntNo: must be 1 to %d digits", maxAccount)
+	fault(o.VAcntNo != "" && !isAccount(o.VAcntNo), "vAcntNo: must be 1 to %d digits", settlebank.MaxVAcntNo)
 	return errors.Join(faults...)
 }
 
@@ -73,12 +75,12 @@ func (o Original) check(merchants map[string]Merchant) error {
 // chosen by its number; "" of any other payment.
 func (o Original) providerOr(told string) string {
 	switch {
-	case o.Method != easyPayment || o.Provider != "":
+	case o.Method != settlebank.EasyPay || o.Provider != "":
 		return o.Provider
 	case told != "":
 		return told
 	}
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(o.OrgTrdNo)) // which never fails
-	return providers[h.Sum32()%3]
+	return providers()[h.Sum32()%3]
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"settlecancel/gateway/settlebank"
 )
 
 // realAnswer is an answer of real temper, read as liberally as it may be written.
@@ -82,7 +84,7 @@ var noon = at(2023, 12, 16, 12, 34)
 // realHash tells what the hash of an answer is: the request's, the answer's own, or something else.
 func realHash(sent nested, a realAnswer, amount string) string {
 	got, _ := a.Data["pktHash"].(string)
-	own := sum(a.param("outStatCd"), a.param("trdDt"), a.param("trdTm"), a.param("mchtId"), a.param("mchtTrdNo"), amount, testbedHashKey)
+	own := sum(a.param("outStatCd"), a.param("trdDt"), a.param("trdTm"), a.param("mchtId"), a.param("mchtTrdNo"), amount, settlebank.TestbedHashKey)
 	switch {
 	case a.bare || len(a.Data) == 0:
 		return "no data"
@@ -201,14 +203,14 @@ func TestRealAnswersFollowTheSeed(t *testing.T) {
 // provider alone.
 func TestRealEasyPayments(t *testing.T) {
 	t.Parallel()
-	for _, provider := range providers {
+	for _, provider := range providers() {
 		t.Run(provider, func(t *testing.T) {
 			t.Parallel()
 			b := paidBy(t, Options{Temper: TemperReal, Now: at(2023, 12, 15, 12, 0)}, "PZ", func(o *Original) { o.Provider = provider })
 			if got := b.askReal(cancelPath, standard("C1", "001", "400", fields{"method": "PZ"}, nil)).code(); got != "0000" {
 				t.Fatalf("cancellation under PZ: %s, want 0000", got)
 			}
-			for i, asked := range append([]string{"PZ"}, providers...) {
+			for i, asked := range append([]string{"PZ"}, providers()...) {
 				a := b.askReal(checkPath, inquiry(fmt.Sprint("Q", i), "1000", nil, fields{"method": asked}))
 				found := a.code() == "0000" && a.amount(t, "cnclAmt") == "400" && a.Data["method"] == asked
 				missing := a.code() == "PZ10" || a.code() == "ST06"

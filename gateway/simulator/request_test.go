@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"settlecancel/gateway/settlebank"
 )
 
 // FuzzDecodeMessage checks the strict decoder against encoding/json: what it takes is JSON with
@@ -84,7 +86,7 @@ func BenchmarkCancel(b *testing.B) {
 // benchRequest is a cancellation of a transaction of its own; making it costs too, about a tenth of
 // the whole.
 func benchRequest(i int64) *http.Request {
-	m := Merchant{HashKey: testbedHashKey}
+	m := Merchant{HashKey: settlebank.TestbedHashKey}
 	number := strconv.FormatInt(i, 10)
 	body := `{"mchtId":"nxca_jt_bi","orgTrdNo":"T` + number + `","orgMchtTrdNo":"O` + number +
 		`","orgTrdDt":"20231215","canAmt":"500","pktHash":"` + m.sign("T"+number, "O"+number, "20231215", "500") + `"}`

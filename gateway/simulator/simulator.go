@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"settlecancel/gateway/settlebank"
 )
 
 // Options is how a Simulator behaves. The zero value is a gateway of the testbed's merchants
@@ -94,8 +96,8 @@ func New(o Options) (*Simulator, error) {
 // check names what is wrong with the plain options.
 func (o Options) check() error {
 	wrong := []error{checkNotiURL(o.NotiURL)}
-	if o.AutoAmount < 0 || o.AutoAmount > maxAmount {
-		wrong = append(wrong, fmt.Errorf("AutoAmount %d: must be 0 to %d", o.AutoAmount, int64(maxAmount)))
+	if o.AutoAmount < 0 || o.AutoAmount > settlebank.MaxAmount {
+		wrong = append(wrong, fmt.Errorf("AutoAmount %d: must be 0 to %d", o.AutoAmount, settlebank.MaxAmount))
 	}
 	for _, option := range []struct {
 		name  string
@@ -138,13 +140,13 @@ func (s *Simulator) Close() {
 // ServeHTTP serves the gateway's paths, and the control interface below /_sim/.
 func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch path := r.URL.Path; {
-	case path == urlCancel:
+	case path == settlebank.PathCancel:
 		s.serveMessage(w, r, PathCancel, s.readCancel)
-	case path == urlRefund || path == urlVBank:
+	case path == settlebank.PathRefund || path == settlebank.PathWithdraw:
 		s.serveMessage(w, r, PathCancel, s.readOperation(path))
-	case path == "/spay/APITrdcheck.do":
+	case path == settlebank.PathInquiry:
 		s.serveMessage(w, r, PathInquiry, s.readTrdcheck)
-	case path == "/spay/APITrdStatInq.do":
+	case path == settlebank.PathInquiry2025:
 		s.serveMessage(w, r, PathInquiry, s.readTrdStatInq)
 	case strings.HasPrefix(path, "/_sim/"):
 		s.control.ServeHTTP(w, r)
@@ -260,7 +262,7 @@ func (s *Simulator) Reset() {
 func (s *Simulator) nextCanTrdNo(mchtID string, now time.Time) string {
 	b := append(make([]byte, 0, 40), "SIM"...)
 	b = append(b, mchtID...)
-	b = now.In(kst).AppendFormat(b, "060102150405")
+	b = now.In(settlebank.KST).AppendFormat(b, "060102150405")
 	number := strconv.FormatUint(s.cancelled.Add(1), 10)
 	for range max(0, 12-len(number)) {
 		b = append(b, '0')

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"settlecancel/gateway/settlebank"
 	"settlecancel/tasks/secrettest"
 )
 
@@ -253,7 +254,7 @@ func TestLogTellsNoBody(t *testing.T) {
 	if !strings.Contains(line, "code=0000") || !strings.Contains(line, "org_trd_no="+testTrdNo) || strings.Count(line, "\n") != 1 {
 		t.Errorf("log %q, want one line with code and transaction", line)
 	}
-	if strings.Contains(line, f["pktHash"]) || strings.Contains(line, testbedHashKey) {
+	if strings.Contains(line, f["pktHash"]) || strings.Contains(line, settlebank.TestbedHashKey) {
 		t.Errorf("log %q tells a hash or a key", line)
 	}
 }

@@ -4,10 +4,13 @@ import (
 	"testing"
 	"time"
 
+	"settlecancel/gateway/settlebank"
 	"settlecancel/tasks/clocktest"
 )
 
-func newClock() *clocktest.Clock { return clocktest.New(time.Date(2023, 12, 16, 9, 0, 0, 0, kst)) }
+func newClock() *clocktest.Clock {
+	return clocktest.New(time.Date(2023, 12, 16, 9, 0, 0, 0, settlebank.KST))
+}
 
 func TestStale(t *testing.T) {
 	t.Parallel()

@@ -24,7 +24,7 @@ DEPGUARD    := github.com/OpenPeeDeeP/depguard/v2/cmd/depguard@v2.3.0
 help: ## this list
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+		/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: run
 run: ## everything in one process: embedded Redis, simulator, worker, API, dashboard
@@ -57,6 +57,7 @@ lint: ## gofmt, go vet, staticcheck, and who may import whom (.depguard.yaml)
 	@unformatted=$$(gofmt -l .); \
 	if [[ -n $$unformatted ]]; then printf 'not formatted (make fmt):\n%s\n' "$$unformatted"; exit 1; fi
 	go vet ./...
+	go vet -tags containers,hosts ./config/containers
 	go run $(STATICCHECK) ./...
 	@test -s .depguard.yaml || { echo ".depguard.yaml is missing"; exit 1; }
 	go run $(DEPGUARD) ./...
@@ -91,6 +92,20 @@ chaos: setup ## break everything for long: CHAOS_COUNT=10000 CHAOS_SEED=1 CHAOS_
 	CHAOS_COUNT=$(CHAOS_COUNT) CHAOS_SEED=$(CHAOS_SEED) CHAOS_FAULTS=$(CHAOS_FAULTS) CHAOS_KILLS=$(CHAOS_KILLS) CHAOS_RESTARTS=$(CHAOS_RESTARTS) \
 	go test -count=1 -run '^TestChaos$$' -timeout 60m -v ./cmd/settlecancel
 
+.PHONY: manifests
+manifests: ## config/kubernetes built by kustomize and decoded into Kubernetes' own types
+	cd config/kubernetes && go vet ./... && go test ./...
+
+.PHONY: containers
+containers: ## docker-compose.yml in a real container engine: up, crashes, upgrade under load, down (about 5 min)
+	@.ci/stand-ins
+	go test -count=1 -tags containers -run '^TestCompose$$' -timeout 30m -v ./config/containers
+
+.PHONY: hosts
+hosts: ## three sentinels, three Redis, two workers, one server: each killed, paused, cut off (about 12 min)
+	@.ci/stand-ins
+	go test -count=1 -tags hosts -run '^TestHosts$$' -timeout 40m -v ./config/containers
+
 .PHONY: bench
 bench: setup ## every benchmark
 	go test -run '^$$' -bench . -benchmem ./...
@@ -101,15 +116,21 @@ vuln: ## known vulnerabilities in what is called (asks the Go vulnerability data
 
 ##@ Run in containers
 
+# Docker Compose as a plugin of docker, or the older command of that name.
+COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
+export COMPOSE_PROJECT_NAME ?= settlecancel
+up down: export VERSION := $(VERSION)
+
 .PHONY: docker
 docker: ## the image settlecancel:VERSION
 	docker build --build-arg VERSION=$(VERSION) -t settlecancel:$(VERSION) .
 
 .PHONY: up
-up: ## Redis, worker and server by docker-compose.yml, set up by .env
+up: ## Redis, worker, server, Prometheus, Grafana by docker-compose.yml, set up by .env
 	@test -f .env || { echo "no .env: cp .env.example .env, and put your own secrets in"; exit 1; }
-	VERSION=$(VERSION) docker compose up --build --detach --wait
+	$(COMPOSE) up --build --detach --remove-orphans
+	@config/healthy $(COMPOSE_PROJECT_NAME)
 
 .PHONY: down
-down: ## stop them; the data stays in its volume
-	docker compose --profile demo down
+down: ## stop them; the data stays in its volumes
+	$(COMPOSE) --profile demo down

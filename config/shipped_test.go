@@ -20,7 +20,7 @@ type service struct {
 	Image           string
 	Build           map[string]any
 	Command         []string
-	EnvFile         []map[string]any `yaml:"env_file"`
+	EnvFile         []string `yaml:"env_file"`
 	Environment     map[string]string
 	User            string
 	ReadOnly        bool     `yaml:"read_only"`
@@ -32,8 +32,9 @@ type service struct {
 	Volumes         []string
 	Tmpfs           []string
 	Profiles        []string
-	StopGracePeriod string                    `yaml:"stop_grace_period"`
-	DependsOn       map[string]map[string]any `yaml:"depends_on"`
+	PIDsLimit       int                          `yaml:"pids_limit"`
+	StopGracePeriod string                       `yaml:"stop_grace_period"`
+	DependsOn       map[string]map[string]string `yaml:"depends_on"`
 	Logging         map[string]any
 	Healthcheck     struct {
 		Test        []string
@@ -46,18 +47,17 @@ type service struct {
 		Resources struct {
 			Limits struct {
 				CPUs, Memory string
-				PIDs         int
 			}
 		}
 	}
 }
 
+// compose has no name: docker-compose 1.29, which Debian and Ubuntu still ship, refuses one.
 type compose struct {
-	Name     string
 	Shared   service `yaml:"x-settlecancel"`
 	Services map[string]service
 	Networks map[string]struct{ Internal bool }
-	Volumes  map[string]map[string]any
+	Volumes  map[string]struct{ Name string }
 }
 
 func strictYAML(t *testing.T, file string, into any) {
@@ -89,8 +89,8 @@ func TestCompose(t *testing.T) {
 			if !s.ReadOnly || !slices.Equal(s.CapDrop, []string{"ALL"}) || !slices.Equal(s.SecurityOpt, []string{"no-new-privileges:true"}) {
 				t.Errorf("is not confined: read_only %v, cap_drop %v, security_opt %v", s.ReadOnly, s.CapDrop, s.SecurityOpt)
 			}
-			if l := s.Deploy.Resources.Limits; l.CPUs == "" || l.Memory == "" || l.PIDs == 0 {
-				t.Errorf("has no limits: %+v", l)
+			if l := s.Deploy.Resources.Limits; l.CPUs == "" || l.Memory == "" || s.PIDsLimit == 0 {
+				t.Errorf("has no limits: %+v, %d processes", l, s.PIDsLimit)
 			}
 			if len(s.Healthcheck.Test) < 2 || s.Healthcheck.Test[0] != "CMD" {
 				t.Errorf("healthcheck %q", s.Healthcheck.Test)
@@ -115,6 +115,11 @@ func TestCompose(t *testing.T) {
 	for _, name := range []string{"API_TOKENS", "OPS_USER", "OPS_PASSWORD"} {
 		if !strings.HasPrefix(server.Environment[name], "${"+name+":?") {
 			t.Errorf("server starts without %s: %q", name, server.Environment[name])
+		}
+	}
+	for name, v := range file.Volumes {
+		if v.Name != "${COMPOSE_PROJECT_NAME:-settlecancel}_"+name {
+			t.Errorf("volume %s goes by %q: from a folder of another name its data would not be found", name, v.Name)
 		}
 	}
 	if worker.DependsOn["redis"]["condition"] != "service_healthy" {

@@ -120,6 +120,8 @@ vuln: ## known vulnerabilities in what is called (asks the Go vulnerability data
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 export COMPOSE_PROJECT_NAME ?= settlecancel
 up down: export VERSION := $(VERSION)
+# --no-build takes an image settlecancel:VERSION that is there.
+BUILD ?= --build
 
 .PHONY: docker
 docker: ## the image settlecancel:VERSION
@@ -128,7 +130,7 @@ docker: ## the image settlecancel:VERSION
 .PHONY: up
 up: ## Redis, worker, server, Prometheus, Grafana by docker-compose.yml, set up by .env
 	@test -f .env || { echo "no .env: cp .env.example .env, and put your own secrets in"; exit 1; }
-	$(COMPOSE) up --build --detach --remove-orphans
+	$(COMPOSE) up $(BUILD) --detach --remove-orphans
 	@config/healthy $(COMPOSE_PROJECT_NAME)
 
 .PHONY: down

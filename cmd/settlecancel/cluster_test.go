@@ -102,9 +102,9 @@ func (p *plant) commands(n int) {
 func (p *plant) pages(addr string) {
 	p.Helper()
 	p.page(addr, "/readyz", "ok")
-	p.page(addr, "/dashboard/api/queues", `"queue":"default"`, `"queue":"webhooks"`)
-	p.page(addr, "/dashboard/api/queues/default/archived_tasks", `"id":"too-much"`)
-	p.page(addr, "/dashboard/cancellations/", "1002")
+	p.page(addr, "/dashboard/queues/api/queues", `"queue":"default"`, `"queue":"webhooks"`)
+	p.page(addr, "/dashboard/queues/api/queues/default/archived_tasks", `"id":"too-much"`)
+	p.page(addr, "/dashboard/", "1002")
 	p.page(addr, "/v1/cancellations?status=rejected", `"too-much"`)
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"settlecancel/cmd/settlecancel/listen"
+	"settlecancel/cmd/settlecancel/pulse"
 	"settlecancel/cmd/settlecancel/story"
 	"settlecancel/cmd/settlecancel/terminal"
 	"settlecancel/config"
@@ -57,7 +58,7 @@ func (a app) runDev(ctx context.Context, once bool) error {
 
 	fmt.Fprintf(a.Out, "settlecancel dev: nothing here is real, and all of it is gone when it ends.\n\n")
 	fmt.Fprintf(a.Out, "  dashboard   %s/dashboard/\n  API         %s/docs\n  SettleBank  %s/_sim/ (simulator)\n  Redis       %s\n\n", d.web.URL(), d.web.URL(), d.gateway.URL(), d.redis.Addr())
-	parts := []func(context.Context) error{d.passTime, d.gateway.Serve, d.web.Serve, d.worker.Run}
+	parts := []func(context.Context) error{d.passTime, d.gateway.Serve, d.web.Serve, d.worker.Run, d.pulse.Run}
 	parts = append(parts, func(ctx context.Context) error {
 		err := story.Teller{Out: a.Out, Client: d.client, Sim: d.sim, MchtID: d.mchtID}.Tell(ctx)
 		if once || err != nil {
@@ -79,6 +80,7 @@ type dev struct {
 	gateway *listen.Listener
 	web     *listen.Listener
 	worker  *worker.Worker
+	pulse   *pulse.Publisher
 	mchtID  string
 }
 
@@ -113,7 +115,10 @@ func (a app) openDev(cfg config.Config) (_ *dev, err error) {
 	if err != nil {
 		return nil, err
 	}
-	d.worker, err = newWorker(d.installation, d.queue, gw, nil)
+	if d.pulse, err = pulse.New(pulse.Options{Redis: d.rdb, Logger: d.log}); err != nil {
+		return nil, err
+	}
+	d.worker, err = newWorker(d.installation, d.queue, gw, d.pulse)
 	return d, err
 }
 

@@ -65,7 +65,7 @@ func TestServerSettings(t *testing.T) {
 	plant.run(exitDone, "healthcheck", base+"/readyz")
 
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}}
-	for _, path := range []string{"/dashboard/cancellations/decide", "/dashboard/api/queues/default:pause"} {
+	for _, path := range []string{"/dashboard/cancellations/decide", "/dashboard/queues/api/queues/default:pause"} {
 		resp, err := client.Post(base+path, "application/x-www-form-urlencoded", strings.NewReader("key=x&as=retry"))
 		if err != nil {
 			t.Fatal(err)

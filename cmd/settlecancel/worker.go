@@ -12,6 +12,7 @@ import (
 	"settlecancel/cmd/settlecancel/doctor"
 	"settlecancel/cmd/settlecancel/listen"
 	"settlecancel/cmd/settlecancel/metrics"
+	"settlecancel/cmd/settlecancel/pulse"
 	"settlecancel/cmd/settlecancel/terminal"
 )
 
@@ -52,7 +53,11 @@ func (a app) runWorker(ctx context.Context) error {
 	}
 	rdb.AddHook(seen.RedisHook())
 	queue.AddHook(seen.RedisHook())
-	w, err := newWorker(here, queue, gw, seen)
+	beat, err := pulse.New(pulse.Options{Redis: rdb, Observer: seen, Logger: log})
+	if err != nil {
+		return err
+	}
+	w, err := newWorker(here, queue, gw, beat)
 	if err != nil {
 		return err
 	}
@@ -60,7 +65,7 @@ func (a app) runWorker(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	parts := []func(context.Context) error{w.Run, ops.Serve}
+	parts := []func(context.Context) error{w.Run, ops.Serve, beat.Run}
 	if _, daily := cfg.ReconcileAt(); daily {
 		rec, err := newReconciler(cfg, client.Ledger(), gw, rdb, log)
 		if err != nil {

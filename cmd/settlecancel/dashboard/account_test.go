@@ -13,7 +13,7 @@ import (
 // No page and no answer of the monitor shows anything of an account, sealed or not.
 func TestAccountsAreNowhere(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	client := tasks.NewClient(b.rdb, tasks.ClientOptions{Sealer: tasktest.Sealer(t, "a")})
 	x := sample("refund")
 	x.Operation, x.Method, x.RefundBankCd, x.RefundAcntNo, x.RefundDpstrNm = tasks.OperationRefund, "VA", "004", "11022033044", "홍길동"
@@ -39,7 +39,7 @@ func TestAccountsAreNowhere(t *testing.T) {
 			secrettest.Hidden(t, path, got.text, x.RefundAcntNo, x.RefundDpstrNm, task.Sealed, receipt.Record.Sealed)
 		}
 	}
-	hidden("/dashboard/api/queues/default/pending_tasks", "/dashboard/api/queues/default/tasks/"+x.IdempotencyKey, storyURL(x.IdempotencyKey))
+	hidden("/dashboard/queues/api/queues/default/pending_tasks", "/dashboard/queues/api/queues/default/tasks/"+x.IdempotencyKey, storyURL(x.IdempotencyKey))
 	if !strings.Contains(formatPayload(tasks.TypeCancel, info.Payload), `[masked]`) {
 		t.Errorf("%s", formatPayload(tasks.TypeCancel, info.Payload))
 	}

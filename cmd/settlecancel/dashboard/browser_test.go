@@ -38,7 +38,7 @@ func browserPath(t testing.TB) string {
 
 // tab is one tab of a real browser, and what it complained about.
 type tab struct {
-	*bench
+	*fixture
 	ctx context.Context
 
 	mu         sync.Mutex
@@ -47,7 +47,7 @@ type tab struct {
 }
 
 // newTab starts a browser with an empty profile. Names that end in .example lead to this machine.
-func newTab(b *bench, width int64, script bool) *tab {
+func newTab(b *fixture, width int64, script bool) *tab {
 	b.Helper()
 	options := []chromedp.ExecAllocatorOption{
 		chromedp.ExecPath(browserPath(b)), chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
@@ -59,7 +59,7 @@ func newTab(b *bench, width int64, script bool) *tab {
 	b.Cleanup(stopBrowser)
 	ctx, closeTab := chromedp.NewContext(ctx)
 	b.Cleanup(closeTab)
-	t := &tab{bench: b, ctx: ctx}
+	t := &tab{fixture: b, ctx: ctx}
 	if err := chromedp.Listen(ctx, t.listen); err != nil {
 		b.Fatalf("browser: %v", err)
 	}

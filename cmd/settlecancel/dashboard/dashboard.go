@@ -1,8 +1,9 @@
-// Package dashboard is what ops look at: the queues as asynqmon shows them, and the cancellations
-// as the ledger knows them, with the office where people retry and resolve dead letters.
+// Package dashboard is what ops look at: what is wrong now, the cancellations as the ledger knows
+// them, the dead letters that people retry and resolve, and the queues as asynqmon shows them.
 //
-//	/dashboard/                  asynqmon: queues, tasks, servers. Looking, pausing and running one task are let through.
-//	/dashboard/cancellations/    our own pages, made on the server, without a script
+//	/dashboard/                  our overview
+//	/dashboard/cancellations/    our other pages, made on the server
+//	/dashboard/queues/           asynqmon: queues, tasks, servers. Looking, pausing and running one task are let through.
 //
 // asynqmon has no login, no defence against foreign pages and commands that lose tasks. It stands
 // behind a wrapper that lets through what it lists (monitor.go) and keeps every browser at home
@@ -25,8 +26,9 @@ import (
 
 // Where the pages are.
 const (
-	root   = "/dashboard/"
-	office = root + "cancellations/"
+	root          = "/dashboard/"
+	cancellations = root + "cancellations/"
+	queues        = root + "queues/" // asynqmon's
 )
 
 // Options of a Dashboard. The zero value of each field but the first two means its default.
@@ -38,6 +40,9 @@ type Options struct {
 	// the request itself. Where it is nil nobody is asked, the name is "ops", and only requests to
 	// a loopback host name are answered.
 	Who func(http.ResponseWriter, *http.Request) (name string, ok bool)
+
+	// History tells what has ended; where it is nil, the overview shows nothing of it.
+	History History
 
 	ReadOnly bool             // nothing can be changed, only seen
 	Now      func() time.Time // for tests: what ages are reckoned from; default time.Now
@@ -54,9 +59,10 @@ type Dashboard struct {
 	texts     texts
 	pages     map[string]*template.Template
 	styles    map[string]asset
-	tally     tallyCache
+	seen      kept[snapshot]
+	facts     kept[standing]
 	walk      int // how many records of a set are looked at for one answer
-	bulk      int // how many dead letters are retried at once
+	bulk      int // how many dead letters are decided on at once
 	handler   http.Handler
 }
 
@@ -79,8 +85,8 @@ func New(o Options) (*Dashboard, error) {
 		o.Logger = slog.Default()
 	}
 	d := &Dashboard{opts: o, log: o.Logger, client: o.Client, ledger: o.Client.Ledger(),
-		inspector: asynq.NewInspectorFromRedisClient(o.Redis), walk: 10_000, bulk: 1_000}
-	d.tally.life = 3 * time.Second
+		inspector: asynq.NewInspectorFromRedisClient(o.Redis), walk: 20_000, bulk: 1_000}
+	d.seen.life, d.facts.life = 3*time.Second, 2*time.Second
 	var err error
 	if d.texts, err = loadTexts(); err != nil {
 		return nil, err
@@ -91,12 +97,12 @@ func New(o Options) (*Dashboard, error) {
 	if d.styles, err = loadStyles(); err != nil {
 		return nil, err
 	}
-	queues, err := newMonitor(d)
+	monitor, err := newMonitor(d)
 	if err != nil {
 		return nil, err
 	}
 	mux := http.NewServeMux()
-	mux.Handle(root, queues)
+	mux.Handle(queues, monitor)
 	d.route(mux)
 	d.handler = secure(sameOrigin(d.identify(mux)))
 	return d, nil
@@ -107,18 +113,21 @@ func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) { d.handle
 
 // route puts our own pages in their places.
 func (d *Dashboard) route(mux *http.ServeMux) {
-	mux.HandleFunc(office, d.notFound)
-	mux.HandleFunc("GET "+office+"{$}", d.overview)
-	mux.HandleFunc("GET "+office+"list", d.list)
-	mux.HandleFunc("GET "+office+"search", d.search)
-	mux.HandleFunc("GET "+office+"show", d.show)
-	mux.HandleFunc("GET "+office+"decide", d.write(d.askDecision))
-	mux.HandleFunc("POST "+office+"decide", d.write(d.decide))
-	mux.HandleFunc("GET "+office+"bulk", d.write(d.askBulk))
-	mux.HandleFunc("POST "+office+"bulk", d.write(d.retryBulk))
-	mux.HandleFunc("POST "+office+"webhooks", d.write(d.tellAllAgain))
+	mux.HandleFunc(root, d.notFound)
+	mux.HandleFunc("GET "+root+"{$}", d.overview)
+	mux.Handle("GET "+cancellations+"{$}", http.RedirectHandler(root, http.StatusFound))
+	mux.HandleFunc("GET "+cancellations+"list", d.list)
+	mux.HandleFunc("GET "+cancellations+"list.csv", d.download)
+	mux.HandleFunc("GET "+cancellations+"search", d.search)
+	mux.HandleFunc("GET "+cancellations+"show", d.show)
+	mux.HandleFunc("GET "+cancellations+"decide", d.write(d.askDecision))
+	mux.HandleFunc("POST "+cancellations+"decide", d.write(d.decide))
+	mux.HandleFunc("GET "+cancellations+"bulk", d.write(d.askBulk))
+	mux.HandleFunc("POST "+cancellations+"bulk", d.write(d.decideBulk))
+	mux.HandleFunc("POST "+cancellations+"ticked", d.write(d.askTicked))
+	mux.HandleFunc("POST "+cancellations+"webhooks", d.write(d.tellAllAgain))
 	for name, style := range d.styles {
-		mux.HandleFunc("GET "+office+name, style.serve)
+		mux.HandleFunc("GET "+cancellations+name, style.serve)
 	}
 }
 

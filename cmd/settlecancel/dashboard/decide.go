@@ -20,8 +20,11 @@ const (
 	asRejected  = string(ledger.Rejected)
 )
 
+// decisions are all of them, the least harmful first.
+var decisions = []string{asRetry, asCancelled, asRejected}
+
 const (
-	maxForm = 64 << 10
+	maxForm = 256 << 10 // a page of ticked keys, and a note
 	maxNote = 500
 )
 
@@ -64,7 +67,7 @@ func (d *Dashboard) askDecision(w http.ResponseWriter, r *http.Request) {
 }
 
 func (d *Dashboard) decisionForm(w http.ResponseWriter, r *http.Request, status int, record ledger.Record, form decision, faults ...string) {
-	if !slices.Contains([]string{asRetry, asCancelled, asRejected}, form.As) {
+	if !slices.Contains(decisions, form.As) {
 		d.refuse(w, r, http.StatusBadRequest, "message.no_page")
 		return
 	}
@@ -73,7 +76,7 @@ func (d *Dashboard) decisionForm(w http.ResponseWriter, r *http.Request, status 
 		return
 	}
 	p := d.page(w, r, "decide."+form.As)
-	p.self = &url.URL{Path: office + "decide", RawQuery: url.Values{"key": {record.Key}, "as": {form.As}}.Encode()}
+	p.self = &url.URL{Path: cancellations + "decide", RawQuery: url.Values{"key": {record.Key}, "as": {form.As}}.Encode()}
 	for _, fault := range faults {
 		p.Faults = append(p.Faults, p.T(fault))
 	}
@@ -83,11 +86,19 @@ func (d *Dashboard) decisionForm(w http.ResponseWriter, r *http.Request, status 
 	d.render(w, r, status, "decide", p)
 }
 
-// decide carries a decision out.
-func (d *Dashboard) decide(w http.ResponseWriter, r *http.Request) {
+// readForm reads what a form has sent, or refuses the request and reports false.
+func (d *Dashboard) readForm(w http.ResponseWriter, r *http.Request) bool {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if err := r.ParseForm(); err != nil {
 		d.refuse(w, r, http.StatusBadRequest, "message.bad_form")
+		return false
+	}
+	return true
+}
+
+// decide carries a decision out.
+func (d *Dashboard) decide(w http.ResponseWriter, r *http.Request) {
+	if !d.readForm(w, r) {
 		return
 	}
 	key, form := r.PostForm.Get("key"), decision{As: r.PostForm.Get("as"), Note: note(r)}
@@ -126,7 +137,7 @@ func (d *Dashboard) carryOut(w http.ResponseWriter, r *http.Request, key string,
 		decided.As = ledger.Status(form.As)
 		record, err = d.ledger.Resolve(ctx, key, decided)
 	}
-	d.tally.forget()
+	d.forget()
 	said := ""
 	switch {
 	case err == nil:

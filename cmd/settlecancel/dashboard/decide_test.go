@@ -34,15 +34,15 @@ func TestDecisions(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%s/%s", c.from, c.as), func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t)
+			b := newFixture(t)
 			x := b.put(sample("x"), c.from)
 			visitor := b.visitor()
-			page := b.send(visitor, office+"decide?key=refund-x&as="+c.as, c.fields)
+			page := b.send(visitor, cancellations+"decide?key=refund-x&as="+c.as, c.fields)
 			b.want(page, c.says)
 			if page.Request.Method != http.MethodGet {
 				t.Error("a reload would send the form again")
 			}
-			if again := b.do(visitor, "GET", office+"show?key=refund-x", ""); strings.Contains(again.text, `role="status"`) {
+			if again := b.do(visitor, "GET", cancellations+"show?key=refund-x", ""); strings.Contains(again.text, `role="status"`) {
 				t.Error("it is said twice")
 			}
 			r := b.get(x.IdempotencyKey)
@@ -55,14 +55,14 @@ func TestDecisions(t *testing.T) {
 			if len(r.Acts) != 1 || r.Acts[0].Who != "ops" || r.Acts[0].Note != c.fields["note"] {
 				t.Errorf("acts %+v", r.Acts)
 			}
-			b.want(b.see(office+"show?key=refund-x"), "by ops", c.fields["note"])
+			b.want(b.see(cancellations+"show?key=refund-x"), "by ops", c.fields["note"])
 		})
 	}
 }
 
 func TestDecisionRefused(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	b.put(sample("dead"), ledger.Review)
 	b.put(sample("done"), ledger.Cancelled)
 	before := b.snapshot()
@@ -81,7 +81,7 @@ func TestDecisionRefused(t *testing.T) {
 		{"ErrOtherStatus", "key=refund-dead&as=retry", map[string]string{"as": "review"}, http.StatusBadRequest, "no such page"},
 		{"ErrEnded", "key=refund-dead&as=retry", map[string]string{"key": "refund-done"}, http.StatusOK, "it has moved on meanwhile"},
 	} {
-		got := b.send(b.visitor(), office+"decide?"+c.page, c.fields)
+		got := b.send(b.visitor(), cancellations+"decide?"+c.page, c.fields)
 		if got.StatusCode != c.status {
 			t.Errorf("%s: %d, want %d", c.name, got.StatusCode, c.status)
 		}
@@ -93,7 +93,7 @@ func TestDecisionRefused(t *testing.T) {
 			t.Errorf("%s: the other language is nowhere", c.name)
 		}
 	}
-	if got := b.do(http.DefaultClient, "POST", office+"decide", strings.Repeat("a", maxForm+1)); got.StatusCode != http.StatusBadRequest {
+	if got := b.do(http.DefaultClient, "POST", cancellations+"decide", strings.Repeat("a", maxForm+1)); got.StatusCode != http.StatusBadRequest {
 		t.Errorf("a huge form: %d", got.StatusCode)
 	}
 	after := b.snapshot()
@@ -107,13 +107,13 @@ func TestDecisionRefused(t *testing.T) {
 // A form that was opened before somebody else decided must not decide again.
 func TestDecisionOvertaken(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	b.put(sample("x"), ledger.Review)
-	form := hidden(b.see(office + "decide?key=refund-x&as=cancelled").text)
+	form := hidden(b.see(cancellations + "decide?key=refund-x&as=cancelled").text)
 	form.Set("note", "seen")
 	form.Set("sure", "yes")
-	b.send(b.visitor(), office+"decide?key=refund-x&as=retry", nil)
-	got := b.do(b.visitor(), "POST", office+"decide", form.Encode())
+	b.send(b.visitor(), cancellations+"decide?key=refund-x&as=retry", nil)
+	got := b.do(b.visitor(), "POST", cancellations+"decide", form.Encode())
 	b.want(got, "It has changed since", "unknown")
 	if r := b.get("refund-x"); r.Status != ledger.Unknown || len(r.Acts) != 1 {
 		t.Errorf("it is %s, acts %+v", r.Status, r.Acts)
@@ -122,7 +122,7 @@ func TestDecisionOvertaken(t *testing.T) {
 
 func TestDecisionExplains(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	b.put(sample("rejected"), ledger.Rejected)
 	b.put(sample("review"), ledger.Review)
 	part := sample("blind")
@@ -139,21 +139,21 @@ func TestDecisionExplains(t *testing.T) {
 		"key=refund-review&as=cancelled": "You say that ₩500 has gone back.",
 		"key=refund-review&as=rejected":  "You give this cancellation up.",
 	} {
-		b.want(b.see(office+"decide?"+page), words)
+		b.want(b.see(cancellations+"decide?"+page), words)
 	}
 }
 
 func TestBulk(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	for i := range 5 {
 		b.put(sample(fmt.Sprint(i)), ledger.Rejected)
 	}
 	b.put(sample("other"), ledger.Exhausted)
 	b.put(sample("review"), ledger.Review)
-	page := office + "bulk?code=1002"
-	b.want(b.see(office+"bulk"), "Choose a result code")
-	b.want(b.see(office+"bulk?code=9999"), "There are no such dead letters.")
+	page := cancellations + "bulk?code=1002"
+	b.want(b.see(cancellations+"bulk"), "Dead letters: 7.")
+	b.want(b.see(cancellations+"bulk?code=9999"), "There are no such dead letters.")
 	b.want(b.see(page), "Dead letters: 5. Together: ₩2,500", "rejected 5", "type their number: 5")
 	for count, says := range map[string]string{"": "not their number", "4": "not their number", "6": "not their number", "five": "not their number"} {
 		got := b.send(b.visitor(), page, map[string]string{"count": count})
@@ -181,7 +181,7 @@ func TestBulk(t *testing.T) {
 	if open, dead, _ := b.ledger.Counts(t.Context()); open != 5 || dead != 2 {
 		t.Errorf("%d open, %d dead", open, dead)
 	}
-	b.want(b.send(b.visitor(), office+"bulk?code=-&status=review", map[string]string{"count": "1"}), "Retried: 1.")
+	b.want(b.send(b.visitor(), cancellations+"bulk?code=-&status=review", map[string]string{"count": "1"}), "Retried: 1.")
 	if r := b.get("refund-review"); r.Status != ledger.Unknown {
 		t.Errorf("one for review is %s: it must be verified, not sent", r.Status)
 	}
@@ -191,22 +191,22 @@ func TestBulk(t *testing.T) {
 func TestBulkMoves(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 2, 10, 0, 0, 0, settlebank.KST)
-	b := newClockBench(t, func() time.Time { return now })
+	b := newClockFixture(t, func() time.Time { return now })
 	b.put(sample("a"), ledger.Rejected)
 	b.put(sample("b"), ledger.Rejected)
-	form := hidden(b.see(office + "bulk?code=1002").text)
+	form := hidden(b.see(cancellations + "bulk?code=1002").text)
 	form.Set("count", "2")
 	now = now.Add(time.Millisecond)
 	b.put(sample("late"), ledger.Rejected)
-	b.want(b.do(b.visitor(), "POST", office+"bulk", form.Encode()), "Retried: 2.")
+	b.want(b.do(b.visitor(), "POST", cancellations+"bulk", form.Encode()), "Retried: 2.")
 	if r := b.get("refund-late"); r.Status != ledger.Rejected {
 		t.Errorf("one that nobody saw was retried: %s", r.Status)
 	}
 	b.put(sample("c"), ledger.Rejected)
-	form = hidden(b.see(office + "bulk?code=1002").text)
+	form = hidden(b.see(cancellations + "bulk?code=1002").text)
 	form.Set("count", "2")
-	b.send(b.visitor(), office+"decide?key=refund-c&as=retry", nil)
-	got := b.do(b.visitor(), "POST", office+"bulk", form.Encode())
+	b.send(b.visitor(), cancellations+"decide?key=refund-c&as=retry", nil)
+	got := b.do(b.visitor(), "POST", cancellations+"bulk", form.Encode())
 	b.want(got, "These dead letters have changed")
 	if got.StatusCode != http.StatusConflict || b.get("refund-late").Status != ledger.Rejected {
 		t.Errorf("%d, and the other one is %s", got.StatusCode, b.get("refund-late").Status)
@@ -215,12 +215,12 @@ func TestBulkMoves(t *testing.T) {
 
 func TestBulkIsBounded(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	b.board.bulk = 2
 	for i := range 3 {
 		b.put(sample(fmt.Sprint(i)), ledger.Rejected)
 	}
-	page := office + "bulk?code=1002"
+	page := cancellations + "bulk?code=1002"
 	b.want(b.see(page), "Dead letters: 2.", "There are more. The oldest 2")
 	b.want(b.send(b.visitor(), page, map[string]string{"count": "2"}), "Retried: 2.")
 	if r := b.get("refund-2"); r.Status != ledger.Rejected {

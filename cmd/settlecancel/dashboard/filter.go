@@ -9,54 +9,67 @@ import (
 	"time"
 
 	"settlecancel/cmd/settlecancel/deadletter"
+	"settlecancel/gateway/settlebank"
 	"settlecancel/tasks/ledger"
 )
 
-// What a list can be of, besides a single status.
+// What a list can be of, but a single status.
 const (
 	listOpen = "open"
 	listDead = "dead"
 )
 
-// codeParam is a result code as a filter names it, where an empty field means any.
-func codeParam(code string) string { return cmp.Or(code, deadletter.NoCode) }
+// What a list can be of, in the order of the tabs.
+var (
+	deadLists = []string{listDead, string(ledger.Review), string(ledger.Rejected), string(ledger.Exhausted)}
+	openLists = []string{listOpen, string(ledger.Unknown), string(ledger.Queued), string(ledger.Sending)}
+)
 
-// ages are what a list can be narrowed to: the age, and whether it is the least or the most.
-var ages = []struct {
-	Name    string
-	Age     time.Duration
-	Younger bool
-}{
-	{"lt1h", time.Hour, true}, {"lt24h", 24 * time.Hour, true},
-	{"gt1h", time.Hour, false}, {"gt24h", 24 * time.Hour, false}, {"gt7d", 7 * 24 * time.Hour, false}, {"gt30d", 30 * 24 * time.Hour, false},
-}
-
-// filter says which cancellations a list shows.
+// filter says which cancellations a list shows, and in which order.
 type filter struct {
 	Status   string
 	Code     string // deadletter.NoCode: those without one
 	Merchant string
-	Age      string // name of one of ages
+	Method   string // deadletter.NoCode: those without one
+	From, To string // Korean days, yyyy-mm-dd, both included
 	Min, Max string // amount in won or cents, as typed
-	Newest   bool
-	Cursor   string
+	Sort     string // name of a column, with - in front for the greatest first
+	Page     int    // from 1
 
-	min, max int64
+	from, before time.Time
+	min, max     int64
+}
+
+// codeParam is a result code, or a method, as a filter names it, where an empty field means any.
+func codeParam(code string) string { return cmp.Or(code, deadletter.NoCode) }
+
+// columns are what a list can be sorted by.
+var columns = map[string]func(a, b item) int{
+	"due":    func(a, b item) int { return a.DueAt.Compare(b.DueAt) },
+	"since":  func(a, b item) int { return a.Since.Compare(b.Since) },
+	"amount": func(a, b item) int { return cmp.Compare(a.Amount, b.Amount) },
+	"code":   func(a, b item) int { return cmp.Compare(a.Code, b.Code) },
+	"mcht":   func(a, b item) int { return cmp.Compare(a.MchtID, b.MchtID) },
+	"method": func(a, b item) int { return cmp.Compare(a.Method, b.Method) },
+	"status": func(a, b item) int { return cmp.Compare(a.Status, b.Status) },
+	"key":    func(a, b item) int { return cmp.Compare(a.Key, b.Key) },
+	"order":  func(a, b item) int { return cmp.Compare(a.OrgMchtTrdNo, b.OrgMchtTrdNo) },
 }
 
 // readFilter reads a filter from the address of a list. What cannot be read is left out, and its
 // field named.
 func readFilter(q url.Values) (f filter, wrong []string) {
 	text := func(name string) string { return strings.TrimSpace(q.Get(name)) }
-	f = filter{Status: text("status"), Code: text("code"), Merchant: text("mcht"), Age: text("age"),
-		Min: text("min"), Max: text("max"), Cursor: q.Get("cursor")}
+	f = filter{Status: text("status"), Code: text("code"), Merchant: text("mcht"), Method: text("method"),
+		From: text("from"), To: text("to"), Min: text("min"), Max: text("max"), Sort: text("sort")}
 	if !slices.Contains(deadLists, f.Status) && !slices.Contains(openLists, f.Status) {
 		f.Status = listDead
 	}
-	f.Newest = q.Get("order") == "newest" || q.Get("order") == "" && f.set() == ledger.DeadLetters
-	if f.Age != "" && f.age() < 0 {
-		f.Age, wrong = "", append(wrong, "age")
+	if columns[strings.TrimPrefix(f.Sort, "-")] == nil {
+		f.Sort = f.usualSort()
 	}
+	f.Page, _ = strconv.Atoi(q.Get("page"))
+	f.Page = max(f.Page, 1)
 	amount := func(typed *string, name string) int64 {
 		n, err := strconv.ParseInt(strings.ReplaceAll(*typed, ",", ""), 10, 64)
 		if *typed != "" && (err != nil || n < 0) {
@@ -65,14 +78,27 @@ func readFilter(q url.Values) (f filter, wrong []string) {
 		return n
 	}
 	f.min, f.max = amount(&f.Min, "min"), amount(&f.Max, "max")
+	day := func(typed *string, name string) time.Time {
+		t, err := time.ParseInLocation(time.DateOnly, *typed, settlebank.KST)
+		if *typed != "" && err != nil {
+			*typed, wrong = "", append(wrong, name)
+		}
+		return t
+	}
+	f.from, f.before = day(&f.From, "from"), day(&f.To, "to")
+	if f.To != "" {
+		f.before = f.before.AddDate(0, 0, 1)
+	}
 	return f, wrong
 }
 
-// What a list can be of, in the order of the tabs.
-var (
-	deadLists = []string{listDead, string(ledger.Review), string(ledger.Rejected), string(ledger.Exhausted)}
-	openLists = []string{listOpen, string(ledger.Unknown), string(ledger.Queued), string(ledger.Sending)}
-)
+// usualSort is by need: what died last, what is due first.
+func (f filter) usualSort() string {
+	if f.set() == ledger.Open {
+		return "due"
+	}
+	return "-since"
+}
 
 // set returns in which set of the ledger the cancellations stand.
 func (f filter) set() ledger.Set {
@@ -82,50 +108,60 @@ func (f filter) set() ledger.Set {
 	return ledger.DeadLetters
 }
 
-func (f filter) age() int {
-	for i, a := range ages {
-		if a.Name == f.Age {
-			return i
-		}
-	}
-	return -1
-}
-
 // Narrowed reports whether the list does not show all of its status.
 func (f filter) Narrowed() bool {
-	return f.Code != "" || f.Merchant != "" || f.Age != "" || f.Min != "" || f.Max != ""
+	return f.Code != "" || f.Merchant != "" || f.Method != "" || f.From != "" || f.To != "" || f.Min != "" || f.Max != ""
 }
 
-// selects returns the filter as it stands now.
-func (f filter) selects(now time.Time) deadletter.Filter {
-	s := deadletter.Filter{Code: f.Code, MchtID: f.Merchant}
-	if f.Status != listOpen && f.Status != listDead {
-		s.Status = ledger.Status(f.Status)
+// matches reports whether the list shows i.
+func (f filter) matches(i item) bool {
+	switch {
+	case f.Status != listOpen && f.Status != listDead && f.Status != string(i.Status),
+		f.Code != "" && f.Code != codeParam(i.Code),
+		f.Merchant != "" && f.Merchant != i.MchtID,
+		f.Method != "" && f.Method != codeParam(i.Method),
+		f.From != "" && i.Since.Before(f.from),
+		f.To != "" && !i.Since.Before(f.before),
+		f.Min != "" && i.Amount < f.min,
+		f.Max != "" && i.Amount > f.max:
+		return false
 	}
-	if i := f.age(); i >= 0 && ages[i].Younger {
-		s.From = now.Add(-ages[i].Age)
-	} else if i >= 0 {
-		s.Before = now.Add(-ages[i].Age)
-	}
-	if f.Min != "" {
-		s.Min = &f.min
-	}
-	if f.Max != "" {
-		s.Max = &f.max
-	}
-	return s
+	return true
 }
 
-// query returns the filter as the address of a list has it, without the cursor.
+// sorted returns those of items that the list shows, in its order.
+func (f filter) sorted(items []item) []item {
+	var shown []item
+	for _, i := range items {
+		if f.matches(i) {
+			shown = append(shown, i)
+		}
+	}
+	name, falling := strings.CutPrefix(f.Sort, "-")
+	by := columns[name]
+	slices.SortStableFunc(shown, func(a, b item) int {
+		n := by(a, b)
+		if falling {
+			n = -n
+		}
+		return cmp.Or(n, cmp.Compare(a.Key, b.Key))
+	})
+	return shown
+}
+
+// query returns the filter as the address of a list has it.
 func (f filter) query() url.Values {
 	q := url.Values{"status": {f.Status}}
-	for name, value := range map[string]string{"code": f.Code, "mcht": f.Merchant, "age": f.Age, "min": f.Min, "max": f.Max} {
+	for name, value := range map[string]string{"code": f.Code, "mcht": f.Merchant, "method": f.Method, "from": f.From, "to": f.To, "min": f.Min, "max": f.Max} {
 		if value != "" {
 			q.Set(name, value)
 		}
 	}
-	if f.Newest != (f.set() == ledger.DeadLetters) {
-		q.Set("order", map[bool]string{true: "newest", false: "oldest"}[f.Newest])
+	if f.Sort != f.usualSort() && f.Sort != "" {
+		q.Set("sort", f.Sort)
+	}
+	if f.Page > 1 {
+		q.Set("page", strconv.Itoa(f.Page))
 	}
 	return q
 }
@@ -146,41 +182,55 @@ func (f filter) SetName() string {
 	return listDead
 }
 
-// URL leads to the first page of the list.
-func (f filter) URL() string { return office + "list?" + f.query().Encode() }
+// URL leads to the list.
+func (f filter) URL() string { return cancellations + "list?" + f.query().Encode() }
+
+// CSVURL leads to all that match, as a file.
+func (f filter) CSVURL() string {
+	f.Page = 1
+	return cancellations + "list.csv?" + f.query().Encode()
+}
+
+// BulkURL leads to where all that match are decided on together, "" where that cannot be.
+func (f filter) BulkURL() string {
+	if f.set() != ledger.DeadLetters {
+		return ""
+	}
+	f.Page, f.Sort = 1, ""
+	return cancellations + "bulk?" + f.query().Encode()
+}
 
 // With returns the filter for another status, for the tabs.
 func (f filter) With(status string) filter {
-	f.Status, f.Cursor = status, ""
-	f.Newest = f.set() == ledger.DeadLetters
+	f.Status, f.Page = status, 1
+	f.Sort = f.usualSort()
 	return f
 }
 
-// Turned returns the filter in the other order.
-func (f filter) Turned() filter {
-	f.Newest, f.Cursor = !f.Newest, ""
-	return f
+// At leads to another page of the list.
+func (f filter) At(page int) string {
+	f.Page = page
+	return f.URL()
 }
 
-// After leads to the page behind a cursor.
-func (f filter) After(cursor string) string {
-	q := f.query()
-	q.Set("cursor", cursor)
-	return office + "list?" + q.Encode()
+// By leads to the list sorted by a column; where it is sorted by it, to the other way round.
+func (f filter) By(column string) string {
+	f.Page = 1
+	if f.Sort == column || f.Sort == "-"+column {
+		f.Sort = map[bool]string{true: column, false: "-" + column}[strings.HasPrefix(f.Sort, "-")]
+	} else {
+		f.Sort = column
+	}
+	return f.URL()
 }
 
-// BulkURL leads to where the dead letters of the code are retried together, "" where that cannot
-// be.
-func (f filter) BulkURL() string {
-	if f.Code == "" || f.set() != ledger.DeadLetters {
-		return ""
+// Sorted returns how a column is sorted, as aria-sort has it.
+func (f filter) Sorted(column string) string {
+	switch f.Sort {
+	case column:
+		return "ascending"
+	case "-" + column:
+		return "descending"
 	}
-	q := url.Values{"code": {f.Code}}
-	if f.Merchant != "" {
-		q.Set("mcht", f.Merchant)
-	}
-	if f.Status != listDead {
-		q.Set("status", f.Status)
-	}
-	return office + "bulk?" + q.Encode()
+	return "none"
 }

@@ -48,6 +48,6 @@ func (d *Dashboard) said(w http.ResponseWriter, r *http.Request) (flash, bool) {
 }
 
 func flashOf(r *http.Request, value string, seconds int) *http.Cookie {
-	return &http.Cookie{Name: flashCookie, Value: value, Path: office, MaxAge: seconds,
+	return &http.Cookie{Name: flashCookie, Value: value, Path: root, MaxAge: seconds,
 		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: r.TLS != nil}
 }

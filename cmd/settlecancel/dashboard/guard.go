@@ -8,8 +8,9 @@ import (
 	"settlecancel/gateway/settlebank"
 )
 
-// ownPolicy lets our pages load their stylesheet, send their forms, and nothing else.
-const ownPolicy = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+// ownPolicy lets our pages load their stylesheet and the one small script of ours, read themselves
+// again, send their forms, and nothing else.
+const ownPolicy = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 // secure sets the headers that every answer carries. Pages of asynqmon set a policy of their own,
 // and assets may be kept.
@@ -33,7 +34,7 @@ func secure(next http.Handler) http.Handler {
 func sameOrigin(next http.Handler) http.Handler {
 	p := http.NewCrossOriginProtection()
 	p.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		http.Error(w, "refused: the request comes from a page of another origin; open "+office+" and do it there", http.StatusForbidden)
+		http.Error(w, "refused: the request comes from a page of another origin; open "+cancellations+" and do it there", http.StatusForbidden)
 	}))
 	return p.Handler(next)
 }

@@ -12,14 +12,14 @@ import (
 
 // everyKind is one address of each kind of answer.
 var everyKind = []string{
-	"/dashboard/", "/dashboard/queues/default", "/dashboard/api/queues", "/dashboard/api/redis_info", "/dashboard/favicon.ico",
-	office, office + "list", office + "search?q=x", office + "show?key=refund-x", office + "show?key=nobody", office + "decide?key=refund-x&as=retry",
-	office + "bulk?code=1002", office + "style.css", office + "queues.css", office + "nowhere",
+	"/dashboard/", "/dashboard/queues/", "/dashboard/queues/queues/default", "/dashboard/queues/api/queues", "/dashboard/queues/api/redis_info", "/dashboard/queues/favicon.ico",
+	root, cancellations + "list", cancellations + "search?q=x", cancellations + "show?key=refund-x", cancellations + "show?key=nobody", cancellations + "decide?key=refund-x&as=retry",
+	cancellations + "bulk?code=1002", cancellations + "style.css", cancellations + "queues.css", cancellations + "nowhere",
 }
 
 func TestHeaders(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	b.put(sample("x"), ledger.Rejected)
 	for _, path := range everyKind {
 		got := b.see(path)
@@ -55,10 +55,10 @@ func TestHeaders(t *testing.T) {
 
 func TestAsynqmonPage(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	script := regexp.MustCompile(`<script nonce="([A-Z2-7]+)"`)
 	seen := map[string]bool{}
-	for _, path := range []string{"/dashboard/", "/dashboard/servers", "/dashboard/queues/default/tasks/x.js"} {
+	for _, path := range []string{"/dashboard/queues/", "/dashboard/queues/servers", "/dashboard/queues/queues/default/tasks/x.js"} {
 		got := b.see(path)
 		nonces := script.FindAllStringSubmatch(got.text, -1)
 		if len(nonces) != strings.Count(got.text, "<script") || len(nonces) < 3 {
@@ -78,11 +78,11 @@ func TestAsynqmonPage(t *testing.T) {
 				t.Errorf("%s: holds %s", path, foreign)
 			}
 		}
-		if !strings.Contains(got.text, `href="`+office+`"`) {
+		if !strings.Contains(got.text, `href="`+root+`"`) {
 			t.Errorf("%s: no way to our pages", path)
 		}
 	}
-	for _, file := range regexp.MustCompile(`(?:src|href)="(/dashboard/[^"]+\.[a-z]+)"`).FindAllStringSubmatch(b.see("/dashboard/").text, -1) {
+	for _, file := range regexp.MustCompile(`(?:src|href)="(/dashboard/[^"]+\.[a-z]+)"`).FindAllStringSubmatch(b.see("/dashboard/queues/").text, -1) {
 		got := b.see(file[1])
 		if got.StatusCode != http.StatusOK || strings.HasPrefix(got.Header.Get("Content-Type"), "text/html") {
 			t.Errorf("%s: %d %s", file[1], got.StatusCode, got.Header.Get("Content-Type"))
@@ -96,9 +96,9 @@ func TestAsynqmonPage(t *testing.T) {
 
 func TestForeignPages(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	x := b.put(sample("x"), ledger.Rejected)
-	form := hidden(b.see(office + "decide?key=refund-x&as=retry").text).Encode()
+	form := hidden(b.see(cancellations + "decide?key=refund-x&as=retry").text).Encode()
 	own := "http://" + strings.TrimPrefix(b.url, "http://")
 	for _, c := range []struct {
 		name   string
@@ -114,7 +114,7 @@ func TestForeignPages(t *testing.T) {
 		{"OKNoBrowser", nil, true},
 	} {
 		before := b.snapshot()
-		for _, path := range []string{office + "decide", office + "bulk", "/dashboard/api/queues/default:pause", "/dashboard/api/queues/default/archived_tasks/refund-x:run"} {
+		for _, path := range []string{cancellations + "decide", cancellations + "bulk", "/dashboard/queues/api/queues/default:pause", "/dashboard/queues/api/queues/default/archived_tasks/refund-x:run"} {
 			if c.ok {
 				break
 			}
@@ -123,7 +123,7 @@ func TestForeignPages(t *testing.T) {
 			}
 		}
 		if c.ok {
-			got := b.do(http.DefaultClient, "POST", "/dashboard/api/queues/default:resume", "", c.header...)
+			got := b.do(http.DefaultClient, "POST", "/dashboard/queues/api/queues/default:resume", "", c.header...)
 			if got.StatusCode == http.StatusForbidden {
 				t.Errorf("%s: %d %s", c.name, got.StatusCode, got.text)
 			}
@@ -137,7 +137,7 @@ func TestForeignPages(t *testing.T) {
 
 func TestCredentials(t *testing.T) {
 	t.Parallel()
-	asked := newBench(t, func(o *Options) {
+	asked := newFixture(t, func(o *Options) {
 		o.Who = askPassword
 	})
 	for _, path := range everyKind {
@@ -149,30 +149,30 @@ func TestCredentials(t *testing.T) {
 	b := asked
 	b.put(sample("x"), ledger.Rejected)
 	basic := []string{"Authorization", "Basic a2ltOnNlY3JldA=="} // kim:secret
-	page := b.do(http.DefaultClient, "GET", office+"decide?key=refund-x&as=retry", "", basic...)
+	page := b.do(http.DefaultClient, "GET", cancellations+"decide?key=refund-x&as=retry", "", basic...)
 	if !strings.Contains(page.text, "You are kim.") {
 		t.Errorf("the page does not say who asks: %d", page.StatusCode)
 	}
-	if got := b.do(http.DefaultClient, "POST", office+"decide", hidden(page.text).Encode(), "Authorization", "Basic a2ltOndyb25n"); got.StatusCode != http.StatusUnauthorized {
+	if got := b.do(http.DefaultClient, "POST", cancellations+"decide", hidden(page.text).Encode(), "Authorization", "Basic a2ltOndyb25n"); got.StatusCode != http.StatusUnauthorized {
 		t.Errorf("a wrong password: %d", got.StatusCode)
 	}
-	b.do(http.DefaultClient, "POST", office+"decide", hidden(page.text).Encode(), basic...)
+	b.do(http.DefaultClient, "POST", cancellations+"decide", hidden(page.text).Encode(), basic...)
 	if r := b.get("refund-x"); len(r.Acts) != 1 || r.Acts[0].Who != "kim" {
 		t.Errorf("acts %+v", r.Acts)
 	}
-	if got := b.do(http.DefaultClient, "GET", office, "", append(basic, "Host", "ops.example")...); got.StatusCode != http.StatusOK {
+	if got := b.do(http.DefaultClient, "GET", root, "", append(basic, "Host", "ops.example")...); got.StatusCode != http.StatusOK {
 		t.Errorf("with credentials under another name: %d", got.StatusCode)
 	}
 }
 
 func TestHostNames(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	for host, ok := range map[string]bool{
 		"localhost": true, "LocalHost:8080": true, "127.0.0.1:8080": true, "127.9.9.9": true, "[::1]:8080": true, "dev.localhost:1": true, "localhost.": true,
 		"evil.example": false, "evil.example:8080": false, "localhost.evil.example": false, "192.168.0.7:8080": false, "127.0.0.1.evil.example": false,
 	} {
-		got := b.do(http.DefaultClient, "GET", office, "", "Host", host)
+		got := b.do(http.DefaultClient, "GET", root, "", "Host", host)
 		if want := map[bool]int{true: http.StatusOK, false: http.StatusMisdirectedRequest}[ok]; got.StatusCode != want {
 			t.Errorf("%s: %d, want %d", host, got.StatusCode, want)
 		}
@@ -181,19 +181,19 @@ func TestHostNames(t *testing.T) {
 
 func TestReadOnly(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, func(o *Options) { o.ReadOnly = true })
+	b := newFixture(t, func(o *Options) { o.ReadOnly = true })
 	b.archive(b.put(sample("x"), ledger.Rejected))
 	before := b.snapshot()
-	for _, path := range []string{"GET " + office + "decide?key=refund-x&as=retry", "GET " + office + "bulk?code=1002", "POST " + office + "decide",
-		"POST " + office + "bulk", "POST /dashboard/api/queues/default:pause", "POST /dashboard/api/queues/default/archived_tasks/refund-x:run"} {
+	for _, path := range []string{"GET " + cancellations + "decide?key=refund-x&as=retry", "GET " + cancellations + "bulk?code=1002", "POST " + cancellations + "decide",
+		"POST " + cancellations + "bulk", "POST /dashboard/queues/api/queues/default:pause", "POST /dashboard/queues/api/queues/default/archived_tasks/refund-x:run"} {
 		method, path, _ := strings.Cut(path, " ")
 		if got := b.do(http.DefaultClient, method, path, "key=refund-x&as=retry"); got.StatusCode != http.StatusForbidden {
 			t.Errorf("%s %s: %d", method, path, got.StatusCode)
 		}
 	}
-	for _, path := range []string{office, office + "list", office + "list?code=1002", office + "show?key=refund-x"} {
+	for _, path := range []string{root, cancellations + "list", cancellations + "list?code=1002", cancellations + "show?key=refund-x"} {
 		got := b.see(path)
-		if got.StatusCode != http.StatusOK || strings.Contains(got.text, `method="post"`) || strings.Contains(got.text, office+"decide") || strings.Contains(got.text, office+"bulk") {
+		if got.StatusCode != http.StatusOK || strings.Contains(got.text, `method="post"`) || strings.Contains(got.text, cancellations+"decide") || strings.Contains(got.text, cancellations+"bulk") {
 			t.Errorf("%s offers to change something (%d)", path, got.StatusCode)
 		}
 	}

@@ -17,8 +17,11 @@ type item struct {
 	Closed                              bool
 	Amount                              int64
 	Currency                            string
+	Method, CanTrdNo                    string
+	AcceptedAt, DueAt, EndedAt          time.Time
 	Since                               time.Time // dead or ended since, or accepted
 	RawKey                              string    // as it is, for forms and links
+	Version                             string    // of what was seen
 }
 
 // URL leads to the cancellation's own page.
@@ -26,7 +29,7 @@ func (i item) URL() string { return storyURL(i.RawKey) }
 
 // DecideURL leads to the form of one decision.
 func (i item) DecideURL(as string) string {
-	return office + "decide?" + url.Values{"key": {i.RawKey}, "as": {as}}.Encode()
+	return cancellations + "decide?" + url.Values{"key": {i.RawKey}, "as": {as}}.Encode()
 }
 
 // longest message in a row; the whole one stands on the cancellation's own page.
@@ -46,6 +49,7 @@ func newItem(r ledger.Record) (item, tasks.Cancellation) {
 	return item{
 		Key: clean(r.Key), MchtID: clean(r.MchtID), OrgTrdNo: clean(r.OrgTrdNo), OrgMchtTrdNo: clean(x.OrgMchtTrdNo),
 		Code: clean(r.Code), Message: cut(clean(r.Message), rowMessage), Status: r.Status, Closed: r.Closed,
-		Amount: r.Amount, Currency: cmp.Or(x.Currency, tasks.CurrencyKRW), Since: since, RawKey: r.Key,
+		Amount: r.Amount, Currency: cmp.Or(x.Currency, tasks.CurrencyKRW), Method: clean(x.Method), CanTrdNo: clean(r.CanTrdNo),
+		AcceptedAt: r.AcceptedAt, DueAt: r.DueAt, EndedAt: r.EndedAt, Since: since, RawKey: r.Key, Version: version(r),
 	}, x
 }

@@ -16,23 +16,23 @@ import (
 // the ledger's rules.
 func TestBrowserAsynqmon(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	x := b.put(sample("x"), ledger.Review)
 	b.archive(x)
 	tab := newTab(b, 1300, true)
-	tab.open("/dashboard/", "#root table")
+	tab.open("/dashboard/queues/", "#root table")
 	tab.shot("queues")
 	if got := tab.text("#root table"); !strings.Contains(got, "default") {
 		t.Errorf("the queues: %s", got)
 	}
 	for _, path := range []string{"servers", "schedulers", "settings"} {
-		tab.open("/dashboard/"+path, "#root main")
+		tab.open("/dashboard/queues/"+path, "#root main")
 	}
-	tab.open("/dashboard/queues/default/tasks/"+x.IdempotencyKey, "#root pre")
+	tab.open("/dashboard/queues/queues/default/tasks/"+x.IdempotencyKey, "#root pre")
 	if got := tab.text("#root main"); !strings.Contains(got, "ORDER-x") {
 		t.Errorf("the task: %s", got)
 	}
-	tab.open("/dashboard/queues/default?status=archived", `#root th[scope="row"]`)
+	tab.open("/dashboard/queues/queues/default?status=archived", `#root th[scope="row"]`)
 	if n := ask(tab, chromedp.Evaluate[int](`document.querySelectorAll('#root td.MuiTableCell-paddingCheckbox').length`)); n != 1 {
 		t.Errorf("%d cells to choose several tasks with: asynqmon's page has changed, and queues.css does not fit", n)
 	}
@@ -49,7 +49,7 @@ func TestBrowserAsynqmon(t *testing.T) {
 		t.Errorf("after Run it is %s, acts %+v", r.Status, r.Acts)
 	}
 	tab.clean()
-	tab.run(chromedp.Click(chromedp.CSS("a.to-office")), chromedp.WaitVisible(chromedp.CSS("main .tiles")))
+	tab.run(chromedp.Click(chromedp.CSS("a.to-ours")), chromedp.WaitVisible(chromedp.CSS("main .tiles")))
 	tab.clean()
 }
 
@@ -57,7 +57,7 @@ func TestBrowserAsynqmon(t *testing.T) {
 // over plain HTTP: there browsers say less about where a form comes from.
 func TestBrowserRetry(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, func(o *Options) {
+	b := newFixture(t, func(o *Options) {
 		o.Who = askPassword
 	})
 	for i := range 3 {
@@ -66,10 +66,10 @@ func TestBrowserRetry(t *testing.T) {
 	hostileRecord(b)
 	tab := newTab(b, 1200, true)
 	tab.mu.Lock()
-	tab.bench.url = strings.Replace(b.url, "127.0.0.1", "ops.example", 1)
+	tab.fixture.url = strings.Replace(b.url, "127.0.0.1", "ops.example", 1)
 	tab.mu.Unlock()
 	login := strings.Replace(tab.url, "http://", "http://kim:secret@", 1)
-	tab.run(chromedp.Navigate(login+office), chromedp.WaitVisible(chromedp.CSS("main .tiles")))
+	tab.run(chromedp.Navigate(login+root), chromedp.WaitVisible(chromedp.CSS("main .tiles")))
 	tab.shot("overview")
 	tab.run(
 		chromedp.SendKeys(chromedp.CSS(`input[name="q"]`), "ORDER-1\r"), chromedp.WaitVisible(chromedp.CSS("ol.events")))
@@ -85,7 +85,7 @@ func TestBrowserRetry(t *testing.T) {
 	if r := b.get("refund-1"); r.Status != ledger.Queued || len(r.Acts) != 1 || r.Acts[0].Who != "kim" {
 		t.Errorf("it is %s, acts %+v", r.Status, r.Acts)
 	}
-	tab.run(chromedp.Click(chromedp.CSS(`header nav a[href*="status=dead"]`)), chromedp.WaitVisible(chromedp.CSS(".rows.cards")))
+	tab.run(chromedp.Click(chromedp.CSS(`header nav a[href*="status=dead"]`)), chromedp.WaitVisible(chromedp.CSS(".rows.lines")))
 	if got := tab.text(".rows"); strings.Contains(got, "refund-1") || !strings.Contains(got, "refund-2") {
 		t.Errorf("the dead letters: %s", got)
 	}
@@ -97,24 +97,24 @@ func TestBrowserRetry(t *testing.T) {
 // screen.
 func TestBrowserPhone(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	everyStatus(b)
 	long := sample(strings.Repeat("long", 14))
 	long.OrgTrdNo, long.OrgMchtTrdNo, long.Reason = strings.Repeat("T", 50), strings.Repeat("M", 100), strings.Repeat("x", 900)
 	b.put(long, ledger.Review)
 	hostile := hostileRecord(b)
 	tab := newTab(b, 360, false)
-	tab.open(office+"?lang=ko", "main .tiles")
-	for name, path := range map[string]string{"overview": "", "list": "list?status=dead&code=1002", "open": "list?status=open", "story": "show?key=" + long.IdempotencyKey,
-		"hostile": "show?key=" + url.QueryEscape(hostile.Key), "search": "search?q=nobody", "bulk": "bulk?code=1002",
-		"resolve": "decide?as=cancelled&key=" + long.IdempotencyKey, "retry": "decide?as=retry&key=refund-rejected"} {
-		tab.open(office+path, "footer")
+	tab.open(root+"?lang=ko", "main .tiles")
+	for name, path := range map[string]string{"overview": root, "list": cancellations + "list?status=dead&code=1002", "open": cancellations + "list?status=open", "story": cancellations + "show?key=" + long.IdempotencyKey,
+		"hostile": cancellations + "show?key=" + url.QueryEscape(hostile.Key), "search": cancellations + "search?q=nobody", "bulk": cancellations + "bulk?code=1002",
+		"resolve": cancellations + "decide?as=cancelled&key=" + long.IdempotencyKey, "retry": cancellations + "decide?as=retry&key=refund-rejected"} {
+		tab.open(path, "footer")
 		if wide := ask(tab, chromedp.Evaluate[int](`document.documentElement.scrollWidth`)); wide > 360 {
 			t.Errorf("%s is %d pixels wide", name, wide)
 		}
 		tab.shot("phone-" + name)
 	}
-	tab.open(office+"list?status=review", "main .rows")
+	tab.open(cancellations+"list?status=review", "main .rows")
 	tab.run(chromedp.Click(chromedp.CSS(`td.key a[href$="refund-review"]`)), chromedp.WaitVisible(chromedp.CSS(".choices")),
 		chromedp.Click(chromedp.CSS(`.choices a[href*="as=cancelled"]`)), chromedp.WaitVisible(chromedp.CSS("form.decide")),
 		chromedp.SendKeys(chromedp.CSS("textarea"), "관리자 화면에서 확인"), chromedp.Click(chromedp.CSS(`input[name="sure"]`)),

@@ -1,38 +1,31 @@
 package dashboard
 
 import (
-	"context"
-	"errors"
 	"net/http"
-
-	"settlecancel/tasks/ledger"
 )
 
-// How much of a list one answer looks at and shows.
-const (
-	pageRecords = 50    // read at a time; a page shows as many at least, where there are
-	pageScan    = 2_000 // looked at for one page of a narrowed list
-)
+// pageRows is how many cancellations a page of a list shows.
+const pageRows = 50
 
 // listBody is what a list shows.
 type listBody struct {
 	filter
-	Ages    []string
-	Items   []item
-	Shown   sum
-	Next    string // address of the next page
-	Cut     bool   // the page may lack some: so many had to be looked at
-	Scan    int
-	Damaged bool
+	Statuses, Merchants, Methods, Codes []string // that can be chosen
+
+	Items       []item // of this page
+	All         sum    // of all that match
+	First, Last int    // place of the page's first and last one, from 1
+	Pages       []int  // that are linked; 0 is a gap
+	LastPage    int
+	Cut         bool // there are some that were not looked at
+	Walk        int
+	Damaged     bool
+	Selectable  bool // rows can be chosen, and decided on together
 }
 
 func (d *Dashboard) list(w http.ResponseWriter, r *http.Request) {
 	f, wrong := readFilter(r.URL.Query())
-	body, err := d.listed(r.Context(), f)
-	if errors.Is(err, errBadCursor) {
-		d.refuse(w, r, http.StatusBadRequest, "message.bad_cursor")
-		return
-	}
+	s, err := d.look(r.Context())
 	if err != nil {
 		d.fail(w, r, err)
 		return
@@ -42,61 +35,52 @@ func (d *Dashboard) list(w http.ResponseWriter, r *http.Request) {
 	for _, field := range wrong {
 		p.Faults = append(p.Faults, p.T("list.wrong", p.T("filter."+field)))
 	}
+	body := d.listed(f, s)
+	body.Selectable = f.BulkURL() != "" && !p.ReadOnly
 	p.Body = body
 	d.render(w, r, http.StatusOK, "list", p)
 }
 
-var errBadCursor = errors.New("dashboard: no such place in the list")
-
-// listed reads one page of a list.
-func (d *Dashboard) listed(ctx context.Context, f filter) (listBody, error) {
-	body := listBody{filter: f, Scan: pageScan}
-	for _, a := range ages {
-		body.Ages = append(body.Ages, a.Name)
+// listed returns one page of a list.
+func (d *Dashboard) listed(f filter, s snapshot) listBody {
+	items, cut := s.items(f.set())
+	shown := f.sorted(items)
+	body := listBody{filter: f, Statuses: f.Tabs(), Cut: cut, Walk: d.walk, Damaged: s.Damaged,
+		Merchants: values(items, func(i item) string { return i.MchtID }),
+		Methods:   values(items, func(i item) string { return codeParam(i.Method) }),
+		Codes:     values(items, func(i item) string { return codeParam(i.Code) })}
+	for _, i := range shown {
+		body.All.add(i)
 	}
-	selected := f.selects(d.opts.Now())
-	o := ledger.Listing{Newest: f.Newest, Cursor: f.Cursor, Limit: pageRecords}
-	if f.set() == ledger.DeadLetters {
-		o.Until = selected.Before
-	}
-	for seen := 0; ; {
-		records, next, err := d.ledger.List(ctx, f.set(), o)
-		if errors.Is(err, ledger.ErrDamaged) {
-			body.Damaged, err = true, nil
-		}
-		if err != nil {
-			return body, d.cursorFault(ctx, o, err)
-		}
-		for _, r := range records {
-			if selected.Matches(r) {
-				i, _ := newItem(r)
-				body.Items = append(body.Items, i)
-				body.Shown.add(i)
-			}
-		}
-		seen += pageRecords
-		if next == "" {
-			return body, nil
-		}
-		body.Next = f.After(next)
-		if len(body.Items) >= pageRecords {
-			return body, nil
-		}
-		if seen >= pageScan {
-			body.Cut = true
-			return body, nil
-		}
-		body.Next, o.Cursor = "", next
-	}
+	body.LastPage = max(1, (len(shown)+pageRows-1)/pageRows)
+	body.Page = min(f.Page, body.LastPage)
+	from := (body.Page - 1) * pageRows
+	body.Items = shown[from:min(from+pageRows, len(shown))]
+	body.First, body.Last = from+1, from+len(body.Items)
+	body.Pages = pagesAround(body.Page, body.LastPage)
+	return body
 }
 
-// cursorFault tells a cursor that no list answered from a Redis that does not answer.
-func (d *Dashboard) cursorFault(ctx context.Context, o ledger.Listing, err error) error {
-	if o.Cursor == "" {
-		return err
+// Filter is what heads of columns are made from.
+func (b listBody) Filter() filter { return b.filter }
+
+// NextPage is 0 on the last page.
+func (b listBody) NextPage() int {
+	if b.Page == b.LastPage {
+		return 0
 	}
-	if _, _, broken := d.ledger.Counts(ctx); broken == nil {
-		return errBadCursor
+	return b.Page + 1
+}
+
+// pagesAround returns the pages that a pager links: the first, the last, and those about this one.
+func pagesAround(page, last int) (all []int) {
+	for n := 1; n <= last; n++ {
+		switch {
+		case n == 1, n == last, n >= page-2 && n <= page+2:
+			all = append(all, n)
+		case all[len(all)-1] != 0:
+			all = append(all, 0)
+		}
 	}
-	return err
+	return all
 }

@@ -19,7 +19,7 @@ import (
 	"settlecancel/tasks/ledger"
 )
 
-const monitorAPI = root + "api"
+const monitorAPI = queues + "api"
 
 // monitor is asynqmon behind a list of what it may do.
 type monitor struct {
@@ -37,7 +37,7 @@ func (s sharedRedis) MakeRedisClient() any { return s.client }
 func newMonitor(d *Dashboard) (*monitor, error) {
 	m := &monitor{Dashboard: d}
 	m.api = asynqmon.New(asynqmon.Options{
-		RootPath:         strings.TrimSuffix(root, "/"),
+		RootPath:         strings.TrimSuffix(queues, "/"),
 		RedisConnOpt:     sharedRedis{d.opts.Redis},
 		PayloadFormatter: asynqmon.PayloadFormatterFunc(formatPayload),
 		ResultFormatter:  asynqmon.ResultFormatterFunc(formatResult),
@@ -53,6 +53,10 @@ func newMonitor(d *Dashboard) (*monitor, error) {
 func (m *monitor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path, isAPI := strings.CutPrefix(r.URL.Path, monitorAPI+"/")
 	look := r.Method == http.MethodGet || r.Method == http.MethodHead
+	if old := oldQueue.FindStringSubmatch(r.URL.Path); old != nil && look {
+		http.Redirect(w, r, queues+"queues/"+old[1]+query(r), http.StatusFound)
+		return
+	}
 	switch {
 	case !isAPI && look && r.URL.Path != monitorAPI:
 		m.ui.serve(w, r, m.texts.of(m.language(w, r)))
@@ -63,6 +67,17 @@ func (m *monitor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		m.forbid(w)
 	}
+}
+
+// oldQueue is where a queue's page was while asynqmon stood at the root. People have it in their
+// bookmarks.
+var oldQueue = regexp.MustCompile(`^` + queues + `((?:urgent|default|bulk|webhooks)(?:/.*)?)$`)
+
+func query(r *http.Request) string {
+	if r.URL.RawQuery == "" {
+		return ""
+	}
+	return "?" + r.URL.RawQuery
 }
 
 // A queue of any name can be looked at; what a name may be made of keeps the list unambiguous.
@@ -150,7 +165,7 @@ func (m *monitor) retry(w http.ResponseWriter, r *http.Request, queue, id string
 			record, err = m.client.Retry(ctx, key, decision)
 		}
 	}
-	m.tally.forget()
+	m.forget()
 	switch {
 	case err == nil:
 		m.log.InfoContext(ctx, "dead letter retried", "key", key, "status", record.Status, "who", who(r))
@@ -196,7 +211,7 @@ func (m *monitor) forbid(w http.ResponseWriter) {
 	if m.opts.ReadOnly {
 		why = "this dashboard shows, and changes nothing"
 	}
-	plain(w, http.StatusForbidden, "refused: "+why+". Cancellations are retried and resolved at "+office)
+	plain(w, http.StatusForbidden, "refused: "+why+". Cancellations are retried and resolved at "+cancellations+"list")
 }
 
 func plain(w http.ResponseWriter, status int, text string) {
@@ -206,4 +221,4 @@ func plain(w http.ResponseWriter, status int, text string) {
 }
 
 // storyURL is where one cancellation is shown.
-func storyURL(key string) string { return office + "show?key=" + url.QueryEscape(key) }
+func storyURL(key string) string { return cancellations + "show?key=" + url.QueryEscape(key) }

@@ -20,18 +20,18 @@ import (
 
 func TestForeignMethodsAndPaths(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	b.archive(b.put(sample("dead"), ledger.Rejected))
 	before := b.snapshot()
 	for _, request := range []string{
-		"PUT /dashboard/api/queues/default:pause", "PATCH /dashboard/api/queues/default:pause", "DELETE /dashboard/api/queues/default",
-		"OPTIONS /dashboard/api/queues/default", "HEAD /dashboard/api/queues", "POST /dashboard/", "POST /dashboard/api", "POST /dashboard/api/",
-		"POST /dashboard/api/queues/other:pause", "POST /dashboard/api/queues/other/archived_tasks/refund-dead:run",
-		"POST /dashboard/api/queues/default/archived_tasks/refund-dead:archive",
-		"POST /dashboard/api/queues/default/archived_tasks/a%2Frefund-dead:run",
-		"POST /dashboard/api/queues/default/archived_tasks:run_all", "POST /dashboard/api/queues/default/completed_tasks/refund-dead:run",
-		"GET /dashboard/api/queues/default/../../redis_info", "GET /dashboard/api/redis_info/", "GET /dashboard/api//redis_info",
-		"GET /dashboard/api/queues/a%00b", "GET /dashboard/api/queues/" + strings.Repeat("q", 65), "GET /dashboard/static/js/none.js",
+		"PUT /dashboard/queues/api/queues/default:pause", "PATCH /dashboard/queues/api/queues/default:pause", "DELETE /dashboard/queues/api/queues/default",
+		"OPTIONS /dashboard/queues/api/queues/default", "HEAD /dashboard/queues/api/queues", "POST /dashboard/queues/", "POST /dashboard/queues/api", "POST /dashboard/queues/api/",
+		"POST /dashboard/queues/api/queues/other:pause", "POST /dashboard/queues/api/queues/other/archived_tasks/refund-dead:run",
+		"POST /dashboard/queues/api/queues/default/archived_tasks/refund-dead:archive",
+		"POST /dashboard/queues/api/queues/default/archived_tasks/a%2Frefund-dead:run",
+		"POST /dashboard/queues/api/queues/default/archived_tasks:run_all", "POST /dashboard/queues/api/queues/default/completed_tasks/refund-dead:run",
+		"GET /dashboard/queues/api/queues/default/../../redis_info", "GET /dashboard/queues/api/redis_info/", "GET /dashboard/queues/api//redis_info",
+		"GET /dashboard/queues/api/queues/a%00b", "GET /dashboard/queues/api/queues/" + strings.Repeat("q", 65), "GET /dashboard/queues/static/js/none.js",
 	} {
 		method, path, _ := strings.Cut(request, " ")
 		c := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
@@ -47,20 +47,20 @@ func TestForeignMethodsAndPaths(t *testing.T) {
 
 func TestPauseAndResume(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	for _, queue := range slices.Sorted(maps.Keys(tasks.Queues())) {
 		if _, err := b.client.Enqueue(t.Context(), sample(queue), tasks.EnqueueOptions{Queue: queue}); err != nil {
 			t.Fatal(err)
 		}
 		for _, step := range []string{"pause", "resume"} {
-			if got := b.do(http.DefaultClient, "POST", "/dashboard/api/queues/"+queue+":"+step, ""); got.StatusCode != http.StatusNoContent {
+			if got := b.do(http.DefaultClient, "POST", "/dashboard/queues/api/queues/"+queue+":"+step, ""); got.StatusCode != http.StatusNoContent {
 				t.Errorf("%s %s: %d %s", step, queue, got.StatusCode, got.text)
 			}
 			info, err := b.inspector.GetQueueInfo(queue)
 			if err != nil || info.Paused != (step == "pause") {
 				t.Errorf("after %s of %s: paused %v, %v", step, queue, info.Paused, err)
 			}
-			if page := b.see(office).text; strings.Contains(page, "Paused queues") != (step == "pause") {
+			if page := b.see(root).text; strings.Contains(page, "Queue "+queue+" is paused in asynqmon") != (step == "pause") {
 				t.Errorf("after %s of %s the overview says otherwise", step, queue)
 			}
 		}
@@ -68,9 +68,9 @@ func TestPauseAndResume(t *testing.T) {
 }
 
 // run returns what asynqmon's Run button gets.
-func (b *bench) run(queue, id string) answer {
+func (b *fixture) run(queue, id string) answer {
 	b.Helper()
-	return b.do(http.DefaultClient, "POST", "/dashboard/api/queues/"+queue+"/archived_tasks/"+id+":run", "")
+	return b.do(http.DefaultClient, "POST", "/dashboard/queues/api/queues/"+queue+"/archived_tasks/"+id+":run", "")
 }
 
 func TestRunArchived(t *testing.T) {
@@ -91,7 +91,7 @@ func TestRunArchived(t *testing.T) {
 	} {
 		t.Run(string(c.from), func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t, named)
+			b := newFixture(t, named)
 			x := b.put(sample("x"), c.from)
 			b.archive(x)
 			if got := b.run("default", x.IdempotencyKey); got.StatusCode != c.status {
@@ -120,7 +120,7 @@ func TestRunArchived(t *testing.T) {
 
 func TestRunArchivedNames(t *testing.T) {
 	t.Parallel()
-	b, server := newMortalBench(t)
+	b, server := newMortalFixture(t)
 	// asynq's own task id, with the key in the payload alone, as a plain client enqueues it.
 	foreign := b.put(sample("foreign"), ledger.Rejected)
 	payload, err := foreign.Payload()
@@ -162,7 +162,7 @@ func TestListingsAreBounded(t *testing.T) {
 	} {
 		var got string
 		m := &monitor{Dashboard: &Dashboard{}, api: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.URL.RawQuery })}
-		r := httptest.NewRequest(http.MethodGet, "/dashboard/api/queues/default/pending_tasks", nil)
+		r := httptest.NewRequest(http.MethodGet, "/dashboard/queues/api/queues/default/pending_tasks", nil)
 		r.URL.RawQuery = query
 		m.ServeHTTP(httptest.NewRecorder(), r)
 		if got != want {
@@ -173,7 +173,7 @@ func TestListingsAreBounded(t *testing.T) {
 
 func TestListingMasksAccounts(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	client := asynq.NewClientFromRedisClient(b.rdb)
 	x := sample("refund")
 	x.Operation, x.Method, x.RefundBankCd, x.RefundAcntNo, x.RefundDpstrNm = tasks.OperationRefund, "VA", "004", "11022033044", "홍길동"
@@ -188,7 +188,7 @@ func TestListingMasksAccounts(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	got := b.see("/dashboard/api/queues/default/pending_tasks")
+	got := b.see("/dashboard/queues/api/queues/default/pending_tasks")
 	var list struct {
 		Tasks []struct{ ID, Payload string }
 	}

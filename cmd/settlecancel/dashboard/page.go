@@ -12,10 +12,12 @@ import (
 	"net/url"
 	"time"
 
+	"settlecancel/cmd/settlecancel/pulse"
+	"settlecancel/gateway/settlebank"
 	"settlecancel/tasks/ledger"
 )
 
-//go:embed html/*.html html/*.css
+//go:embed html/*.html html/*.css html/*.js
 var pageFiles embed.FS
 
 // loadPages reads each page together with what all pages share.
@@ -38,10 +40,10 @@ func loadPages() (map[string]*template.Template, error) {
 	return pages, nil
 }
 
-// loadStyles reads our stylesheets: of our pages, and what we add to asynqmon's.
+// loadStyles reads our stylesheets, of our pages and what we add to asynqmon's, and our script.
 func loadStyles() (map[string]asset, error) {
 	styles := map[string]asset{}
-	for _, name := range []string{"style.css", "queues.css"} {
+	for _, name := range []string{"style.css", "queues.css", "console.js"} {
 		body, err := pageFiles.ReadFile("html/" + name)
 		if err != nil {
 			return nil, fmt.Errorf("dashboard: %w", err)
@@ -59,6 +61,8 @@ type page struct {
 	Query    string // what stands in the search field
 	Who      string
 	ReadOnly bool
+	Facts    []fact // how things stand
+	Live     bool   // it refreshes itself
 	Said     string // what the form before has done
 	Faults   []string
 	Body     any
@@ -78,6 +82,9 @@ func (d *Dashboard) page(w http.ResponseWriter, r *http.Request, title string) *
 
 // render writes a page. Nothing is written before all of it is made.
 func (d *Dashboard) render(w http.ResponseWriter, r *http.Request, status int, name string, p *page) {
+	if p.Facts == nil {
+		p.Facts = p.facts(d.stand(r.Context()))
+	}
 	if f, ok := d.said(w, r); ok {
 		p.Said = p.T(f.Text, f.Args...)
 	}
@@ -151,6 +158,9 @@ func (p *page) Money(amount int64, currency string) string { return money(amount
 // N writes a whole number.
 func (p *page) N(n int) string { return grouped(int64(n)) }
 
+// N64 writes a whole number.
+func (p *page) N64(n int64) string { return grouped(n) }
+
 // Clock writes a time in Korea.
 func (p *page) Clock(t time.Time) string { return clock(t) }
 
@@ -163,7 +173,10 @@ func (p *page) Ago(t time.Time) string {
 		return ""
 	}
 	d := p.now.Sub(t)
-	if d < 0 {
+	switch {
+	case d < 0 && d > -time.Second, d >= 0 && d < 10*time.Second:
+		return p.T("time.now")
+	case d < 0:
 		return p.T("time.in", p.Span(-d))
 	}
 	return p.T("time.ago", p.Span(d))
@@ -190,6 +203,25 @@ func (p *page) Here(lang string) string {
 	q := p.self.Query()
 	q.Set("lang", lang)
 	return p.self.Path + "?" + q.Encode()
+}
+
+// Made says when the page was made.
+func (p *page) Made() string { return p.now.In(settlebank.KST).Format("15:04:05") }
+
+// Within says how fast the gateway answered of late.
+func (p *page) Within(g pulse.Gateway) string {
+	if bound, known := g.Within(); known {
+		return p.T("gateway.within", p.Span(bound))
+	}
+	return p.T("gateway.slow")
+}
+
+// column is the head of a column that a list can be sorted by.
+type column struct{ Name, Text, URL, Sorted string }
+
+// Column returns the head of a column.
+func (p *page) Column(f filter, name, text string) column {
+	return column{name, p.T(text), f.By(name), f.Sorted(name)}
 }
 
 // part is what a template that several pages share is made from.

@@ -19,31 +19,31 @@ import (
 // letThrough is all that may reach asynqmon, or us in its place. What asynqmon can do besides must
 // be refused.
 var letThrough = []string{
-	"GET /dashboard/api/queues",
-	"GET /dashboard/api/queues/{qname}",
-	"POST /dashboard/api/queues/{qname}:pause",
-	"POST /dashboard/api/queues/{qname}:resume",
-	"GET /dashboard/api/queue_stats",
-	"GET /dashboard/api/queues/{qname}/active_tasks",
-	"GET /dashboard/api/queues/{qname}/pending_tasks",
-	"GET /dashboard/api/queues/{qname}/scheduled_tasks",
-	"POST /dashboard/api/queues/{qname}/scheduled_tasks/{task_id}:run",
-	"GET /dashboard/api/queues/{qname}/retry_tasks",
-	"POST /dashboard/api/queues/{qname}/retry_tasks/{task_id}:run",
-	"GET /dashboard/api/queues/{qname}/archived_tasks",
-	"POST /dashboard/api/queues/{qname}/archived_tasks/{task_id}:run",
-	"GET /dashboard/api/queues/{qname}/completed_tasks",
-	"GET /dashboard/api/queues/{qname}/groups/{gname}/aggregating_tasks",
-	"GET /dashboard/api/queues/{qname}/tasks/{task_id}",
-	"GET /dashboard/api/queues/{qname}/groups",
-	"GET /dashboard/api/servers",
-	"GET /dashboard/api/scheduler_entries",
-	"GET /dashboard/api/scheduler_entries/{entry_id}/enqueue_events",
+	"GET /dashboard/queues/api/queues",
+	"GET /dashboard/queues/api/queues/{qname}",
+	"POST /dashboard/queues/api/queues/{qname}:pause",
+	"POST /dashboard/queues/api/queues/{qname}:resume",
+	"GET /dashboard/queues/api/queue_stats",
+	"GET /dashboard/queues/api/queues/{qname}/active_tasks",
+	"GET /dashboard/queues/api/queues/{qname}/pending_tasks",
+	"GET /dashboard/queues/api/queues/{qname}/scheduled_tasks",
+	"POST /dashboard/queues/api/queues/{qname}/scheduled_tasks/{task_id}:run",
+	"GET /dashboard/queues/api/queues/{qname}/retry_tasks",
+	"POST /dashboard/queues/api/queues/{qname}/retry_tasks/{task_id}:run",
+	"GET /dashboard/queues/api/queues/{qname}/archived_tasks",
+	"POST /dashboard/queues/api/queues/{qname}/archived_tasks/{task_id}:run",
+	"GET /dashboard/queues/api/queues/{qname}/completed_tasks",
+	"GET /dashboard/queues/api/queues/{qname}/groups/{gname}/aggregating_tasks",
+	"GET /dashboard/queues/api/queues/{qname}/tasks/{task_id}",
+	"GET /dashboard/queues/api/queues/{qname}/groups",
+	"GET /dashboard/queues/api/servers",
+	"GET /dashboard/queues/api/scheduler_entries",
+	"GET /dashboard/queues/api/scheduler_entries/{entry_id}/enqueue_events",
 }
 
 // routes walks what asynqmon itself would answer.
-func routes(b *bench) []string {
-	h := asynqmon.New(asynqmon.Options{RootPath: "/dashboard", RedisConnOpt: sharedRedis{b.rdb}})
+func routes(b *fixture) []string {
+	h := asynqmon.New(asynqmon.Options{RootPath: "/dashboard/queues", RedisConnOpt: sharedRedis{b.rdb}})
 	field := reflect.ValueOf(h).Elem().FieldByName("router")
 	router := (*mux.Router)(unsafe.Pointer(field.Pointer()))
 	var all []string
@@ -67,7 +67,7 @@ func routes(b *bench) []string {
 var placeholder = regexp.MustCompile(`\{[a-z_]+\}`)
 
 // snapshot is everything that Redis holds.
-func (b *bench) snapshot() map[string]string {
+func (b *fixture) snapshot() map[string]string {
 	b.Helper()
 	keys, err := b.rdb.Keys(b.Context(), "*").Result()
 	if err != nil {
@@ -84,7 +84,7 @@ func (b *bench) snapshot() map[string]string {
 
 func TestEveryRouteOfAsynqmon(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	b.enqueue(sample("pending"))
 	b.archive(b.put(sample("dead"), ledger.Rejected))
 	known := routes(b)

@@ -30,8 +30,8 @@ var shared redistest.Shared // for tests that do not stop it
 
 func TestMain(m *testing.M) { shared.Run(m) }
 
-// bench is a dashboard on a Redis.
-type bench struct {
+// fixture is a dashboard on a Redis.
+type fixture struct {
 	testing.TB
 	rdb       *redis.Client
 	client    *tasks.Client
@@ -41,15 +41,15 @@ type bench struct {
 	url       string
 }
 
-func newBench(t testing.TB, change ...func(*Options)) *bench {
+func newFixture(t testing.TB, change ...func(*Options)) *fixture {
 	t.Helper()
-	return benchOn(t, shared.Client(t), nil, change...)
+	return fixtureOn(t, shared.Client(t), nil, change...)
 }
 
-// newClockBench is a bench whose ledger lives by the test's clock.
-func newClockBench(t testing.TB, now func() time.Time) *bench {
+// newClockFixture is a fixture whose ledger lives by the test's clock.
+func newClockFixture(t testing.TB, now func() time.Time) *fixture {
 	t.Helper()
-	return benchOn(t, shared.Client(t), now, func(o *Options) { o.Now = now })
+	return fixtureOn(t, shared.Client(t), now, func(o *Options) { o.Now = now })
 }
 
 // steps is a clock that goes on by a second whenever somebody looks at it, so that no two things
@@ -60,16 +60,16 @@ func steps() func() time.Time {
 	return func() time.Time { return start.Add(time.Duration(looks.Add(1)) * time.Second) }
 }
 
-// newMortalBench is a bench whose Redis can be killed.
-func newMortalBench(t testing.TB) (*bench, *redistest.Server) {
+// newMortalFixture is a fixture whose Redis can be killed.
+func newMortalFixture(t testing.TB) (*fixture, *redistest.Server) {
 	t.Helper()
 	server := redistest.Start(t, redistest.Options{})
 	rdb := redis.NewClient(&redis.Options{Addr: server.Addr(), MaxRetries: -1, DialerRetries: 1})
 	t.Cleanup(func() { _ = rdb.Close() })
-	return benchOn(t, rdb, nil), server
+	return fixtureOn(t, rdb, nil), server
 }
 
-func benchOn(t testing.TB, rdb *redis.Client, now func() time.Time, change ...func(*Options)) *bench {
+func fixtureOn(t testing.TB, rdb *redis.Client, now func() time.Time, change ...func(*Options)) *fixture {
 	t.Helper()
 	client := tasks.NewClient(rdb, tasks.ClientOptions{Ledger: ledger.Options{Now: now}})
 	o := Options{Redis: rdb, Client: client, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))}
@@ -80,10 +80,10 @@ func benchOn(t testing.TB, rdb *redis.Client, now func() time.Time, change ...fu
 	if err != nil {
 		t.Fatal(err)
 	}
-	board.tally.life = 0
+	board.seen.life, board.facts.life = 0, 0
 	web := httptest.NewServer(board)
 	t.Cleanup(web.Close)
-	return &bench{TB: t, rdb: rdb, client: client, ledger: client.Ledger(),
+	return &fixture{TB: t, rdb: rdb, client: client, ledger: client.Ledger(),
 		inspector: asynq.NewInspectorFromRedisClient(rdb), board: board, url: web.URL}
 }
 
@@ -93,7 +93,7 @@ func sample(name string) tasks.Cancellation {
 		OrgTrdDt: "20231215", CanAmt: 500, OrgTrdAmt: 1000, Method: "CA", Reason: "customer returned the goods"}
 }
 
-func (b *bench) enqueue(x tasks.Cancellation) tasks.Cancellation {
+func (b *fixture) enqueue(x tasks.Cancellation) tasks.Cancellation {
 	b.Helper()
 	if _, err := b.client.Enqueue(b.Context(), x, tasks.EnqueueOptions{By: "shop"}); err != nil {
 		b.Fatal(err)
@@ -101,13 +101,13 @@ func (b *bench) enqueue(x tasks.Cancellation) tasks.Cancellation {
 	return x
 }
 
-func (b *bench) attempt(x tasks.Cancellation, a ledger.Attempt, n ledger.Next) {
+func (b *fixture) attempt(x tasks.Cancellation, a ledger.Attempt, n ledger.Next) {
 	b.Helper()
 	tasktest.Attempt(b, b.ledger, x, a, n)
 }
 
 // put brings a new cancellation to a status, as a worker would.
-func (b *bench) put(x tasks.Cancellation, s ledger.Status) tasks.Cancellation {
+func (b *fixture) put(x tasks.Cancellation, s ledger.Status) tasks.Cancellation {
 	b.Helper()
 	b.enqueue(x)
 	lost := ledger.Attempt{Class: "unknown", Message: "read: connection reset by peer", Duration: 1200 * time.Millisecond}
@@ -136,14 +136,14 @@ func (b *bench) put(x tasks.Cancellation, s ledger.Status) tasks.Cancellation {
 }
 
 // archive makes of a cancellation's task what a worker leaves of a dead letter.
-func (b *bench) archive(x tasks.Cancellation) {
+func (b *fixture) archive(x tasks.Cancellation) {
 	b.Helper()
 	if err := b.inspector.ArchiveTask(tasks.QueueDefault, x.IdempotencyKey); err != nil {
 		b.Fatal(err)
 	}
 }
 
-func (b *bench) get(key string) ledger.Record {
+func (b *fixture) get(key string) ledger.Record {
 	b.Helper()
 	return tasktest.Record(b, b.ledger, key)
 }
@@ -155,7 +155,7 @@ type answer struct {
 }
 
 // visitor is a browser without a script: it keeps cookies and follows redirects.
-func (b *bench) visitor() *http.Client {
+func (b *fixture) visitor() *http.Client {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		b.Fatal(err)
@@ -163,7 +163,7 @@ func (b *bench) visitor() *http.Client {
 	return &http.Client{Jar: jar}
 }
 
-func (b *bench) do(c *http.Client, method, path, body string, header ...string) answer {
+func (b *fixture) do(c *http.Client, method, path, body string, header ...string) answer {
 	b.Helper()
 	r, err := http.NewRequestWithContext(b.Context(), method, b.url+path, strings.NewReader(body))
 	if err != nil {
@@ -191,13 +191,13 @@ func (b *bench) do(c *http.Client, method, path, body string, header ...string) 
 }
 
 // see reads one page.
-func (b *bench) see(path string) answer {
+func (b *fixture) see(path string) answer {
 	b.Helper()
 	return b.do(b.visitor(), http.MethodGet, path, "")
 }
 
 // send fills in the form of a page and sends it, as a browser would.
-func (b *bench) send(c *http.Client, page string, fields map[string]string) answer {
+func (b *fixture) send(c *http.Client, page string, fields map[string]string) answer {
 	b.Helper()
 	form := b.do(c, http.MethodGet, page, "")
 	values := hidden(form.text)
@@ -214,7 +214,7 @@ var hiddenField = regexp.MustCompile(`<input type="hidden" name="([^"]+)" value=
 func hidden(page string) url.Values {
 	values := url.Values{}
 	for _, f := range hiddenField.FindAllStringSubmatch(page, -1) {
-		values.Set(f[1], html.UnescapeString(f[2]))
+		values.Add(f[1], html.UnescapeString(f[2]))
 	}
 	return values
 }

@@ -48,13 +48,13 @@ func TestBothLanguagesAreComplete(t *testing.T) {
 var (
 	templateKey = regexp.MustCompile(`\.T (?:\(print )?"([a-z_A-Z0-9.]+)"`)
 	wordGroup   = regexp.MustCompile(`\.Word "([a-z]+)"`)
-	goKey       = regexp.MustCompile(`"((?:said|decide|bulk|message|refused|list|overview|search|story|filter|time|nav)\.[a-z_.]*)"`)
+	goKey       = regexp.MustCompile(`"((?:said|decide|bulk|message|refused|list|overview|search|story|filter|time|nav|now|today|gateway|plot|row)\.[a-z_.]*)"`)
 )
 
 func TestEveryTextIsUsedAndKnown(t *testing.T) {
 	t.Parallel()
 	used := map[string]bool{}
-	groups := map[string]bool{"age": true}
+	groups := map[string]bool{}
 	files, err := filepath.Glob("html/*.html")
 	if err != nil {
 		t.Fatal(err)
@@ -118,17 +118,17 @@ func TestEveryTextIsUsedAndKnown(t *testing.T) {
 // Every page, in every status, says everything in both languages.
 func TestNoTextIsMissingOnAnyPage(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	everyStatus(b)
-	paths := []string{office, office + "search?q=", office + "search?q=nobody", office + "show?key=nobody", office + "bulk", office + "list?age=x&min=x&max=x",
-		office + "bulk?code=1002", office + "bulk?code=-", office + "bulk?code=ST41", office + "nowhere", office + "list?cursor=x"}
+	paths := []string{root, cancellations + "search?q=", cancellations + "search?q=nobody", cancellations + "show?key=nobody", cancellations + "bulk", cancellations + "list?from=x&min=x&max=x",
+		cancellations + "bulk?code=1002", cancellations + "bulk?code=-", cancellations + "bulk?code=ST41", cancellations + "nowhere", cancellations + "list?page=x"}
 	for _, s := range slices.Concat(deadLists, openLists) {
-		paths = append(paths, office+"list?status="+s, office+"list?order=newest&status="+s, office+"list?order=oldest&status="+s)
+		paths = append(paths, cancellations+"list?status="+s, cancellations+"list?sort=amount&status="+s, cancellations+"bulk?status="+s)
 	}
 	for _, s := range ledger.Statuses() {
-		paths = append(paths, office+"show?key=refund-"+string(s))
+		paths = append(paths, cancellations+"show?key=refund-"+string(s))
 		for _, as := range []string{asRetry, asCancelled, asRejected} {
-			paths = append(paths, office+"decide?key=refund-"+string(s)+"&as="+as)
+			paths = append(paths, cancellations+"decide?key=refund-"+string(s)+"&as="+as)
 		}
 	}
 	for _, path := range paths {
@@ -144,9 +144,9 @@ func TestNoTextIsMissingOnAnyPage(t *testing.T) {
 	}
 	for as, fields := range map[string]map[string]string{asRetry: nil, asRejected: {"note": "x", "sure": "yes"}} {
 		c := b.visitor()
-		b.do(c, "GET", office+"?lang=ko", "")
+		b.do(c, "GET", root+"?lang=ko", "")
 		key := map[string]string{asRetry: "refund-rejected", asRejected: "refund-review"}[as]
-		if got := b.send(c, office+"decide?key="+key+"&as="+as, fields); !strings.Contains(got.text, b.board.texts.of(korean)["said."+as]) {
+		if got := b.send(c, cancellations+"decide?key="+key+"&as="+as, fields); !strings.Contains(got.text, b.board.texts.of(korean)["said."+as]) {
 			t.Errorf("%s does not answer in Korean: %s", as, got.words())
 		}
 	}
@@ -154,22 +154,22 @@ func TestNoTextIsMissingOnAnyPage(t *testing.T) {
 
 func TestLanguageIsRemembered(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	c := b.visitor()
 	lang := func(path string) string {
 		return b.do(c, "GET", path, "", "Accept-Language", "en-GB, ko;q=0.5").Header.Get("Content-Language")
 	}
-	for i, step := range []struct{ path, want string }{{office, "en"}, {office + "?lang=ko", "ko"}, {office + "list", "ko"}, {office + "?lang=de", "ko"},
-		{office + "list?lang=en&status=dead", "en"}, {office, "en"}} {
+	for i, step := range []struct{ path, want string }{{root, "en"}, {root + "?lang=ko", "ko"}, {cancellations + "list", "ko"}, {root + "?lang=de", "ko"},
+		{cancellations + "list?lang=en&status=dead", "en"}, {root, "en"}} {
 		if got := lang(step.path); got != step.want {
 			t.Errorf("step %d, %s: %s, want %s", i, step.path, got, step.want)
 		}
 	}
-	page := b.see(office + "list?status=review&code=1002")
+	page := b.see(cancellations + "list?status=review&code=1002")
 	if want := `href="/dashboard/cancellations/list?code=1002&amp;lang=ko&amp;status=review"`; !strings.Contains(page.text, want) {
 		t.Errorf("the link to the other language does not stay on the page")
 	}
-	if got := b.do(http.DefaultClient, "GET", "/dashboard/", "", "Accept-Language", "ko"); !strings.Contains(got.text, b.board.texts.of(korean)["nav.office"]) {
+	if got := b.do(http.DefaultClient, "GET", "/dashboard/queues/", "", "Accept-Language", "ko"); !strings.Contains(got.text, b.board.texts.of(korean)["nav.ours"]) {
 		t.Error("asynqmon's page points to ours in the wrong language")
 	}
 }
@@ -214,7 +214,7 @@ func TestSpans(t *testing.T) {
 	}
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	p := &page{Lang: english, text: all.of(english), now: now}
-	for d, want := range map[time.Duration]string{0: "0 ms ago", 999 * time.Millisecond: "999 ms ago", 90 * time.Second: "90 s ago", 119 * time.Minute: "119 min ago",
+	for d, want := range map[time.Duration]string{0: "just now", 9 * time.Second: "just now", -500 * time.Millisecond: "just now", 90 * time.Second: "90 s ago", 119 * time.Minute: "119 min ago",
 		47 * time.Hour: "47 h ago", 49 * time.Hour: "2 days ago", -30 * time.Second: "in 30 s", -3 * time.Hour: "in 3 h"} {
 		if got := p.Ago(now.Add(-d)); got != want {
 			t.Errorf("%s: %s, want %s", d, got, want)

@@ -34,30 +34,39 @@ const uiPolicy = "default-src 'none'; script-src 'nonce-%[1]s'; style-src 'self'
 	"connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
 
 var (
-	foreignLink  = regexp.MustCompile(`<link[^>]*href="https?:[^>]*>`)
+	foreignLink = regexp.MustCompile(`<link[^>]*href="https?:[^>]*>`)
+	// shortID is where asynqmon's script cuts a task's id at its first hyphen. That fits random ids; of
+	// ours, which are idempotency keys, it leaves "refund" in every row.
+	shortID      = regexp.MustCompile(`function (\w+)\(e\)\{var t=e\.indexOf\("-"\);return-1===t\?e:e\.substr\(0,t\)\}`)
 	manifestLink = regexp.MustCompile(`<link[^>]*rel="manifest"[^>]*>`)
-	assetLink    = regexp.MustCompile(`(?:src|href)="(` + root + `[^"]+)"`)
+	assetLink    = regexp.MustCompile(`(?:src|href)="(` + queues + `[^"]+)"`)
 )
 
 // newUI reads page and files from asynqmon's own handler.
 func newUI(asynqmon http.Handler) (ui, error) {
-	raw, err := fetch(asynqmon, root)
+	raw, err := fetch(asynqmon, queues)
 	if err != nil {
 		return ui{}, err
 	}
 	page := manifestLink.ReplaceAllString(foreignLink.ReplaceAllString(string(raw), ""), "")
-	u := ui{assets: map[string]asset{}}
+	u, whole := ui{assets: map[string]asset{}}, false
 	for _, found := range assetLink.FindAllStringSubmatch(page, -1) {
 		body, err := fetch(asynqmon, found[1])
 		if err != nil {
 			return ui{}, err
 		}
+		if shortID.Match(body) {
+			body, whole = shortID.ReplaceAll(body, []byte("function $1(e){return e}")), true
+		}
 		u.assets[found[1]] = newAsset(found[1], body)
 	}
 	var missing []error
+	if !whole {
+		missing = append(missing, errors.New("dashboard: asynqmon's script does not shorten ids any more where it did"))
+	}
 	for _, change := range [][2]string{
 		{"<script", `<script nonce="` + markNonce + `"`},
-		{"</head>", `<meta property="csp-nonce" content="` + markNonce + `"/><link rel="stylesheet" href="` + office + `queues.css"/></head>`},
+		{"</head>", `<meta property="csp-nonce" content="` + markNonce + `"/><link rel="stylesheet" href="` + cancellations + `queues.css"/></head>`},
 		{`<div id="root">`, markLink + `<div id="root">`},
 	} {
 		if !strings.Contains(page, change[0]) {
@@ -78,12 +87,12 @@ func (u ui) serve(w http.ResponseWriter, r *http.Request, t map[string]string) {
 		file.serve(w, r)
 		return
 	}
-	if strings.HasPrefix(r.URL.Path, root+"static/") {
+	if strings.HasPrefix(r.URL.Path, queues+"static/") {
 		plain(w, http.StatusNotFound, "no such file")
 		return
 	}
 	nonce := rand.Text()
-	link := `<a class="to-office" href="` + office + `">` + html.EscapeString(t["nav.office"]) + `</a>`
+	link := `<a class="to-ours" href="` + root + `">` + html.EscapeString(t["nav.ours"]) + `</a>`
 	w.Header().Set("Content-Security-Policy", fmt.Sprintf(uiPolicy, nonce))
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	_, _ = strings.NewReplacer(markNonce, nonce, markLink, link).WriteString(w, u.page)

@@ -22,11 +22,8 @@ type hooks struct {
 	Oldest  time.Time // of the events that wait
 }
 
-// hooksLate is how long the receiver of webhooks may be down before the overview speaks of it.
-const hooksLate = time.Hour
-
 // Late reports whether the receiver has not taken anything for long.
-func (h hooks) Late(p *page) bool { return !h.Oldest.IsZero() && p.now.Sub(h.Oldest) > hooksLate }
+func (h hooks) Late(now time.Time) bool { return !h.Oldest.IsZero() && now.Sub(h.Oldest) > hooksLate }
 
 // hooks returns what asynq says of the webhooks. It is a hint, like the paused queues.
 func (d *Dashboard) hooks(q *asynq.QueueInfo) hooks {
@@ -40,20 +37,20 @@ func (d *Dashboard) hooks(q *asynq.QueueInfo) hooks {
 // tellAgain lets one webhook be tried at once.
 func (m *monitor) tellAgain(w http.ResponseWriter, r *http.Request, id string) {
 	m.log.InfoContext(r.Context(), "webhook run by hand", "task", clean(id), "who", who(r))
-	m.tally.forget()
+	m.forget()
 	m.api.ServeHTTP(w, r)
 }
 
 // tellAllAgain lets all webhooks that were given up be tried once more.
 func (d *Dashboard) tellAllAgain(w http.ResponseWriter, r *http.Request) {
 	n, err := d.runArchived()
-	d.tally.forget()
+	d.forget()
 	if err != nil {
 		d.fail(w, r, err)
 		return
 	}
 	d.log.InfoContext(r.Context(), "webhooks that were given up run by hand", "count", n, "who", who(r))
-	d.redirect(w, r, office, flash{Text: "said.webhooks", Args: []any{n}})
+	d.redirect(w, r, root, flash{Text: "said.webhooks", Args: []any{n}})
 }
 
 // archiveMost is how many archived tasks of a queue asynq keeps.

@@ -15,7 +15,7 @@ import (
 )
 
 // hook queues the webhook of an event of that age, as the relay does, and answers its task's id.
-func (b *bench) hook(name string, age time.Duration) string {
+func (b *fixture) hook(name string, age time.Duration) string {
 	b.Helper()
 	e := events.Event{ID: "evt_" + name, Type: "cancellation.rejected", Seq: 1, Timestamp: time.Now().Add(-age).UTC(),
 		Data: events.Data{IdempotencyKey: "refund-" + name, Status: ledger.Rejected, Message: "취소금액\n초과"}}
@@ -26,7 +26,7 @@ func (b *bench) hook(name string, age time.Duration) string {
 }
 
 // givenUp is hook for one whose receiver refused it for too long.
-func (b *bench) givenUp(name string) string {
+func (b *fixture) givenUp(name string) string {
 	b.Helper()
 	id := b.hook(name, time.Minute)
 	if err := b.inspector.ArchiveTask(events.QueueWebhooks, id); err != nil {
@@ -35,7 +35,7 @@ func (b *bench) givenUp(name string) string {
 	return id
 }
 
-func (b *bench) wantHook(id string, want asynq.TaskState) {
+func (b *fixture) wantHook(id string, want asynq.TaskState) {
 	b.Helper()
 	info, err := b.inspector.GetTaskInfo(events.QueueWebhooks, id)
 	if err != nil || info.State != want {
@@ -47,7 +47,7 @@ func (b *bench) wantHook(id string, want asynq.TaskState) {
 // notices.
 func TestRunWebhook(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	x := b.put(sample("x"), ledger.Rejected)
 	id := b.givenUp("x")
 	if got := b.run("webhooks", id); got.StatusCode != http.StatusNoContent {
@@ -58,12 +58,12 @@ func TestRunWebhook(t *testing.T) {
 		t.Errorf("its cancellation is %s, acts %+v", r.Status, r.Acts)
 	}
 	for _, step := range []string{"pause", "resume"} {
-		got := b.do(http.DefaultClient, "POST", "/dashboard/api/queues/webhooks:"+step, "")
+		got := b.do(http.DefaultClient, "POST", "/dashboard/queues/api/queues/webhooks:"+step, "")
 		info, err := b.inspector.GetQueueInfo(events.QueueWebhooks)
 		if got.StatusCode != http.StatusNoContent || err != nil || info.Paused != (step == "pause") {
 			t.Errorf("%s: %d, paused %v, %v", step, got.StatusCode, info.Paused, err)
 		}
-		if page := b.see(office).text; strings.Contains(page, "<strong>webhooks</strong>") != (step == "pause") {
+		if page := b.see(root).text; strings.Contains(page, "Queue webhooks is paused") != (step == "pause") {
 			t.Errorf("after %s the overview says otherwise", step)
 		}
 	}
@@ -73,11 +73,11 @@ func TestRunWebhook(t *testing.T) {
 // did.
 func TestWebhooksRefused(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	id := b.givenUp("x")
 	b.hook("y", time.Minute)
 	before := b.snapshot()
-	const queue = "/dashboard/api/queues/webhooks"
+	const queue = "/dashboard/queues/api/queues/webhooks"
 	for _, request := range []string{
 		"DELETE " + queue, "DELETE " + queue + "/archived_tasks/" + id, "DELETE " + queue + "/archived_tasks:delete_all", "DELETE " + queue + "/pending_tasks/refund-y@1",
 		"POST " + queue + "/archived_tasks:run_all", "POST " + queue + "/archived_tasks:batch_run", "POST " + queue + "/archived_tasks:batch_delete",
@@ -96,9 +96,9 @@ func TestWebhooksRefused(t *testing.T) {
 
 func TestOverviewWebhooks(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	again := office + "webhooks"
-	if page := b.see(office).text; strings.Contains(page, again) || !strings.Contains(page, "All is well") {
+	b := newFixture(t)
+	again := cancellations + "webhooks"
+	if page := b.see(root).text; strings.Contains(page, again) || strings.Contains(page, "All is well") {
 		t.Error("webhooks are spoken of where there are none")
 	}
 	got := b.send(b.visitor(), again, nil)
@@ -107,7 +107,7 @@ func TestOverviewWebhooks(t *testing.T) {
 	}
 	ids := []string{b.givenUp("a"), b.givenUp("b")}
 	b.hook("late", 3*time.Hour)
-	page := b.see(office).text
+	page := b.see(root).text
 	for _, want := range []string{"Webhooks that were given up: 2.", "Try them again", "Webhooks that wait for their receiver: 1. The oldest event: 3 h ago", "queues/webhooks?status=archived"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the overview does not say %q", want)
@@ -134,12 +134,12 @@ func TestOverviewWebhooks(t *testing.T) {
 
 func TestWebhooksReadOnly(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, func(o *Options) { o.ReadOnly = true })
+	b := newFixture(t, func(o *Options) { o.ReadOnly = true })
 	id := b.givenUp("x")
-	if page := b.see(office).text; !strings.Contains(page, "were given up: 1.") || strings.Contains(page, "<button>Try them again") {
+	if page := b.see(root).text; !strings.Contains(page, "were given up: 1.") || strings.Contains(page, "<button>Try them again") {
 		t.Error("it does not tell of the webhook, or offers to run it")
 	}
-	if got := b.do(b.visitor(), http.MethodPost, office+"webhooks", ""); got.StatusCode != http.StatusForbidden {
+	if got := b.do(b.visitor(), http.MethodPost, cancellations+"webhooks", ""); got.StatusCode != http.StatusForbidden {
 		t.Errorf("all: %d", got.StatusCode)
 	}
 	if got := b.run("webhooks", id); got.StatusCode != http.StatusForbidden {
@@ -150,19 +150,19 @@ func TestWebhooksReadOnly(t *testing.T) {
 
 func TestWebhooksWithoutRedis(t *testing.T) {
 	t.Parallel()
-	b, server := newMortalBench(t)
+	b, server := newMortalFixture(t)
 	b.givenUp("x")
 	server.Kill()
-	if got := b.do(b.visitor(), http.MethodPost, office+"webhooks", ""); got.StatusCode != http.StatusServiceUnavailable {
+	if got := b.do(b.visitor(), http.MethodPost, cancellations+"webhooks", ""); got.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("%d %s", got.StatusCode, got.text)
 	}
 }
 
 func TestFormatEvent(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	b.hook("x", time.Minute)
-	got := b.see("/dashboard/api/queues/webhooks/pending_tasks").text
+	got := b.see("/dashboard/queues/api/queues/webhooks/pending_tasks").text
 	for _, want := range []string{"refund-x", "cancellation.rejected", "취소금액"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("the listing does not show %s: %s", want, got)
@@ -178,14 +178,14 @@ func TestFormatEvent(t *testing.T) {
 // The Run button of asynqmon's own page reaches a webhook's task: its id stands in the address.
 func TestBrowserWebhook(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	id := b.givenUp("x")
 	tab := newTab(b, 1300, true)
-	tab.open("/dashboard/queues/webhooks/tasks/"+id, "#root pre")
+	tab.open("/dashboard/queues/queues/webhooks/tasks/"+id, "#root pre")
 	if got := tab.text("#root main"); !strings.Contains(got, "cancellation.rejected") {
 		t.Errorf("the task: %s", got)
 	}
-	tab.open("/dashboard/queues/webhooks?status=archived", `#root th[scope="row"]`)
+	tab.open("/dashboard/queues/queues/webhooks?status=archived", `#root th[scope="row"]`)
 	const run = `#root button[title="Delete"] + button`
 	tab.run(chromedp.Click(chromedp.CSS(`#root tbody tr td:last-child button`)), chromedp.WaitVisible(chromedp.CSS(run)))
 	tab.run(chromedp.Click(chromedp.CSS(run)), chromedp.WaitVisible(chromedp.CSS(".MuiSnackbar-root")))

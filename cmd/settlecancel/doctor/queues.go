@@ -125,7 +125,7 @@ func (x *examiner) queues(_ context.Context, s *sheet) {
 
 func queueState(s *sheet, q *asynq.QueueInfo) {
 	if q.Paused {
-		s.danger("resume it in the dashboard (/dashboard/) once there is no more reason for the pause",
+		s.danger("resume it in the dashboard (/dashboard/queues/) once there is no more reason for the pause",
 			"queue %s is paused: %s in it will not be carried out", q.Queue, plural(q.Pending, "waiting task"))
 	}
 	if q.Pending > 0 && q.Latency > waitNoted {

@@ -60,7 +60,7 @@ func (x *examiner) webhooks(_ context.Context, s *sheet) {
 		return
 	}
 	x.delivery(s, q, oldest)
-	const again = "once the receiver takes them, run them again in the dashboard (/dashboard/queues/webhooks/tasks?status=archived)"
+	const again = "once the receiver takes them, run them again in the dashboard (/dashboard/queues/queues/webhooks?status=archived)"
 	switch {
 	case q.Archived >= archiveDangerous:
 		s.danger(again, "%d webhooks were given up; asynq keeps %d, and drops the oldest of more", q.Archived, archiveMost)
@@ -75,7 +75,7 @@ func (x *examiner) delivery(s *sheet, q *asynq.QueueInfo, oldest time.Time) {
 	since := x.Now().Sub(oldest)
 	switch {
 	case q.Paused:
-		s.danger("resume it in the dashboard (/dashboard/) once there is no more reason for the pause",
+		s.danger("resume it in the dashboard (/dashboard/queues/) once there is no more reason for the pause",
 			"queue %s is paused: %s in it will not be delivered", q.Queue, waits)
 	case oldest.IsZero():
 		s.ok("%s on the way", waits)

@@ -1,0 +1,120 @@
+package dashboard
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"settlecancel/gateway/settlebank"
+	"settlecancel/tasks/ledger"
+)
+
+// Counted is how many cancellations ended one way, or became dead letters, within one hour.
+type Counted struct {
+	Hour           time.Time // its start
+	MchtID, Method string
+	Status         ledger.Status
+	Count          int64
+	Amount         int64 // smallest unit of the currency
+}
+
+// History is who kept count of what ended.
+type History interface {
+	// Counters returns what ended from one time to another, hour by hour.
+	Counters(ctx context.Context, from, to time.Time) ([]Counted, error)
+}
+
+// total is a number of cancellations, and their money in won.
+type total struct {
+	Name   string
+	Count  int64
+	Amount int64
+}
+
+func (t *total) add(c Counted) {
+	t.Count += c.Count
+	t.Amount += c.Amount
+}
+
+// today is what has happened since midnight in Korea.
+type today struct {
+	Known              bool
+	Cancelled, Dead    total
+	Methods, Merchants []total // of what was cancelled, the most money first
+}
+
+// past is what the overview shows of what has ended.
+type past struct {
+	Today today
+	Plots []plot
+}
+
+const (
+	plotHours = 24
+	plotDays  = 30
+)
+
+// past reads what has ended within the last thirty days. It is nil where nobody kept count.
+func (d *Dashboard) past(ctx context.Context, p *page) *past {
+	if d.opts.History == nil {
+		return nil
+	}
+	now := p.now.In(settlebank.KST)
+	midnight := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, settlebank.KST)
+	firstDay := midnight.AddDate(0, 0, 1-plotDays)
+	counted, err := d.opts.History.Counters(ctx, firstDay, now)
+	if err != nil {
+		d.log.ErrorContext(ctx, "what has ended is not known", "error", err)
+		return &past{}
+	}
+	thisHour := now.Truncate(time.Hour)
+	hours := newBars(plotHours, func(n int) (time.Time, string) {
+		at := thisHour.Add(time.Duration(n-plotHours+1) * time.Hour)
+		return at, at.Format("15:00")
+	})
+	days := newBars(plotDays, func(n int) (time.Time, string) {
+		at := firstDay.AddDate(0, 0, n)
+		return at, at.Format("01-02")
+	})
+	x := &past{Today: today{Known: true}}
+	methods, merchants := map[string]total{}, map[string]total{}
+	for _, c := range counted {
+		hours.add(c)
+		days.add(c)
+		if c.Hour.Before(midnight) {
+			continue
+		}
+		if !moneyWent(c.Status) {
+			x.Today.Dead.add(c)
+			continue
+		}
+		x.Today.Cancelled.add(c)
+		addTo(methods, c.Method, c)
+		addTo(merchants, c.MchtID, c)
+	}
+	x.Today.Methods, x.Today.Merchants = byMoney(methods), byMoney(merchants)
+	x.Plots = []plot{p.plot("hours", hours, 6), p.plot("days", days, 7)}
+	return x
+}
+
+// moneyWent reports whether a cancellation that ended so did what was asked.
+func moneyWent(s ledger.Status) bool { return s == ledger.Cancelled || s == ledger.AlreadyCancelled }
+
+func addTo(by map[string]total, name string, c Counted) {
+	t := by[name]
+	t.Name = name
+	t.add(c)
+	by[name] = t
+}
+
+func byMoney(by map[string]total) []total {
+	var all []total
+	for _, t := range by {
+		all = append(all, t)
+	}
+	slices.SortFunc(all, func(a, b total) int {
+		return cmp.Or(cmp.Compare(b.Amount, a.Amount), cmp.Compare(a.Name, b.Name))
+	})
+	return all
+}

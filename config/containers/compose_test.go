@@ -33,7 +33,7 @@ type stack struct {
 func TestCompose(t *testing.T) {
 	s := &stack{T: t, dir: t.TempDir(), producer: newProducer("http://127.0.0.1:8080", "http://127.0.0.1:8090", "change-me-change-me")}
 	s.copy()
-	s.make("down") // what an interrupted run left
+	s.remove() // what an interrupted run left
 	t.Cleanup(s.remove)
 	for _, part := range []struct {
 		name string
@@ -74,7 +74,10 @@ func (s *stack) copy() {
 			s.Fatal(err)
 		}
 	}
-	s.env(func(example string) string { return example })
+	// What is cut off is verified at once, so that nobody waits here for minutes.
+	s.env(func(example string) string {
+		return example + "\nSETTLEBANK_TIMEOUT=10s\nSETTLEBANK_VERIFY_AFTER=5s\n"
+	})
 }
 
 // env writes .env, from .env.example as README says.

@@ -79,7 +79,7 @@ func inspect(t testing.TB, name string) container {
 func kill(t testing.TB, name string) {
 	t.Helper()
 	pid := docker(t, "inspect", "--format", "{{.State.Pid}}", name)
-	docker(t, "run", "--rm", "--pid", "host", "--user", "0", "--privileged", "--entrypoint", "/bin/sh", helperImage, "-c", "kill -9 "+pid)
+	docker(t, "run", "--rm", "--pid", "host", "--user", "0", "--entrypoint", "/bin/sh", helperImage, "-c", "kill -9 "+pid)
 }
 
 // until waits for something to become true.

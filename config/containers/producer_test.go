@@ -98,9 +98,13 @@ func (p *producer) during(t testing.TB, name string, do func()) (time.Duration, 
 	p.last, p.longest, p.failures = time.Time{}, 0, map[string]int{}
 	p.mu.Unlock()
 	ctx, giveUp := context.WithTimeout(t.Context(), 5*time.Minute)
-	defer giveUp()
 	stop := make(chan struct{})
 	var senders sync.WaitGroup
+	end := sync.OnceFunc(func() {
+		close(stop)
+		senders.Wait()
+	})
+	defer func() { giveUp(); end() }() // where something fails
 	for i := range 2 {
 		senders.Go(func() {
 			for n := 0; ; n++ {
@@ -119,8 +123,7 @@ func (p *producer) during(t testing.TB, name string, do func()) (time.Duration, 
 	p.more(t, 10)
 	do()
 	p.more(t, 25)
-	close(stop)
-	senders.Wait()
+	end()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.longest, p.failures

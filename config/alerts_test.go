@@ -86,7 +86,7 @@ func TestPrometheusConfig(t *testing.T) {
 // do.
 func TestAlerts(t *testing.T) {
 	t.Parallel()
-	readme := readFileText(t, "../README.md")
+	english, korean := readFileText(t, "manual/runbook.md"), readFileText(t, "manual/runbook.ko.md")
 	for name, r := range alerts(t) {
 		if r.Labels["severity"] != "critical" && r.Labels["severity"] != "warning" {
 			t.Errorf("%s: severity %q", name, r.Labels["severity"])
@@ -94,19 +94,24 @@ func TestAlerts(t *testing.T) {
 		if r.Labels["service"] != "settlecancel" {
 			t.Errorf("%s: service %q", name, r.Labels["service"])
 		}
-		if r.Annotations["summary"] == "" || r.Annotations["description"] == "" || len(r.Annotations) != 3 {
+		if r.Annotations["summary"] == "" || r.Annotations["description"] == "" || len(r.Annotations) != 4 {
 			t.Errorf("%s: annotations %q", name, r.Annotations)
 		}
-		if want := "README.md#runbook-" + strings.ToLower(name); r.Annotations["runbook"] != want {
+		if !regexp.MustCompile(`\p{Hangul}`).MatchString(r.Annotations["summary_ko"]) {
+			t.Errorf("%s: Korean summary %q", name, r.Annotations["summary_ko"])
+		}
+		if want := "config/manual/runbook.md#" + strings.ToLower(name); r.Annotations["runbook"] != want {
 			t.Errorf("%s: runbook %q, want %q", name, r.Annotations["runbook"], want)
 		}
-		if !strings.Contains(readme, "\n### Runbook: "+name+"\n") {
-			t.Errorf("README.md has no runbook for %s", name)
+		for book, text := range map[string]string{"runbook.md": english, "runbook.ko.md": korean} {
+			if !strings.Contains(text, "\n## "+name+"\n") {
+				t.Errorf("%s has nothing on %s", book, name)
+			}
 		}
 	}
-	for _, heading := range regexp.MustCompile(`(?m)^### Runbook: (.+)$`).FindAllStringSubmatch(readme, -1) {
+	for _, heading := range regexp.MustCompile(`(?m)^## (.+)$`).FindAllStringSubmatch(english+korean, -1) {
 		if _, ok := alerts(t)[heading[1]]; !ok {
-			t.Errorf("README.md has a runbook for %s, which is no alert", heading[1])
+			t.Errorf("a runbook has %s, which is no alert", heading[1])
 		}
 	}
 }

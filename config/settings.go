@@ -24,7 +24,7 @@ type Setting struct {
 }
 
 // Settings returns the table of all settings, in the order in which people read
-// it. README.md shows the same table; a test holds the two and the struct tags
+// it. manual/settings.md shows the same table; a test holds the two and the struct tags
 // together.
 func Settings() []Setting {
 	return slices.Concat(redisSettings(), gatewaySettings(), workerSettings(), serverSettings(), evidenceSettings(), logSettings())

@@ -24,7 +24,7 @@ import (
 )
 
 // On a Redis Cluster, where no two keys need lie on one node, everything works: worker, server and
-// its pages, and every command. Their user may do there what README says, and needs no more.
+// its pages, and every command. Their user may do there what the manual says, and needs no more.
 func TestCluster(t *testing.T) {
 	t.Parallel()
 	var told atomic.Int64

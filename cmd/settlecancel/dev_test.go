@@ -87,21 +87,34 @@ func cancelledBy(t *testing.T, base, key string) {
 	})
 }
 
-// README's examples work as they stand, against dev: dev stays up after its story.
+// runExamples are those that TestReadmeExamples runs: the first of its language in a document.
+var runExamples = []struct {
+	document, language, file, key string
+	command                       []string
+}{
+	{"README.md", "sh", "refund.sh", "refund-front-1", []string{"bash", "-eu"}},
+	{"README.ko.md", "sh", "refund.sh", "refund-front-ko-1", []string{"bash", "-eu"}},
+	{"tasks/README.md", "sh", "refund.sh", "refund-curl-1", []string{"bash", "-eu"}},
+	{"tasks/README.md", "python", "refund.py", "refund-python-1", []string{"python3"}},
+	{"tasks/README.md", "java", "Refund.java", "refund-java-1", []string{"java"}},
+	{document: "tasks/README.md", language: "go"}, // stands in tasks/example_test.go
+}
+
+// The documents' examples work as they stand, against dev: dev stays up after its story.
 func TestReadmeExamples(t *testing.T) {
 	t.Parallel()
 	base := devServer(t)
-	for _, example := range []struct {
-		language, file, key string
-		command             []string
-	}{
-		{"sh", "refund.sh", "refund-curl-1", []string{"bash", "-eu"}},
-		{"python", "refund.py", "refund-python-1", []string{"python3"}},
-		{"java", "Refund.java", "refund-java-1", []string{"java"}},
-	} {
-		code := regexp.MustCompile("(?s)```" + example.language + "\n(.*?)```").FindStringSubmatch(readme(t))
-		if code == nil {
-			t.Errorf("README has no example in %s", example.language)
+	for _, example := range runExamples {
+		code := regexp.MustCompile("(?s)```"+example.language+"\n(.*?)```").FindAllStringSubmatch(document(t, example.document), -1)
+		if len(code) != 1 {
+			t.Errorf("%s has %d examples in %s, of which one is run", example.document, len(code), example.language)
+			continue
+		}
+		if example.command == nil {
+			shown, err := os.ReadFile("../../tasks/example_test.go")
+			if err != nil || !strings.Contains(squeeze(string(shown)), squeeze(code[0][1])) {
+				t.Errorf("%s: the example in Go does not stand in tasks/example_test.go, which is run: %v", example.document, err)
+			}
 			continue
 		}
 		path, err := exec.LookPath(example.command[0])
@@ -110,20 +123,15 @@ func TestReadmeExamples(t *testing.T) {
 			continue
 		}
 		file := filepath.Join(t.TempDir(), example.file)
-		if err := os.WriteFile(file, []byte(strings.ReplaceAll(code[1], "http://127.0.0.1:8080", base)), 0o600); err != nil {
+		if err := os.WriteFile(file, []byte(strings.ReplaceAll(code[0][1], "http://127.0.0.1:8080", base)), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		out, err := exec.Command(path, append(example.command[1:], file)...).CombinedOutput()
 		if err != nil || !strings.Contains(string(out), "queued") {
-			t.Errorf("%s: %v\n%s", example.language, err, out)
+			t.Errorf("%s, %s: %v\n%s", example.document, example.language, err, out)
 			continue
 		}
 		cancelledBy(t, base, example.key)
-	}
-	code := regexp.MustCompile("(?s)```go\n(.*?)```").FindStringSubmatch(readme(t))
-	shown, err := os.ReadFile("../../tasks/example_test.go")
-	if err != nil || code == nil || !strings.Contains(squeeze(string(shown)), squeeze(code[1])) {
-		t.Errorf("README's example in Go does not stand in tasks/example_test.go, which is run: %v", err)
 	}
 }
 

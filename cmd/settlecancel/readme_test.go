@@ -15,11 +15,10 @@ import (
 	"settlecancel/tasks/events"
 )
 
-// readmes are the documents whose commands are held to what the program does.
+// readmes are the front pages.
 var readmes = []string{"README.md", "README.ko.md"}
 
-func readme(t testing.TB) string { return document(t, "README.md") }
-
+// document reads a file by its path from the top of the project.
 func document(t testing.TB, name string) string {
 	t.Helper()
 	text, err := os.ReadFile("../../" + name)
@@ -29,63 +28,48 @@ func document(t testing.TB, name string) string {
 	return string(text)
 }
 
-// README shows the settings as the program has them. The failure prints the table to put there.
+// The manual shows the settings as the program has them. The failure prints the table to put there.
 func TestReadmeSettings(t *testing.T) {
 	t.Parallel()
 	var table strings.Builder
-	defaults := map[string]string{}
 	for _, s := range config.Settings() {
 		mark := ""
 		if s.Secret {
 			mark = " †"
 		}
-		defaults[s.Name] = cmp.Or(s.Default, "–")
-		table.WriteString("| `" + s.Name + "`" + mark + " | " + defaults[s.Name] + " | " + s.Doc + " |\n")
+		table.WriteString("| `" + s.Name + "`" + mark + " | " + cmp.Or(s.Default, "–") + " | " + s.Doc + " |\n")
 	}
-	if !strings.Contains(readme(t), table.String()) {
-		t.Errorf("README's table of settings should be\n%s", table.String())
-	}
-	some := regexp.MustCompile("(?m)^\\| `([A-Z_]+)`(?: †)? \\| ([^|]*) \\|").FindAllStringSubmatch(document(t, "README.ko.md"), -1)
-	for _, row := range some {
-		if is, known := defaults[row[1]]; !known || is != row[2] {
-			t.Errorf("README.ko.md has %q as the default of %s, which is %q", row[2], row[1], is)
-		}
-	}
-	if len(some) < 5 {
-		t.Errorf("only %d settings found", len(some))
+	if !strings.Contains(document(t, "config/manual/settings.md"), table.String()) {
+		t.Errorf("config/manual/settings.md should have the table\n%s", table.String())
 	}
 }
 
-// A README's examples name commands and flags that exist.
+// The examples of every document name commands and flags that exist.
 func TestReadmeCommands(t *testing.T) {
 	t.Parallel()
-	for _, name := range readmes {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			root := app{}.root()
-			seen := 0
-			for _, line := range commandLines(document(t, name)) {
-				words := strings.Fields(line)
-				c, _, err := root.Find(words[1:])
-				if err != nil || c == root {
-					t.Errorf("%q: %v", line, err)
-					continue
-				}
-				seen++
-				for _, w := range words {
-					if flag, ok := strings.CutPrefix(w, "--"); ok && c.Flags().Lookup(strings.Split(flag, "=")[0]) == nil {
-						t.Errorf("%q: no flag %s", line, w)
-					}
+	root, seen := app{}.root(), 0
+	for name, text := range documents(t) {
+		for _, line := range commandLines(text) {
+			words := strings.Fields(line)
+			c, _, err := root.Find(words[1:])
+			if err != nil || c == root {
+				t.Errorf("%s: %q: %v", name, line, err)
+				continue
+			}
+			seen++
+			for _, w := range words {
+				if flag, ok := strings.CutPrefix(w, "--"); ok && c.Flags().Lookup(strings.Split(flag, "=")[0]) == nil {
+					t.Errorf("%s: %q: no flag %s", name, line, w)
 				}
 			}
-			if seen < 10 {
-				t.Errorf("only %d examples found", seen)
-			}
-		})
+		}
+	}
+	if seen < 40 {
+		t.Errorf("only %d examples found", seen)
 	}
 }
 
-// commandLines returns the command lines of a README, those within its text too.
+// commandLines returns the command lines of a document, those within its text too.
 func commandLines(text string) (lines []string) {
 	text = strings.ReplaceAll(text, "\\\n", "")
 	for _, found := range regexp.MustCompile("(?m)^ {4,}(settlecancel .*)$|`(settlecancel [^`]+)`").FindAllStringSubmatch(text, -1) {
@@ -94,10 +78,10 @@ func commandLines(text string) (lines []string) {
 	return lines
 }
 
-// README's addresses of Redis are ones that the program takes.
+// The manual's addresses of Redis are ones that the program takes.
 func TestReadmeRedis(t *testing.T) {
 	t.Parallel()
-	found := regexp.MustCompile(`(?m)^ {4,}(REDIS_URL=\S+)$`).FindAllStringSubmatch(readme(t), -1)
+	found := regexp.MustCompile(`(?m)^ {4,}(REDIS_URL=\S+)$`).FindAllStringSubmatch(document(t, "config/manual/deploying.md"), -1)
 	for _, line := range found {
 		if _, err := config.Load([]string{line[1]}); err != nil {
 			t.Errorf("%s: %v", line[1], err)
@@ -108,12 +92,12 @@ func TestReadmeRedis(t *testing.T) {
 	}
 }
 
-// README's file of several merchants is one that the program takes.
+// The manual's file of several merchants is one that the program takes.
 func TestReadmeMerchants(t *testing.T) {
 	t.Parallel()
-	block := regexp.MustCompile("(?s)```yaml\n(merchants:.*?)```").FindStringSubmatch(readme(t))
+	block := regexp.MustCompile("(?s)```yaml\n(merchants:.*?)```").FindStringSubmatch(document(t, "config/manual/settings.md"))
 	if block == nil {
-		t.Fatal("README shows no file of merchants")
+		t.Fatal("the manual shows no file of merchants")
 	}
 	dir := t.TempDir()
 	for name, text := range map[string]string{"merchants.yaml": block[1], "shop_us.hash": secretHashKey + "\n", "shop_us.aes": secretAESKey + "\n"} {
@@ -131,12 +115,12 @@ func TestReadmeMerchants(t *testing.T) {
 	}
 }
 
-// README's event has the form of the program's.
+// The event shown to producers has the form of the program's.
 func TestReadmeEvent(t *testing.T) {
 	t.Parallel()
-	block := regexp.MustCompile("(?s)```json\n(\\{\"id\":\"evt_.*?)```").FindStringSubmatch(readme(t))
+	block := regexp.MustCompile("(?s)```json\n(\\{\"id\":\"evt_.*?)```").FindStringSubmatch(document(t, "tasks/README.md"))
 	if block == nil {
-		t.Fatal("README shows no event")
+		t.Fatal("tasks/README.md shows no event")
 	}
 	var shown bytes.Buffer
 	if err := json.Compact(&shown, []byte(block[1])); err != nil {
@@ -144,16 +128,16 @@ func TestReadmeEvent(t *testing.T) {
 	}
 	got, err := json.Marshal(readJSON[events.Event](t, block[1]))
 	if err != nil || string(got) != strings.TrimSpace(shown.String()) {
-		t.Errorf("README shows %s, which is %s (%v)", &shown, got, err)
+		t.Errorf("tasks/README.md shows %s, which is %s (%v)", &shown, got, err)
 	}
 }
 
-// redisUser returns the line of README that lets a user of Redis do what the program needs, as the words of ACL SETUSER.
+// redisUser returns the line of the manual that lets a user of Redis do what the program needs, as the words of ACL SETUSER.
 func redisUser(t testing.TB) []string {
 	t.Helper()
-	line := regexp.MustCompile(`(?m)^ {4,}user (settlecancel on .*)$`).FindStringSubmatch(readme(t))
+	line := regexp.MustCompile(`(?m)^ {4,}user (settlecancel on .*)$`).FindStringSubmatch(document(t, "config/manual/operating.md"))
 	if line == nil {
-		t.Fatal("README gives no user of Redis")
+		t.Fatal("the manual gives no user of Redis")
 	}
 	return strings.Fields(line[1])
 }

@@ -96,7 +96,7 @@ func (x *examiner) writes(ctx context.Context, s *sheet) {
 		s.ok("Redis runs scripts and takes writes")
 		return
 	}
-	mend := "let its user run scripts and write keys that begin with settlecancel:, asynq: and rate:settlecancel: (README has the line of the ACL)"
+	mend := "let its user run scripts and write keys that begin with settlecancel:, asynq: and rate:settlecancel: (config/manual/operating.md has the line of the ACL)"
 	for prefix, text := range map[string]string{
 		"OOM":         "give Redis more memory (maxmemory), or lower LEDGER_RETENTION",
 		"MISCONF":     "free disk space for Redis, or mend what its log says of the failed write",

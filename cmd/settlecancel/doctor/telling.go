@@ -33,7 +33,7 @@ func (x *examiner) events(ctx context.Context, s *sheet) {
 		s.ok("%s waiting to be told", waits)
 	}
 	if b.Damaged > 0 {
-		s.note("README.md, \"Runbook: EventsDamaged\"", "%s could not be read and were set aside: nobody was told of them", plural(int(b.Damaged), "event"))
+		s.note("config/manual/runbook.md, EventsDamaged", "%s could not be read and were set aside: nobody was told of them", plural(int(b.Damaged), "event"))
 	}
 }
 

@@ -96,7 +96,8 @@ func (a app) openDev(cfg config.Config) (_ *dev, err error) {
 			d.close()
 		}
 	}()
-	if d.sim, err = newSimulator(cfg, simulator.Options{Latency: 150 * time.Millisecond, AutoAmount: 1000}); err != nil {
+	o := simulator.Options{Temper: simulator.TemperReal, Latency: 150 * time.Millisecond, AutoAmount: 1000}
+	if d.sim, err = newSimulator(cfg, o); err != nil {
 		return nil, err
 	}
 	if d.gateway, err = listen.On("127.0.0.1:0", d.sim); err != nil {

@@ -25,13 +25,17 @@ const project = "settlecancel-check"
 // stack is a copy of this repository with a .env, and what Compose makes of it.
 type stack struct {
 	*testing.T
-	dir string
+	here, dir string
 	*producer
 }
 
 // TestCompose goes through the life of an installation. Its parts build on each other.
 func TestCompose(t *testing.T) {
-	s := &stack{T: t, dir: t.TempDir(), producer: newProducer("http://127.0.0.1:8080", "http://127.0.0.1:8090", "change-me-change-me")}
+	here, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &stack{T: t, here: here, dir: t.TempDir(), producer: newProducer("http://127.0.0.1:8080", "http://127.0.0.1:8090", "change-me-change-me")}
 	s.copy()
 	s.remove() // what an interrupted run left
 	t.Cleanup(s.remove)
@@ -56,16 +60,16 @@ func TestCompose(t *testing.T) {
 // copy takes what git knows, or would, as it is in the work tree.
 func (s *stack) copy() {
 	s.Helper()
-	list, err := command(s.Context(), "../..", nil, "git", "ls-files", "--cached", "--others", "--exclude-standard")
+	list, err := command(s.Context(), s.here, nil, "git", "ls-files", "--cached", "--others", "--exclude-standard")
 	if err != nil {
 		s.Fatal(err)
 	}
 	for file := range strings.FieldsSeq(list) {
-		content, err := os.ReadFile(filepath.Join("../..", file))
+		content, err := os.ReadFile(filepath.Join(s.here, file))
 		if os.IsNotExist(err) {
 			continue // deleted, and not committed
 		}
-		info, _ := os.Stat(filepath.Join("../..", file))
+		info, _ := os.Stat(filepath.Join(s.here, file))
 		to := filepath.Join(s.dir, file)
 		if err := errors.Join(err, os.MkdirAll(filepath.Dir(to), 0o755)); err != nil {
 			s.Fatal(err)
@@ -325,21 +329,15 @@ func (s *stack) upgrades() {
 	s.settle(s, 3*time.Minute)
 }
 
-// previous makes an image of the commit before this one: this image with the other binary.
+// previous makes the image of the commit before this one.
 func (s *stack) previous() {
 	s.Helper()
-	source, context := s.TempDir(), s.TempDir()
-	script := `git -C "$0" archive HEAD~1 | tar -x -C "$1" && cd "$1" &&
-		CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=previous" -o "$2/settlecancel" ./cmd/settlecancel`
-	here, err := filepath.Abs("../..")
-	if err != nil {
-		s.Fatal(err)
+	if os.Getenv("BUILD") == "--no-build" { // as for `make up`
+		return
 	}
-	s.run("check", "bash", "-euc", script, here, source, context)
-	if err := os.WriteFile(filepath.Join(context, "Dockerfile"), []byte("FROM settlecancel:check\nCOPY settlecancel /settlecancel\n"), 0o600); err != nil {
-		s.Fatal(err)
-	}
-	docker(s, "build", "--quiet", "--tag", "settlecancel:previous", context)
+	source := s.TempDir()
+	s.run("check", "bash", "-euc", `git -C "$0" archive HEAD~1 | tar -x -C "$1"`, s.here, source)
+	docker(s, "build", "--quiet", "--build-arg", "VERSION=previous", "--tag", "settlecancel:previous", source)
 }
 
 // keeps takes everything down and up again: what was accepted is there.

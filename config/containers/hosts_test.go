@@ -75,7 +75,9 @@ func (h *hosts) start() {
 	_, _ = command(h.Context(), "", nil, "docker", "network", "rm", h.network)
 	docker(h, "network", "create", "--subnet", "10.77.0.0/24", h.network)
 	h.Cleanup(h.remove)
-	docker(h, "build", "--quiet", "--build-arg", "VERSION=check", "--tag", "settlecancel:check", "../..")
+	if os.Getenv("BUILD") != "--no-build" { // as for `make up`
+		docker(h, "build", "--quiet", "--build-arg", "VERSION=check", "--tag", "settlecancel:check", "../..")
+	}
 
 	shipped, err := os.ReadFile("../redis.conf")
 	if err != nil {

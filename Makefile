@@ -67,7 +67,7 @@ tidy: ## fails, and shows how, where go.mod or go.sum are not tidy
 	go mod tidy -diff
 
 .PHONY: check
-check: test lint tidy vuln ## test, lint, tidy, vuln: what .ci/run runs
+check: test lint tidy vuln manifests ## test, lint, tidy, vuln, manifests: what .ci/run runs, but for the containers
 
 .PHONY: cover
 cover: setup ## test coverage over all packages: the total, and cover.html

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/goccy/go-yaml"
 	"github.com/google/go-cmp/cmp"
@@ -166,6 +167,10 @@ func TestComposeEnvironment(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
+		}
+		grace, err := time.ParseDuration(s.StopGracePeriod)
+		if leaves := 2*c.Timeout + 5*time.Second; name == "worker" && (err != nil || grace < leaves+5*time.Second) {
+			t.Errorf("the worker is killed after %s, and may need %s: %v", s.StopGracePeriod, leaves, err)
 		}
 		if name == "server" && (c.HTTPAddr != "0.0.0.0:8080" || c.CheckServer() != nil) {
 			t.Errorf("server would not start at %s: %v", c.HTTPAddr, c.CheckServer())

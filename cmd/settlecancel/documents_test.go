@@ -109,6 +109,9 @@ func TestDocumentBlocks(t *testing.T) {
 
 // unheld says why nothing shows that an example works, or "".
 func unheld(name, makefile string, b block) string {
+	if path.Base(name) == "COMMANDS.md" {
+		return "" // made from what --help says
+	}
 	switch b.language {
 	case "mermaid":
 		return ""

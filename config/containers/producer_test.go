@@ -30,7 +30,7 @@ type producer struct {
 }
 
 func newProducer(server, simulator, token string) *producer {
-	return &producer{server: server, simulator: simulator, token: token, client: http.Client{Timeout: 5 * time.Second}, failures: map[string]int{}}
+	return &producer{server: server, simulator: simulator, token: token, client: http.Client{Timeout: 30 * time.Second}, failures: map[string]int{}}
 }
 
 // one enqueues half of a payment of its own.

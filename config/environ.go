@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // fileSuffix makes a secret's name the name of the variable that tells its file.
@@ -27,6 +28,23 @@ func variables(environ []string) map[string]string {
 		}
 	}
 	return vars
+}
+
+// checkEnds refuses a secret of the environment that white space or quotes got into the ends of: a
+// gateway would find it wrong, and nobody would see why.
+func checkEnds(vars map[string]string, f *faults) {
+	for _, s := range Settings() {
+		if value := vars[s.Name]; s.Secret && strings.TrimFunc(value, strayed) != value {
+			f.add(s.Name, "begins or ends with white space or a quote; allowed: the secret alone (one that really does goes into a file, %s)", s.Name+fileSuffix)
+			if vars[s.Name] = strings.TrimFunc(value, strayed); vars[s.Name] == "" {
+				delete(vars, s.Name)
+			}
+		}
+	}
+}
+
+func strayed(r rune) bool {
+	return unicode.IsSpace(r) || strings.ContainsRune("\"'`“”‘’\ufeff", r)
 }
 
 // readSecretFiles puts the content of each NAME_FILE into vars under NAME.

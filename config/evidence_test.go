@@ -37,8 +37,8 @@ func TestNotiAddresses(t *testing.T) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("addresses (-want +got):\n%s", d)
 	}
-	if !strings.Contains(c.String(), "\nNOTI_ADDRESSES="+strings.Join(want, ",")+"\n") {
-		t.Errorf("printed:\n%s", c)
+	if !strings.Contains(printed(c), "\nNOTI_ADDRESSES="+strings.Join(want, ",")+"\n") {
+		t.Errorf("printed:\n%s", printed(c))
 	}
 	if none := load(t, "NOTI_ADDRESSES=").NotiAddresses; none != nil {
 		t.Errorf("unset it is %v", none)

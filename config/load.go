@@ -19,6 +19,7 @@ func Load(environ []string) (Config, error) {
 	f := &faults{}
 	vars := variables(environ)
 	checkUnknown(vars, f)
+	checkEnds(vars, f)
 	readSecretFiles(vars, f)
 
 	var c Config

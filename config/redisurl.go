@@ -23,6 +23,7 @@ const (
 	schemeTLS      = "rediss"
 	schemeSentinel = "redis-sentinel"
 	schemeCluster  = "redis-cluster"
+	schemeUnix     = "unix"
 )
 
 // RedisOptions returns new options that make [redis.NewUniversalClient] build
@@ -58,16 +59,18 @@ func (c *Config) checkRedis(f *faults) {
 	}
 }
 
-// parseRedisURL reads an address of Redis. It takes it apart by hand: net/url
-// refuses several hosts with ports, and quotes the whole address, password and
-// all, in its errors. The errors here quote nothing.
+// parseRedisURL reads an address of Redis. go-redis has three parsers, one for each kind of client.
+// They quote the address, password and all, in their errors; they take parameters that read from
+// replicas, which lag behind, or that switch time-outs and the check of certificates off; and they
+// hold every server of a Sentinel or a Cluster to the name of the first. So this one stays. Its
+// errors quote nothing.
 func parseRedisURL(text string) (*redis.UniversalOptions, error) {
 	scheme, rest, ok := strings.Cut(text, "://")
-	if !ok || !slices.Contains([]string{schemeRedis, schemeTLS, schemeSentinel, schemeCluster}, scheme) {
+	if !ok || !slices.Contains([]string{schemeRedis, schemeTLS, schemeSentinel, schemeCluster, schemeUnix}, scheme) {
 		return nil, errors.New("has an unknown scheme")
 	}
-	if strings.Contains(rest, "#") {
-		return nil, errors.New("has a fragment (write # in a password as %23)")
+	if err := checkRaw(rest); err != nil {
+		return nil, err
 	}
 	rest, query, _ := strings.Cut(rest, "?")
 	authority, path, _ := strings.Cut(rest, "/")
@@ -82,10 +85,11 @@ func parseRedisURL(text string) (*redis.UniversalOptions, error) {
 		}
 		authority = authority[at+1:]
 	}
-	if err := setHosts(o, scheme, authority); err != nil {
-		return nil, err
+	where := func() error { return errors.Join(setHosts(o, scheme, authority), setDB(o, path)) }
+	if scheme == schemeUnix {
+		where = func() error { return setSocket(o, authority, path) }
 	}
-	if err := setDB(o, path); err != nil {
+	if err := where(); err != nil {
 		return nil, err
 	}
 	if err := setParameters(o, scheme, query); err != nil {
@@ -95,6 +99,33 @@ func parseRedisURL(text string) (*redis.UniversalOptions, error) {
 		return nil, errors.New("names no master (?master=NAME)")
 	}
 	return o, nil
+}
+
+// checkRaw refuses a password that holds characters with a meaning of their own: it would be cut off
+// there, and the rest of it taken for a host.
+func checkRaw(rest string) error {
+	authority := rest
+	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
+		authority = rest[:end]
+	}
+	switch {
+	case strings.Count(authority, "@") > 1, strings.Contains(rest[len(authority):], "@"):
+		return errors.New("has a password with a character that means something else in an address " +
+			"(write / as %2F, ? as %3F, # as %23, @ as %40, % as %25)")
+	case strings.Contains(rest, "#"):
+		return errors.New("has a fragment (write # in a password as %23)")
+	}
+	return nil
+}
+
+// setSocket reads the path of a Unix socket.
+func setSocket(o *redis.UniversalOptions, authority, path string) error {
+	name, err := url.PathUnescape(path)
+	if authority != "" || name == "" || err != nil {
+		return errors.New("names no socket (unix:///run/redis.sock, with a password unix://:PASSWORD@/run/redis.sock)")
+	}
+	o.Addrs = []string{"/" + name}
+	return nil
 }
 
 // redisTLS leaves the server's name empty: it is taken from each address that
@@ -237,6 +268,13 @@ func parameters(o *redis.UniversalOptions, scheme string) map[string]func(string
 			return v == "true" || v == "false"
 		}
 	}
+	if scheme == schemeUnix {
+		known["db"] = func(v string) bool {
+			n, err := strconv.ParseUint(v, 10, 16)
+			o.DB = int(n)
+			return err == nil
+		}
+	}
 	if scheme == schemeSentinel {
 		known["master"] = text(&o.MasterName)
 		known["sentinel_username"] = text(&o.SentinelUsername)
@@ -260,6 +298,9 @@ func redisAddress(o *redis.UniversalOptions) string {
 	if o.TLSConfig != nil && scheme != schemeTLS {
 		query.Set("tls", "true")
 	}
+	if strings.HasPrefix(o.Addrs[0], "/") {
+		return socketAddress(o)
+	}
 	credentials, db := "", ""
 	if o.Password != "" {
 		credentials = url.PathEscape(o.Username) + ":" + settlebank.Redacted + "@"
@@ -272,4 +313,16 @@ func redisAddress(o *redis.UniversalOptions) string {
 		address += "?" + query.Encode()
 	}
 	return address
+}
+
+// socketAddress is redisAddress for a Unix socket.
+func socketAddress(o *redis.UniversalOptions) string {
+	credentials, query := "", ""
+	if o.Password != "" {
+		credentials = url.PathEscape(o.Username) + ":" + settlebank.Redacted + "@"
+	}
+	if o.DB != 0 {
+		query = "?db=" + strconv.Itoa(o.DB)
+	}
+	return schemeUnix + "://" + credentials + (&url.URL{Path: o.Addrs[0]}).EscapedPath() + query
 }

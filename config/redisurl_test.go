@@ -43,7 +43,10 @@ func TestRedisOptions(t *testing.T) {
 		{"redis://[::1]", target{Addrs: []string{"[::1]:6379"}}, "redis://[::1]:6379/0"},
 		{"redis://:p@h:1/0", target{Addrs: []string{"h:1"}, Password: "p"}, "redis://:[redacted]@h:1/0"},
 		{"redis://u:p%40%2F%3a@h:1/0", target{Addrs: []string{"h:1"}, User: "u", Password: "p@/:"}, "redis://u:[redacted]@h:1/0"},
-		{"redis://u:p@q@h:1/0", target{Addrs: []string{"h:1"}, User: "u", Password: "p@q"}, "redis://u:[redacted]@h:1/0"},
+		{"redis://u:p%40q%2F%3F%23%25@h:1/0", target{Addrs: []string{"h:1"}, User: "u", Password: "p@q/?#%"}, "redis://u:[redacted]@h:1/0"},
+		{"unix:///run/redis.sock", target{Addrs: []string{"/run/redis.sock"}}, ""},
+		{"unix://u:p%2F@/run/a%20b.sock?db=3&read_timeout=1s", target{Addrs: []string{"/run/a b.sock"}, User: "u", Password: "p/", DB: 3, Read: time.Second},
+			"unix://u:[redacted]@/run/a%20b.sock?db=3"},
 		{"rediss://u:p@h:1/2", target{Addrs: []string{"h:1"}, User: "u", Password: "p", DB: 2, TLS: true}, "rediss://u:[redacted]@h:1/2"},
 		{
 			"redis://h:1/0?dial_timeout=1s&read_timeout=2s&write_timeout=3s&pool_size=9",
@@ -78,25 +81,38 @@ func TestRedisOptions(t *testing.T) {
 
 func TestRedisOptionsErr(t *testing.T) {
 	t.Parallel()
+	const raw = "has a password with a character that means something else in an address (write / as %2F, ? as %3F, # as %23, @ as %40, % as %25)"
 	for url, want := range map[string]string{
-		"127.0.0.1:6379":                    "has an unknown scheme",
-		"http://h":                          "has an unknown scheme",
-		"REDIS://h":                         "has an unknown scheme",
-		"redis://":                          "has an empty or impossible host",
-		"redis://h:0":                       "has a port that is no number",
-		"redis://h:65536":                   "has a port that is no number",
-		"redis://h:":                        "has a port that is no number",
-		"redis://::1":                       "has a host that cannot be read",
-		"redis://h:1:2":                     "has a host that cannot be read",
-		"redis://h h:1":                     "has an empty or impossible host",
-		"redis://[h]:1":                     "", // a name in brackets is taken for the name
-		"redis://h1:1,h2:2":                 "has several hosts",
-		"rediss://h1,h2":                    "has several hosts",
-		"redis-cluster://h1,,h2":            "has an empty or impossible host",
-		"redis://u@h":                       "has an @ but no password",
-		"redis://u:@h":                      "has an @ but no password",
-		"redis://u:%zz@h":                   "has credentials with a %",
-		"redis://u:a#b@h":                   "has a fragment",
+		"127.0.0.1:6379":                  "has an unknown scheme",
+		"http://h":                        "has an unknown scheme",
+		"REDIS://h":                       "has an unknown scheme",
+		"redis://":                        "has an empty or impossible host",
+		"redis://h:0":                     "has a port that is no number",
+		"redis://h:65536":                 "has a port that is no number",
+		"redis://h:":                      "has a port that is no number",
+		"redis://::1":                     "has a host that cannot be read",
+		"redis://h:1:2":                   "has a host that cannot be read",
+		"redis://h h:1":                   "has an empty or impossible host",
+		"redis://[h]:1":                   "", // a name in brackets is taken for the name
+		"redis://h1:1,h2:2":               "has several hosts",
+		"rediss://h1,h2":                  "has several hosts",
+		"redis-cluster://h1,,h2":          "has an empty or impossible host",
+		"redis://u@h":                     "has an @ but no password",
+		"redis://u:@h":                    "has an @ but no password",
+		"redis://u:%zz@h":                 "has credentials with a %",
+		"redis://u:a#b@h":                 raw,
+		"redis://u:a/b@h":                 raw,
+		"redis://u:a?b@h:1/0":             raw,
+		"rediss://:a@b@h":                 raw,
+		"redis-cluster://u:1/2@h1:1,h2:2": raw,
+		"redis-sentinel://h?master=m&sentinel_password=a@b": raw,
+		"redis://h:1/0#x":                   "has a fragment",
+		"unix://":                           "names no socket",
+		"unix:///":                          "names no socket",
+		"unix://run/redis.sock":             "names no socket",
+		"unix://:p@run/redis.sock":          "names no socket",
+		"unix:///a?db=x":                    "has an unusable value for the parameter db",
+		"redis://h?db=2&db=3":               "has an unknown parameter",
 		"redis://h/x":                       "has a path that is no database number",
 		"redis://h/-1":                      "has a path that is no database number",
 		"redis://h/0/1":                     "has a path that is no database number",
@@ -129,6 +145,7 @@ func TestRedisClientKind(t *testing.T) {
 	t.Parallel()
 	for url, want := range map[string]string{
 		"redis://h:1":                       "single",
+		"unix:///run/redis.sock":            "single",
 		"rediss://h:1":                      "single",
 		"redis-sentinel://h:1?master=m":     "single", // a failover client is a *redis.Client that asks Sentinel where to dial
 		"redis-sentinel://h:1,i:1?master=m": "single",
@@ -170,6 +187,7 @@ func FuzzParseRedisURL(f *testing.F) {
 	for _, seed := range []string{
 		"redis://localhost:6379/0", "rediss://u:p@h/1", "redis-sentinel://:p@a,b:1/2?master=m&tls=true", "redis-cluster://a:1,[::1]:2",
 		"redis://h?read_timeout=1s&pool_size=3", "redis://[::1%25eth0]:1", "redis://%41:%42@h", "redis-sentinel://h?master=%5Bx%5D&sentinel_password=p",
+		"unix://:p@/run/r%3F.sock?db=3", "redis://u:a/b@h",
 	} {
 		f.Add(seed)
 	}
@@ -189,6 +207,9 @@ func FuzzParseRedisURL(f *testing.F) {
 		o, err := parseRedisURL(text)
 		if err != nil {
 			return
+		}
+		if strings.HasPrefix(o.Addrs[0], "/") && !strings.HasPrefix(text, schemeUnix) {
+			t.Fatalf("%q leads to a socket", text)
 		}
 		if len(o.Addrs) == 0 || o.DB < 0 || (o.Username != "" && o.Password == "") {
 			t.Fatalf("%q gives unusable options: %+v", text, targetOf(o))

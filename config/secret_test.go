@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -84,8 +86,8 @@ func TestConfigShowsNoSecret(t *testing.T) {
 		"REDIS_URL=redis-sentinel://app:[redacted]@h:1/0?master=m", "merchants=shop01=flat", "API_TOKENS=shop", "PAYLOAD_KEY=1",
 		"WEBHOOK_URL=https://hooks.example\n", "OPS_PASSWORD=[redacted]",
 	} {
-		if !strings.Contains(c.String(), shown) {
-			t.Errorf("String lacks %q:\n%s", shown, c)
+		if !strings.Contains(printed(c), shown) {
+			t.Errorf("what is printed lacks %q:\n%s", shown, printed(c))
 		}
 	}
 }
@@ -111,6 +113,33 @@ func TestFaultsShowNoSecret(t *testing.T) {
 			if strings.Contains(err.Error(), secret) {
 				t.Errorf("%s: %v", s.Name, err)
 			}
+		}
+	}
+}
+
+// A secret that came with what a shell, a compose file or an editor puts around it is refused by
+// name; in a file it is the line end alone that is no part of it.
+func TestStrayEndsOfSecrets(t *testing.T) {
+	t.Parallel()
+	const secret = "REDACTED-LEAKLEAK"
+	for _, s := range Settings() {
+		if !s.Secret {
+			continue
+		}
+		for _, value := range []string{" " + secret, secret + " ", secret + "\n", secret + "\r\n", "'" + secret + "'", `"` + secret, secret + "\u00a0", "\ufeff" + secret, "“" + secret + "”", "\t", "''"} {
+			_, err := Load(production(s.Name + "=" + value))
+			if err == nil || !strings.Contains(err.Error(), s.Name+" begins or ends with white space or a quote") || strings.Contains(err.Error(), secret) {
+				t.Errorf("%s=%q: %v", s.Name, value, err)
+			}
+		}
+	}
+	for content, want := range map[string]string{"pass word\n": "pass word", "'quoted'\r\n": "'quoted'", " spaced ": " spaced "} {
+		file := filepath.Join(t.TempDir(), "secret")
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := load(t, "OPS_USER=ops", "OPS_PASSWORD_FILE="+file).OpsPassword.Reveal(); got != want {
+			t.Errorf("a file of %q holds %q, want %q", content, got, want)
 		}
 	}
 }

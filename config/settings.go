@@ -41,7 +41,7 @@ func redisSettings() []Setting {
 	return []Setting{
 		{
 			Name: "REDIS_URL", Default: "redis://127.0.0.1:6379/0", Secret: true,
-			Allowed: "redis://[user:password@]host:port/db, rediss://…, redis-sentinel://host:port,host:port/db?master=NAME or redis-cluster://host:port,host:port",
+			Allowed: "redis://[user:password@]host:port/db, rediss://…, redis-sentinel://host:port,host:port/db?master=NAME, redis-cluster://host:port,host:port or unix:///socket?db=N",
 			Doc:     "the Redis that holds the queues and the ledger; parameters: dial_timeout, read_timeout, write_timeout, pool_size; sentinel and cluster: tls=true; sentinel: master, sentinel_username, sentinel_password",
 		},
 		{

@@ -47,7 +47,7 @@ func TestTLS(t *testing.T) {
 		if c.HTTPTLSCert != cert || c.HTTPTLSKey != key {
 			t.Errorf("files %q and %q", c.HTTPTLSCert, c.HTTPTLSKey)
 		}
-		shown := c.String()
+		shown := printed(c)
 		if !strings.Contains(shown, "\nHTTP_TLS_CERT="+cert+"\nHTTP_TLS_KEY="+key+"\n") || strings.Contains(shown, "PRIVATE") {
 			t.Errorf("printed:\n%s", shown)
 		}

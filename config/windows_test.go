@@ -50,8 +50,8 @@ func TestMaintenanceWindows(t *testing.T) {
 			if d := cmp.Diff(tt.want, c.MaintenanceWindows); d != "" {
 				t.Errorf("windows (-want +got):\n%s", d)
 			}
-			if !strings.Contains(c.String(), "\nMAINTENANCE_WINDOWS="+tt.shown+"\n") {
-				t.Errorf("printed:\n%s", c)
+			if !strings.Contains(printed(c), "\nMAINTENANCE_WINDOWS="+tt.shown+"\n") {
+				t.Errorf("printed:\n%s", printed(c))
 			}
 		})
 	}

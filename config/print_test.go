@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"io"
 	"log/slog"
 	"net/url"
 	"strconv"
@@ -86,9 +85,9 @@ func hostOf(secret settlebank.Secret) string {
 	return u.Scheme + "://" + u.Host
 }
 
-// String lists the settings in force, one NAME=value a line, without secrets:
-// of API_TOKENS the names, of PAYLOAD_KEY the ids, of WEBHOOK_URL the host.
-func (c Config) String() string {
+// printed lists the settings in force, one NAME=value a line, without secrets: of API_TOKENS the
+// names, of PAYLOAD_KEY the ids, of WEBHOOK_URL the host.
+func printed(c Config) string {
 	var b strings.Builder
 	for i, attr := range c.shown() {
 		if i > 0 {
@@ -98,9 +97,3 @@ func (c Config) String() string {
 	}
 	return b.String()
 }
-
-// Format prints what String returns under every verb and flag.
-func (c Config) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String()) }
-
-// LogValue gives slog what String returns, as a group.
-func (c Config) LogValue() slog.Value { return slog.GroupValue(c.shown()...) }

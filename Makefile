@@ -28,7 +28,9 @@ help: ## this list
 
 .PHONY: run
 run: ## everything in one process: embedded Redis, simulator, worker, API, dashboard
-	go run ./cmd/settlecancel dev
+	@test -x bin/settlecancel || echo "building, about a minute at first"
+	@$(MAKE) --no-print-directory build
+	@exec bin/settlecancel dev
 
 .PHONY: build
 build: ## the binary, as bin/settlecancel

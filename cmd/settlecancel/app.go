@@ -54,16 +54,15 @@ func (a app) root() *cobra.Command {
 		Short:         "Cancels payments at SettleBank: never lost, never twice",
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		Version:       fullVersion(),
 		Args:          terminal.NoArgs,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetIn(a.In)
 	root.SetOut(a.Out)
 	root.SetErr(a.Err)
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return terminal.Usagef("%w\nsee %s --help", err, c.CommandPath())
-	})
-	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetFlagErrorFunc(terminal.FlagError)
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(a.devCommand(), a.workerCommand(), a.serverCommand(), a.simulatorCommand(), a.enqueueCommand(),
 		a.statusCommand(), deadletter.Command(a.Terminal, a.withClient), a.reconcileCommand(), a.pauseCommand(), a.resumeCommand(), events.Command(events.Options{Terminal: a.Terminal, WithRedis: a.withRedis, Webhook: a.hasWebhook}), a.doctorCommand(), a.versionCommand(), a.healthcheckCommand())
 	return root

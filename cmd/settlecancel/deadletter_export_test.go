@@ -38,6 +38,10 @@ func (c *cli) spoil(key, text string) {
 // readExport reads an export strictly, and answers each line by the names of its columns.
 func readExport(t *testing.T, text string) (lines []map[string]string) {
 	t.Helper()
+	text, marked := strings.CutPrefix(text, "\ufeff")
+	if !marked {
+		t.Errorf("no byte order mark begins it: %.20q", text)
+	}
 	if strings.Count(text, "\n") != strings.Count(text, "\r\n") || !strings.HasSuffix(text, "\r\n") {
 		t.Errorf("the lines do not end in CRLF:\n%q", text)
 	}
@@ -68,7 +72,7 @@ func (c *cli) manyDead(prefix string, many int) (keys []string) {
 func TestExportCSV(t *testing.T) {
 	t.Parallel()
 	c := newCLI(t)
-	c.run("deadletter", "export").wantOut(t, "idempotencyKey,status,mchtId,orgTrdNo,orgMchtTrdNo,orgTrdDt,canAmt,orgTrdAmt,currency,method,operation,"+
+	c.run("deadletter", "export").wantOut(t, "\ufeffidempotencyKey,status,mchtId,orgTrdNo,orgMchtTrdNo,orgTrdDt,canAmt,orgTrdAmt,currency,method,operation,"+
 		"taxTypeCd,taxAmt,vatAmt,taxFreeAmt,svcAmt,code,message,acceptedAt,acceptedBy,diedAt,attempts,retriesSpent,queue,reason\r\n")
 	c.eventful("refund-1")
 	dollars := cancellation("dollars")

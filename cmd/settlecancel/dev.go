@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"settlecancel/cmd/settlecancel/story"
 	"settlecancel/cmd/settlecancel/terminal"
 	"settlecancel/config"
+	"settlecancel/gateway/settlebank"
 	"settlecancel/gateway/simulator"
 	"settlecancel/worker"
 )
@@ -86,7 +88,7 @@ type dev struct {
 
 func (a app) openDev(cfg config.Config) (_ *dev, err error) {
 	d := &dev{redis: miniredis.NewMiniRedis(), mchtID: cfg.Merchants[0].ID}
-	if err := d.redis.Start(); err != nil {
+	if err := a.startRedis(d.redis, cfg); err != nil {
 		return nil, fmt.Errorf("embedded Redis: %w", err)
 	}
 	d.installation = &installation{cfg: cfg, log: a.logger(cfg), rdb: redis.NewClient(&redis.Options{Addr: d.redis.Addr()})}
@@ -121,6 +123,21 @@ func (a app) openDev(cfg config.Config) (_ *dev, err error) {
 	}
 	d.worker, err = newWorker(d.installation, d.queue, gw, d.pulse)
 	return d, err
+}
+
+// startRedis has the embedded Redis listen where REDIS_URL has it, so that the other commands find it
+// as they stand. Where something listens there already, or that is elsewhere, it takes another port.
+func (a app) startRedis(r *miniredis.Miniredis, cfg config.Config) error {
+	o := cfg.RedisOptions()
+	here := len(o.Addrs) == 1 && settlebank.Loopback(o.Addrs[0])
+	if here && o.MasterName == "" && !o.IsClusterMode && o.TLSConfig == nil && o.Password == "" {
+		failed := r.StartAddr(o.Addrs[0])
+		if failed == nil {
+			return nil
+		}
+		fmt.Fprintf(a.Out, "cannot listen on %s (REDIS_URL): %s; the embedded Redis is at another port.\n\n", o.Addrs[0], terminal.Clean(failed.Error()))
+	}
+	return r.Start()
 }
 
 // listenDev takes another port where the usual one is taken: dev is for looking around.
@@ -163,5 +180,9 @@ func (d *dev) try(command string) string {
 	if strings.HasPrefix(self, os.TempDir()) { // where go run builds
 		self = "go run ./cmd/settlecancel"
 	}
-	return "REDIS_URL=redis://" + d.redis.Addr() + " " + self + " " + command
+	command = self + " " + command
+	if o := d.cfg.RedisOptions(); slices.Equal(o.Addrs, []string{d.redis.Addr()}) && o.DB == 0 {
+		return command // finds it without being told
+	}
+	return "REDIS_URL=redis://" + d.redis.Addr() + " " + command
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -13,14 +14,17 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"settlecancel/cmd/settlecancel/story"
 	"settlecancel/cmd/settlecancel/terminal"
 	"settlecancel/cmd/settlecancel/terminal/terminaltest"
+	"settlecancel/tasks/ledger"
 )
 
 func TestDevOnce(t *testing.T) {
 	t.Parallel()
-	c := &cli{TB: t, app: app{environ: []string{"HTTP_ADDR=127.0.0.1:0"}}}
+	c := &cli{TB: t, app: app{environ: []string{"HTTP_ADDR=127.0.0.1:0", "REDIS_URL=redis://" + freeAddr(t)}}}
 	o := c.run("dev", "--once")
 	o.want(t, exitDone, []string{"5 cancellations ended as they should; SettleBank carried out 4, none of them twice."}, nil)
 	for _, s := range []string{"cancelled · canTrdNo", "transient ST41", "rejected 1002", "inquiry 2"} {
@@ -30,7 +34,7 @@ func TestDevOnce(t *testing.T) {
 	}
 }
 
-// Where the port is taken dev goes on at another one, and says so. The READMEs count as its story
+// Where a port is taken dev goes on at another one, and says so. The READMEs count as its story
 // does.
 func TestDevElsewhere(t *testing.T) {
 	t.Parallel()
@@ -39,9 +43,10 @@ func TestDevElsewhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = taken.Close() })
-	c := &cli{TB: t, app: app{environ: []string{"HTTP_ADDR=" + taken.Addr().String()}}}
+	c := &cli{TB: t, app: app{environ: []string{"HTTP_ADDR=" + taken.Addr().String(), "REDIS_URL=redis://" + taken.Addr().String()}}}
 	o := c.run("dev", "--once")
-	o.want(t, exitDone, []string{"cannot listen on " + taken.Addr().String(), "(HTTP_ADDR); the dashboard is at another port.\n"}, nil)
+	o.want(t, exitDone, []string{"cannot listen on " + taken.Addr().String(), "(HTTP_ADDR); the dashboard is at another port.\n",
+		"cannot listen on " + taken.Addr().String() + " (REDIS_URL): ", "the embedded Redis is at another port.\n"}, nil)
 	keys := story.Keys()
 	counts := map[int][]string{5: {"five cancellations", "취소 다섯 건"}}[len(keys)]
 	for i, name := range readmes {
@@ -51,12 +56,14 @@ func TestDevElsewhere(t *testing.T) {
 	}
 }
 
-// devServer runs dev until the test ends and answers where it serves, once its story has ended.
-func devServer(t *testing.T) string {
+// devServer runs dev until the test ends and returns where it serves, and where its Redis is, once
+// its story has ended.
+func devServer(t *testing.T) (base, redisURL string) {
 	t.Helper()
+	redisURL = "redis://" + freeAddr(t)
 	ctx, stop := context.WithCancel(context.Background())
 	out := &terminaltest.Buffer{}
-	a := app{Terminal: terminal.Terminal{In: strings.NewReader(""), Out: out, Err: io.Discard}, environ: []string{"HTTP_ADDR=127.0.0.1:0"}}
+	a := app{Terminal: terminal.Terminal{In: strings.NewReader(""), Out: out, Err: io.Discard}, environ: []string{"HTTP_ADDR=127.0.0.1:0", "REDIS_URL=" + redisURL}}
 	ended := make(chan int, 1)
 	go func() { ended <- a.run(ctx, []string{"dev"}) }()
 	t.Cleanup(func() {
@@ -66,11 +73,78 @@ func devServer(t *testing.T) string {
 		}
 	})
 	(&plant{TB: t}).until("the story has ended", 2*time.Minute, func() bool { return strings.Contains(out.String(), "Still running") })
-	base := regexp.MustCompile(`dashboard +(http://[^/]+)/`).FindStringSubmatch(out.String())
-	if base == nil {
+	found := regexp.MustCompile(`dashboard +(http://[^/]+)/`).FindStringSubmatch(out.String())
+	if found == nil {
 		t.Fatalf("no address:\n%s", out)
 	}
-	return base[1]
+	if strings.Contains(out.String(), "REDIS_URL=") || !strings.Contains(out.String(), " status story-full\n") {
+		t.Errorf("its Redis is not where commands look for one:\n%s", out)
+	}
+	return found[1], redisURL
+}
+
+// The manual's everyday tasks work by copy and paste, in order, against dev.
+func TestEverydayTasks(t *testing.T) {
+	t.Parallel()
+	_, redisURL := devServer(t)
+	program, err := build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := errors.Join(os.Mkdir(filepath.Join(dir, "bin"), 0o700), os.Symlink(program, filepath.Join(dir, "bin", "settlecancel"))); err != nil {
+		t.Fatal(err)
+	}
+	o, err := redis.ParseURL(redisURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rdb := redis.NewClient(o)
+	defer rdb.Close()
+	tasks := everydayTasks(document(t, everydayDocument))
+	c := &cli{TB: t, app: app{environ: []string{"REDIS_URL=" + redisURL}}}
+	path := ""
+	for _, block := range tasks {
+		(&plant{TB: t}).until("all is carried out", time.Minute, func() bool {
+			open, _, err := ledger.New(rdb, ledger.Options{}).Counts(t.Context())
+			return err == nil && open == 0
+		})
+		if strings.HasPrefix(block, "export PATH=") {
+			path = block
+			continue
+		}
+		command := exec.Command("bash", "-eu", "-c", path+block)
+		command.Dir, command.Env = dir, append(os.Environ(), "REDIS_URL="+redisURL)
+		if out, err := command.CombinedOutput(); err != nil {
+			t.Errorf("%v:\n%s\n%s", err, block, out)
+		}
+	}
+	if path == "" || len(tasks) < 4 {
+		t.Errorf("only %d blocks of commands found", len(tasks))
+	}
+	c.run("status", "refund-20231215-0001").want(t, exitDone, []string{"cancelled"}, nil)
+	c.run("status", "refund-3").want(t, exitDone, []string{"rejected, decided by a person", "the customer keeps the goods"}, nil)
+	if _, err := os.Stat(filepath.Join(dir, "review.csv")); err != nil {
+		t.Error(err)
+	}
+}
+
+// everydayDocument has a section of commands that work by copy and paste, in order.
+const everydayDocument = "config/manual/operating.md"
+
+func everydaySection(text string) string {
+	_, text, _ = strings.Cut(text, "\n## Everyday tasks\n")
+	text, _, _ = strings.Cut(text, "\n## ")
+	return text
+}
+
+// everydayTasks returns the section's blocks as a terminal takes them.
+func everydayTasks(text string) (tasks []string) {
+	examples, _ := blocks(everydaySection(text))
+	for _, b := range examples {
+		tasks = append(tasks, strings.ReplaceAll(strings.TrimPrefix(b.text, "    "), "\n    ", "\n"))
+	}
+	return tasks
 }
 
 // cancelledBy waits until a cancellation is cancelled, asking by HTTP as its producer would.
@@ -103,7 +177,7 @@ var runExamples = []struct {
 // The documents' examples work as they stand, against dev: dev stays up after its story.
 func TestReadmeExamples(t *testing.T) {
 	t.Parallel()
-	base := devServer(t)
+	base, _ := devServer(t)
 	for _, example := range runExamples {
 		code := regexp.MustCompile("(?s)```"+example.language+"\n(.*?)```").FindAllStringSubmatch(document(t, example.document), -1)
 		if len(code) != 1 {

@@ -48,7 +48,7 @@ func (a app) runDoctor(ctx context.Context, asJSON bool) error {
 	if asJSON {
 		err = terminal.PrintJSON(a.Out, findings, true)
 	} else {
-		err = doctor.Print(a.Out, findings)
+		err = doctor.Print(a.Terminal, findings)
 	}
 	if err == nil && len(doctor.Dangers(findings)) > 0 {
 		err = terminal.ErrReported

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"iter"
 	"os"
 	"path/filepath"
 	"strings"
@@ -34,22 +35,43 @@ func (a app) enqueueFile(ctx context.Context, o enqueueOptions) error {
 		return err
 	}
 	defer here.close()
-
-	bar, counted := a.Progress(in, size)
-	read := tasks.ReadNDJSON
-	if format(o) == formatCSV {
-		read = tasks.ReadCSV
+	if err := a.warnOfPauses(ctx, here); err != nil {
+		return err
 	}
+	read := func(in io.Reader) iter.Seq[tasks.Line] {
+		if format(o) == formatCSV {
+			return tasks.ReadCSV(in, tasks.ParseOptions{DefaultMchtID: cfg.DefaultMerchant})
+		}
+		return tasks.ReadNDJSON(in, tasks.ParseOptions{DefaultMchtID: cfg.DefaultMerchant})
+	}
+	if o.dryRun {
+		return a.dryRun(ctx, here, o, read(in))
+	}
+	many := here.client.EnqueueMany
+	switch file, again := rereadable(in); {
+	case o.yes:
+	case again:
+		if err := a.lookFirst(ctx, here, read, file, size); err != nil {
+			return err
+		}
+	default:
+		many = checker(here).Guard(many)
+	}
+	return a.report(a.runFile(ctx, many, read, in, size, o), o)
+}
+
+// runFile enqueues what the file holds.
+func (a app) runFile(ctx context.Context, many func(context.Context, []tasks.Submission) []tasks.Outcome,
+	read func(io.Reader) iter.Seq[tasks.Line], in io.Reader, size int64, o enqueueOptions) bulk.Summary {
+	bar, counted := a.Progress(in, size)
+	defer bar.Clear()
 	warn := a.warnOnce()
-	patient := a.enqueuer(here.client, func(err error) { bar.Clear(); warn(err) })
-	summary := bulk.Run(ctx, read(counted, tasks.ParseOptions{DefaultMchtID: cfg.DefaultMerchant}), bulk.Options{
-		Enqueue: patient.Enqueue,
+	return bulk.Run(ctx, read(counted), bulk.Options{
+		Enqueue: a.enqueuer(many, func(err error) { bar.Clear(); warn(err) }).Enqueue,
 		Queue:   o.queue,
 		Refused: func(line int, err error) { bar.Clear(); a.Complain(fmt.Errorf("line %d: %w", line, err)) },
 		Settled: bar.Show,
 	})
-	bar.Clear()
-	return a.report(summary, o)
 }
 
 // open opens the file, and answers its size, -1 where it is not known.
@@ -61,7 +83,10 @@ func (a app) open(name string) (io.ReadCloser, int64, error) {
 		}
 		return f, sizeOf(f), nil
 	}
-	return io.NopCloser(a.In), sizeOf(a.In), nil
+	if f, ok := a.In.(*os.File); ok {
+		return f, sizeOf(f), nil
+	}
+	return io.NopCloser(a.In), -1, nil
 }
 
 func sizeOf(in io.Reader) int64 {

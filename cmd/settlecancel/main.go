@@ -21,7 +21,7 @@ func main() {
 	logging.Disable() // every error of Redis comes back to its caller, who says it once
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	a := app{Terminal: terminal.New(os.Stdin, os.Stdout, os.Stderr), environ: os.Environ()}
+	a := app{Terminal: terminal.New(os.Stdin, os.Stdout, os.Stderr, os.Environ()), environ: os.Environ()}
 	code := a.run(ctx, os.Args[1:])
 	stop()
 	os.Exit(code)

@@ -36,7 +36,7 @@ func (a app) pauseCommand() *cobra.Command {
 				if err := pause.Begin(c.Context(), rdb, pause.Pause{MchtID: whom, Who: d.By, Note: d.Note, At: time.Now()}); err != nil {
 					return err
 				}
-				fmt.Fprintf(a.Out, "%s: paused; requests on the wire end, nothing new is sent, cancellations are still accepted\n", terminal.Clean(whom))
+				fmt.Fprintf(a.Out, "%s: paused; requests on the wire end, nothing new is sent, cancellations are still accepted\n", merchantText(whom, "", ""))
 				return nil
 			})
 		},
@@ -63,9 +63,9 @@ func (a app) resumeCommand() *cobra.Command {
 					return err
 				}
 				if !was {
-					return fmt.Errorf("%s is not paused; settlecancel pause shows what is", terminal.Clean(whom))
+					return fmt.Errorf("%s not paused; settlecancel pause shows what is", merchantText(whom, " is", " are"))
 				}
-				fmt.Fprintf(a.Out, "%s: resumed\n", terminal.Clean(whom))
+				fmt.Fprintf(a.Out, "%s: resumed\n", merchantText(whom, "", ""))
 				return nil
 			})
 		},
@@ -118,8 +118,7 @@ func (a app) showPaused(c *cobra.Command, rdb redis.UniversalClient, asJSON bool
 		fmt.Fprintln(a.Out, "nothing is paused")
 	}
 	for _, id := range ids {
-		p := paused[id]
-		fmt.Fprintf(a.Out, "%s  since %s  by %s  %s\n", terminal.Clean(id), terminal.Korean(p.At), terminal.Clean(p.Who), terminal.Clean(p.Note))
+		fmt.Fprintln(a.Out, pauseText(paused[id]))
 	}
 	return nil
 }

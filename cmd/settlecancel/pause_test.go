@@ -92,7 +92,34 @@ func TestPauseUsage(t *testing.T) {
 	c.run("pause").wantOut(t, "nothing is paused\n")
 	c.run("resume", "nope").want(t, exitFailed, nil, []string{"nope is not paused"})
 	c.run("pause", "shop", "--by", "kim").want(t, exitDone, []string{"shop: paused"}, nil)
-	c.run("pause").want(t, exitDone, []string{"shop  since ", "by kim"}, nil)
+	c.run("pause").want(t, exitDone, []string{"shop is paused since ", "by kim"}, nil)
+}
+
+// Who enqueues, or asks how far a cancellation has come, is told of a pause that it waits for.
+func TestPauseIsTold(t *testing.T) {
+	t.Parallel()
+	c := newCLI(t)
+	c.run(oneByFlags("before")...).want(t, exitDone, []string{"accepted"}, nil)
+	c.run("pause", "--all", "--by", "kim", "--note", "card company is down").wantOut(t,
+		"all merchants: paused; requests on the wire end, nothing new is sent, cancellations are still accepted\n")
+	const why = "all merchants are paused since 20"
+	c.run("pause").want(t, exitDone, []string{why, " by kim: card company is down\n"}, nil)
+	c.run(oneByFlags("after")...).want(t, exitDone, []string{"after  queued  accepted\n"}, []string{"it waits: " + why, "by kim: card company is down"})
+	c.runIn(t.Context(), strings.NewReader(lines(cancellation("many"))), "enqueue", "--file", "-").want(t, exitDone,
+		[]string{"1 accepted"}, []string{why, "what is accepted waits"})
+	for _, key := range []string{"before", "after"} {
+		c.run("status", key).want(t, exitDone, []string{"\nwaits      " + why}, nil)
+	}
+	c.run("resume", "--all").wantOut(t, "all merchants: resumed\n")
+	c.run("resume", "--all").want(t, exitFailed, nil, []string{"all merchants are not paused"})
+	if o := c.run("status", "after"); strings.Contains(o.out, "waits") {
+		t.Errorf("it waits for nothing any more:\n%s", o.out)
+	}
+	c.attempts(cancellation("done"), rejects("1002", "no"))
+	c.run("pause", "shop", "--by", "kim").want(t, exitDone, []string{"shop: paused"}, nil)
+	if o := c.run("status", "done"); strings.Contains(o.out, "waits") {
+		t.Errorf("a dead letter waits for people alone:\n%s", o.out)
+	}
 }
 
 // putOff enqueues for merchants that are paused until each worker has put three tasks off: it is at

@@ -48,6 +48,8 @@ func TestReadmeSettings(t *testing.T) {
 func TestReadmeCommands(t *testing.T) {
 	t.Parallel()
 	root, seen := app{}.root(), 0
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
 	for name, text := range documents(t) {
 		for _, line := range commandLines(text) {
 			words := strings.Fields(line)

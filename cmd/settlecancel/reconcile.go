@@ -133,7 +133,7 @@ func (a app) warnOfRetention(cfg config.Config, date string) {
 // writeReconciliation compares, and writes what it comes to where it was asked for. Half a report
 // gets no name.
 func (a app) writeReconciliation(ctx context.Context, rec *reconcile.Reconciler, r reconciliation) (reconcile.Summary, error) {
-	shown := reconcile.NewText(a.Out, r.limit, r.out)
+	shown := reconcile.NewText(a.Terminal, r.limit, r.out)
 	if r.asJSON {
 		shown = reconcile.NewJSON(a.Out, r.query)
 	}

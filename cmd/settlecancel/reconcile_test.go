@@ -102,7 +102,7 @@ func TestReconcileForms(t *testing.T) {
 	}
 	defer file.Close()
 	lines, err := csv.NewReader(file).ReadAll()
-	if err != nil || len(lines) != 5 || lines[0][0] != "category" || lines[1][0] != "agreed" {
+	if err != nil || len(lines) != 5 || lines[0][0] != "\ufeffcategory" || lines[1][0] != "agreed" {
 		t.Errorf("lines %q, %v", lines, err)
 	}
 	c.run("reconcile", "--date", "20240102", "--limit", "1", "--out", filepath.Join(dir, "x"), "--format", "json").

@@ -1,11 +1,12 @@
 package main
 
 import (
+	"time"
+
 	"github.com/spf13/cobra"
 
 	"settlecancel/cmd/settlecancel/records"
 	"settlecancel/cmd/settlecancel/terminal"
-	"settlecancel/tasks"
 )
 
 func (a app) statusCommand() *cobra.Command {
@@ -16,12 +17,19 @@ func (a app) statusCommand() *cobra.Command {
 		Example: "  settlecancel status refund-20231215-0001\n  settlecancel status refund-20231215-0001 --json | jq .status",
 		Args:    terminal.OneArg("idempotency key"),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.withClient(c.Context(), func(client *tasks.Client) error {
-				r, err := records.Find(c.Context(), client, args[0])
+			return a.withInstallation(c.Context(), func(i *installation) error {
+				r, err := records.Find(c.Context(), i.client, args[0])
 				if err != nil {
 					return err
 				}
-				return records.Print(a.Terminal, r, asJSON)
+				if asJSON {
+					return records.PrintJSON(a.Terminal, r)
+				}
+				waits, err := i.waits(c.Context(), r, time.Now())
+				if err != nil {
+					return err
+				}
+				return records.Show(a.Terminal, r, waits)
 			})
 		},
 	}

@@ -60,7 +60,7 @@ func (e Enqueuer) Enqueue(ctx context.Context, submissions []tasks.Submission) [
 // is tried.
 func OfLine(err error) bool {
 	var invalid *tasks.InvalidError
-	return errors.As(err, &invalid) || errors.Is(err, tasks.ErrConflict) || errors.Is(err, ledger.ErrFull) || errors.Is(err, ledger.ErrDamaged)
+	return errors.As(err, &invalid) || errors.Is(err, ErrSameRefund) || errors.Is(err, tasks.ErrConflict) || errors.Is(err, ledger.ErrFull) || errors.Is(err, ledger.ErrDamaged)
 }
 
 // Refusal says why a cancellation was not accepted.

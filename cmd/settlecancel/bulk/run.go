@@ -46,6 +46,7 @@ func Run(ctx context.Context, lines iter.Seq[tasks.Line], o Options) Summary {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	r := &run{Options: o}
+	o.Settled(0)
 	read := produce(ctx, lines)
 	var next *tasks.Line // was read, and waits for the next batch
 	for open := true; open || next != nil; {

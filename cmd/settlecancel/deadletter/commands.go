@@ -53,11 +53,11 @@ func lsCommand(t terminal.Terminal, withClient WithClient) *cobra.Command {
 				if asJSON {
 					return list.json(c.Context(), t.Out)
 				}
-				return list.text(c.Context(), t.Out)
+				return list.text(c.Context(), t)
 			})
 		},
 	}
-	which.flags(c.Flags())
+	which.flags(c)
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON array of records")
 	c.Flags().IntVar(&limit, "limit", 0, "show so many at most; 0: all")
 	return c
@@ -78,7 +78,10 @@ func showCommand(t terminal.Terminal, withClient WithClient) *cobra.Command {
 				if !r.Dead() {
 					return fmt.Errorf("%s is %s, no dead letter; see settlecancel status %s", r.Key, records.State(r), r.Key)
 				}
-				return records.Print(t, r, asJSON)
+				if asJSON {
+					return records.PrintJSON(t, r)
+				}
+				return records.Show(t, r, "")
 			})
 		},
 	}

@@ -55,8 +55,12 @@ func resolveCommand(t terminal.Terminal, withClient WithClient) *cobra.Command {
 			"  settlecancel deadletter resolve --status review --older-than 30d --as cancelled --note 'refunded by bank transfer' --dry-run",
 	}
 	d.command.Flags().StringVar(&d.as, "as", "", "cancelled: the money is back; rejected: it will not go back")
+	terminal.Choices(d.command, "as", endings()...)
 	return d.build()
 }
+
+// endings are what a dead letter can be resolved as.
+func endings() []string { return []string{string(ledger.Cancelled), string(ledger.Rejected)} }
 
 // build gives the command what retrying and resolving have in common.
 func (d *deciding) build() *cobra.Command {
@@ -72,7 +76,7 @@ func (d *deciding) build() *cobra.Command {
 		return d.withClient(c.Context(), func(client *tasks.Client) error { return d.run(c.Context(), client) })
 	}
 	f := d.command.Flags()
-	d.which.flags(f)
+	d.which.flags(d.command)
 	f.BoolVar(&d.all, "all", false, "every dead letter")
 	f.BoolVar(&d.dryRun, "dry-run", false, "show what would be "+d.done+", and change nothing")
 	f.StringVar(&d.confirm, "confirm", "", d.doing+" what the filters select if there are `n` of them")
@@ -119,8 +123,8 @@ func (d *deciding) readWhich(now time.Time) error {
 func (d *deciding) readWords() error {
 	faults := []error{d.Complete()}
 	if as := ledger.Status(d.as); d.resolve && as != ledger.Cancelled && as != ledger.Rejected {
-		faults = append(faults, fmt.Errorf("say with --as what it is: %s (the money is back) or %s (it will not go back)",
-			ledger.Cancelled, ledger.Rejected))
+		faults = append(faults, fmt.Errorf("say with --as what it is%s: %s (the money is back) or %s (it will not go back)",
+			terminal.DidYouMean(d.as, endings()), ledger.Cancelled, ledger.Rejected))
 	}
 	if d.resolve && d.Note == "" {
 		faults = append(faults, errors.New("say with --note how you know: it stays in the record"))

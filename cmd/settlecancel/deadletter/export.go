@@ -42,7 +42,7 @@ func exportCommand(t terminal.Terminal, withClient WithClient) *cobra.Command {
 				format = formatJSON
 			}
 			if format = cmp.Or(format, formatCSV); format != formatCSV && format != formatJSON {
-				err = errors.Join(err, fmt.Errorf("--format is %q; there are %s and %s", format, formatCSV, formatJSON))
+				err = errors.Join(err, fmt.Errorf("--format is %q%s; there are %s and %s", format, terminal.DidYouMean(format, []string{formatCSV, formatJSON}), formatCSV, formatJSON))
 			}
 			if c.Flags().Changed("out") && out == "" {
 				err = errors.Join(err, errors.New("--out is empty; leave it out for standard output"))
@@ -55,8 +55,9 @@ func exportCommand(t terminal.Terminal, withClient WithClient) *cobra.Command {
 			})
 		},
 	}
-	which.flags(c.Flags())
+	which.flags(c)
 	c.Flags().StringVar(&format, "format", "", "csv or json (default: by the ending of --out, else csv)")
+	terminal.Choices(c, "format", formatCSV, formatJSON)
 	c.Flags().StringVar(&out, "out", "", "write to this file (default: standard output)")
 	return c
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"settlecancel/cmd/settlecancel/terminal"
@@ -56,10 +57,12 @@ func (f *filterFlags) all() []filterFlag {
 	}
 }
 
-func (f *filterFlags) flags(flags *pflag.FlagSet) {
+func (f *filterFlags) flags(c *cobra.Command) {
 	for _, x := range f.all() {
-		flags.StringVar(x.value, x.name, "", x.usage)
+		c.Flags().StringVar(x.value, x.name, "", x.usage)
 	}
+	terminal.Choices(c, "status", statusNames()...)
+	terminal.Choices(c, "currency", tasks.CurrencyKRW, tasks.CurrencyUSD)
 }
 
 // given reports whether any of them is.
@@ -91,10 +94,14 @@ func (f *filterFlags) read(flags *pflag.FlagSet, now time.Time) (Filter, error) 
 	return s, errors.Join(append(faults, slices.Concat(wrong[:]...)...)...)
 }
 
+func statusNames() []string {
+	return []string{string(ledger.Rejected), string(ledger.Exhausted), string(ledger.Review)}
+}
+
 func (f *filterFlags) choices() (status ledger.Status, currency string, faults []error) {
 	status, currency = ledger.Status(f.status), strings.ToUpper(f.currency)
 	if !slices.Contains([]ledger.Status{"", ledger.Rejected, ledger.Exhausted, ledger.Review}, status) {
-		faults = append(faults, fmt.Errorf("--status is %q; dead letters are %s, %s or %s", f.status, ledger.Rejected, ledger.Exhausted, ledger.Review))
+		faults = append(faults, fmt.Errorf("--status is %q%s; dead letters are %s, %s or %s", f.status, terminal.DidYouMean(f.status, statusNames()), ledger.Rejected, ledger.Exhausted, ledger.Review))
 	}
 	if !slices.Contains([]string{"", tasks.CurrencyKRW, tasks.CurrencyUSD}, currency) {
 		faults = append(faults, fmt.Errorf("--currency is %q; there are %s and %s", f.currency, tasks.CurrencyKRW, tasks.CurrencyUSD))

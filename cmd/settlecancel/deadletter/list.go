@@ -74,8 +74,8 @@ func (l lister) json(ctx context.Context, out io.Writer) error {
 	return terminal.PrintArray(out, func(show func(report.Record) error) error { return l.each(ctx, show) })
 }
 
-func (l lister) text(ctx context.Context, out io.Writer) error {
-	t := newLetterTable(out)
+func (l lister) text(ctx context.Context, screen terminal.Terminal) error {
+	t := newLetterTable(screen)
 	var listed records.Tally
 	err := l.each(ctx, func(c report.Record) error {
 		listed.Add(c)
@@ -93,7 +93,7 @@ func (l lister) text(ctx context.Context, out io.Writer) error {
 	}
 	total, failed := l.total(ctx, listed)
 	if failed == nil {
-		_, failed = fmt.Fprintln(out, total)
+		_, failed = fmt.Fprintln(screen.Out, total)
 	}
 	return errors.Join(err, failed)
 }
@@ -122,12 +122,14 @@ const noneSelected = "no dead letters match"
 
 // letterTable shows dead letters, a line each.
 type letterTable struct {
-	terminal.Table
+	*terminal.Table
 	begun bool
 }
 
-func newLetterTable(out io.Writer) *letterTable {
-	return &letterTable{Table: terminal.Table{Out: out, Right: map[int]bool{3: true}}}
+func newLetterTable(t terminal.Terminal) *letterTable {
+	table := t.Table(6)
+	table.Right, table.Paint = map[int]bool{3: true}, records.InColumn(t, 1)
+	return &letterTable{Table: table}
 }
 
 func (t *letterTable) add(c report.Record) {

@@ -144,7 +144,7 @@ func (d *deciding) showPreview(s selection, command []string) error {
 		_, err := fmt.Fprintln(d.Out, "there is nothing to "+d.doing)
 		return err
 	}
-	rows := newLetterTable(d.Out)
+	rows := newLetterTable(d.Terminal)
 	for _, c := range s.first {
 		rows.add(c)
 	}
@@ -155,7 +155,8 @@ func (d *deciding) showPreview(s selection, command []string) error {
 		fmt.Fprintf(d.Out, "… and %d more\n", more)
 	}
 	fmt.Fprintf(d.Out, "\n%s: %s\n", terminal.Plural(s.Count, "cancellation"), s.Sums)
-	outlooks := &terminal.Table{Out: d.Out, Indent: "  ", Right: map[int]bool{1: true}}
+	outlooks := d.Table(4)
+	outlooks.Indent, outlooks.Right, outlooks.Wrap = "  ", map[int]bool{1: true}, true
 	for _, status := range ledger.Statuses() {
 		if x := s.Statuses[status]; x.Count > 0 {
 			outlooks.Row(string(status), strconv.Itoa(x.Count), x.Sums.String(), "→ "+string(x.Then), x.Means)

@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"fmt"
-	"io"
 
 	"settlecancel/cmd/settlecancel/terminal"
 )
@@ -16,8 +15,15 @@ var marks = []struct {
 
 // Print prints the findings, each with what mends it below, and how many there are of each
 // level.
-func Print(out io.Writer, findings []Finding) error {
-	t := &terminal.Table{Out: out}
+func Print(screen terminal.Terminal, findings []Finding) error {
+	t := screen.Table(2)
+	t.Wrap = true
+	t.Paint = screen.Painted(func(column int, cell string) terminal.Colour {
+		if column == 0 && cell == "DANGER" {
+			return terminal.Bad
+		}
+		return terminal.Plain
+	})
 	counts := map[Level]int{}
 	for _, m := range marks {
 		for _, f := range findings {
@@ -34,6 +40,6 @@ func Print(out io.Writer, findings []Finding) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(out, "\n%s, %s, %d ok\n", terminal.Plural(counts[Danger], "danger"), terminal.Plural(counts[Note], "note"), counts[OK])
+	_, err := fmt.Fprintf(screen.Out, "\n%s, %s, %d ok\n", terminal.Plural(counts[Danger], "danger"), terminal.Plural(counts[Note], "note"), counts[OK])
 	return err
 }

@@ -3,12 +3,14 @@ package doctor
 import (
 	"bytes"
 	"testing"
+
+	"settlecancel/cmd/settlecancel/terminal"
 )
 
 func TestPrintFindings(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	err := Print(&out, []Finding{
+	err := Print(terminal.Terminal{Out: &out}, []Finding{
 		{Check: "clock", Level: Danger, Text: "late\x1b[2J", Mend: "chrony"}, {Check: "redis", Level: OK, Text: "well"}, {Check: "keys", Level: Note, Text: "odd", Mend: "look"}})
 	if err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
 
+	"settlecancel/cmd/settlecancel/records"
 	"settlecancel/cmd/settlecancel/terminal"
 	"settlecancel/tasks/events"
 	"settlecancel/tasks/ledger"
@@ -94,6 +95,7 @@ func (a commands) replayCommand() *cobra.Command {
 	c.Flags().StringVar(&since, "since", "", "the first time (2023-12-15T14:00:00+09:00), or how long ago (90m, 48h)")
 	c.Flags().StringVar(&until, "until", "", "the time before which to end, in the same form (default: now)")
 	c.Flags().StringVar(&to, "to", toStdout, toStdout+" or "+toWebhook)
+	terminal.Choices(c, "to", toStdout, toWebhook)
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON array instead of a line of JSON each")
 	return c
 }
@@ -191,7 +193,8 @@ func (a commands) jsonLine(e events.Event) error { return terminal.PrintJSON(a.O
 
 // showEvent returns a function that prints an event as one line for people.
 func (a commands) showEvent() func(events.Event) error {
-	t := &terminal.Table{Out: a.Out, Right: map[int]bool{3: true}}
+	t := a.Table(5)
+	t.Right, t.Paint = map[int]bool{3: true}, records.InColumn(a.Terminal, 1)
 	return func(e events.Event) error {
 		d := e.Data
 		status := string(d.Status)

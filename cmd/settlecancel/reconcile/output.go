@@ -2,13 +2,13 @@ package reconcile
 
 import (
 	"bufio"
-	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
-	"strings"
 	"time"
+
+	"settlecancel/cmd/settlecancel/spreadsheet"
 )
 
 // Writer writes the rows of a comparison as they come, then what it came to.
@@ -25,13 +25,13 @@ var columns = []string{"category", "mchtId", "method", "orgTrdNo", "idempotencyK
 const categoryFailure = "failure"
 
 type csvWriter struct {
-	out   *csv.Writer
+	out   *spreadsheet.Writer
 	begun bool
 }
 
 // NewCSV returns a Writer of CSV: a line a row, below a line of names. Failures are lines too, with
 // their text as note.
-func NewCSV(out io.Writer) Writer { return &csvWriter{out: csv.NewWriter(out)} }
+func NewCSV(out io.Writer) Writer { return &csvWriter{out: spreadsheet.NewWriter(out)} }
 
 func (w *csvWriter) Row(r Row) error {
 	amount, listed := "", ""
@@ -48,28 +48,17 @@ func (w *csvWriter) Row(r Row) error {
 func (w *csvWriter) line(cells ...string) error {
 	if !w.begun {
 		w.begun = true
-		if err := w.out.Write(columns); err != nil {
+		if err := w.out.Write(columns...); err != nil {
 			return err
 		}
 	}
-	for i, cell := range cells {
-		cells[i] = harmless(cell)
-	}
-	return w.out.Write(cells)
-}
-
-// harmless keeps a spreadsheet from taking foreign text for a formula.
-func harmless(cell string) string {
-	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
-		return "'" + cell
-	}
-	return cell
+	return w.out.Write(cells...)
 }
 
 func (w *csvWriter) Close(s Summary) error {
 	if !w.begun {
 		w.begun = true
-		if err := w.out.Write(columns); err != nil {
+		if err := w.out.Write(columns...); err != nil {
 			return err
 		}
 	}
@@ -80,8 +69,7 @@ func (w *csvWriter) Close(s Summary) error {
 			return err
 		}
 	}
-	w.out.Flush()
-	return w.out.Error()
+	return w.out.Flush()
 }
 
 func timeText(t time.Time) string {

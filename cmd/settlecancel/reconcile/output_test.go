@@ -50,7 +50,7 @@ not_with_us,nxca_jt_bi,CA,'=P2,,,,,KRW,,C2,0,2024-01-02T13:00:00+09:00,"who, and
 not_at_settlebank,nxca_jt_bi,,P3,r3,cancelled,,1234,USD,2024-01-02T14:00:00+09:00,,,,ask
 failure,,,,,,,,,,,,,list of x: cut
 `
-	if d := cmp.Diff(want, out.String()); d != "" {
+	if d := cmp.Diff("\ufeff"+strings.ReplaceAll(want, "\n", "\r\n"), out.String()); d != "" {
 		t.Errorf("CSV (-want +got):\n%s", d)
 	}
 	if _, err := csv.NewReader(&out).ReadAll(); err != nil {
@@ -58,7 +58,7 @@ failure,,,,,,,,,,,,,list of x: cut
 	}
 	out.Reset()
 	whole(t, NewCSV(&out), empty())
-	if strings.Count(out.String(), "\n") != 1 || !strings.HasPrefix(out.String(), "category,") {
+	if strings.Count(out.String(), "\n") != 1 || !strings.HasPrefix(out.String(), "\ufeffcategory,") {
 		t.Errorf("of no rows: %q", &out)
 	}
 }

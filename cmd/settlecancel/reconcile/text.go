@@ -12,17 +12,18 @@ import (
 
 // NewText returns a Writer for people: counts and sums, then at most so many differences, 0: all.
 // file is where all of them stand, "" where that is nowhere.
-func NewText(out io.Writer, most int, file string) Writer {
-	return &differences{out: out, most: most, file: file}
+func NewText(t terminal.Terminal, most int, file string) Writer {
+	return &differences{screen: t, out: t.Out, most: most, file: file}
 }
 
 // differences writes for people: counts and sums, then what differs.
 type differences struct {
-	out  io.Writer
-	most int    // that are shown; 0: all
-	file string // that has the others
-	rows []Row
-	more int
+	screen terminal.Terminal
+	out    io.Writer
+	most   int    // that are shown; 0: all
+	file   string // that has the others
+	rows   []Row
+	more   int
 }
 
 // Row keeps what differs. What is settled is told too, because it changed something.
@@ -61,7 +62,8 @@ func (d *differences) Close(s Summary) error {
 		title += "; a dry run: nothing is resolved"
 	}
 	fmt.Fprintln(d.out, title)
-	counts := &terminal.Table{Out: d.out, Right: map[int]bool{1: true, 2: true}}
+	counts := d.screen.Table()
+	counts.Right = map[int]bool{1: true, 2: true}
 	for _, category := range Categories() {
 		t := s.Totals[category]
 		sum := terminal.Money(t.KRW, tasks.CurrencyKRW)
@@ -90,7 +92,8 @@ func (d *differences) table() error {
 		return nil
 	}
 	fmt.Fprintln(d.out)
-	t := &terminal.Table{Out: d.out, Right: map[int]bool{5: true, 6: true}}
+	t := d.screen.Table(8)
+	t.Right, t.Wrap = map[int]bool{5: true, 6: true}, true
 	t.Row("WHAT", "MERCHANT", "KEY", "STATUS", "PAYMENT", "OURS", "SETTLEBANK'S", "NUMBER", "NOTE")
 	for _, r := range d.rows {
 		ours, theirs := "", ""

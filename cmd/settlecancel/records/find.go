@@ -25,11 +25,8 @@ func NoSuch(key string) error {
 	return fmt.Errorf("no such cancellation: %q (what has ended is kept for LEDGER_RETENTION)", key)
 }
 
-// Print shows a record in full, for people or as JSON.
-func Print(t terminal.Terminal, r ledger.Record, asJSON bool) error {
-	if !asJSON {
-		return Show(t.Out, r)
-	}
+// PrintJSON shows a record in full as JSON.
+func PrintJSON(t terminal.Terminal, r ledger.Record) error {
 	shown, err := report.New(r)
 	if err != nil {
 		return err

@@ -15,13 +15,21 @@ import (
 	"settlecancel/tasks/report"
 )
 
-// Show prints all that is known of a cancellation, for people.
-func Show(out io.Writer, r ledger.Record) error {
+// Show prints all that is known of a cancellation, for people. waits says what it waits for besides
+// its next step, "" where that is nothing.
+func Show(t terminal.Terminal, r ledger.Record, waits string) error {
 	shown, err := report.New(r)
 	if err != nil {
 		return err
 	}
-	fields := &terminal.Table{Out: out}
+	fields := t.Table(1)
+	fields.Wrap = true
+	fields.Paint = t.Painted(func(column int, cell string) terminal.Colour {
+		if column == 1 && cell == State(r) {
+			return ColourOf(r.Status)
+		}
+		return terminal.Plain
+	})
 	field := func(name, value string) {
 		if value != "" {
 			fields.Row(name, value)
@@ -31,11 +39,12 @@ func Show(out io.Writer, r ledger.Record) error {
 	field("status", State(r))
 	showPayment(field, shown)
 	showProgress(field, r, shown)
+	field("waits", waits)
 	for _, print := range []func() error{
 		fields.Flush,
-		func() error { return showAttempts(out, shown) },
-		func() error { return showActs(out, shown) },
-		func() error { return showAdvice(out, r) },
+		func() error { return showAttempts(t, shown) },
+		func() error { return showActs(t, shown) },
+		func() error { return showAdvice(t.Out, r) },
 	} {
 		if err := print(); err != nil {
 			return err
@@ -53,6 +62,29 @@ func State(r ledger.Record) string {
 		return string(r.Status) + ", a dead letter"
 	}
 	return string(r.Status)
+}
+
+// ColourOf is the colour of a status.
+func ColourOf(s ledger.Status) terminal.Colour {
+	switch s {
+	case ledger.Cancelled, ledger.AlreadyCancelled:
+		return terminal.Good
+	case ledger.Rejected, ledger.Exhausted, ledger.Review:
+		return terminal.Bad
+	case ledger.Unknown:
+		return terminal.Doubt
+	}
+	return terminal.Plain
+}
+
+// InColumn paints a column of statuses.
+func InColumn(t terminal.Terminal, status int) func(int, string) terminal.Colour {
+	return t.Painted(func(column int, cell string) terminal.Colour {
+		if column == status {
+			return ColourOf(ledger.Status(cell))
+		}
+		return terminal.Plain
+	})
 }
 
 // showPayment shows what was asked for. Account numbers and their holders are left out.
@@ -115,7 +147,7 @@ func showProgress(field func(name, value string), r ledger.Record, c report.Reco
 	}
 }
 
-func showAttempts(out io.Writer, c report.Record) error {
+func showAttempts(t terminal.Terminal, c report.Record) error {
 	if len(c.Attempts) == 0 {
 		return nil
 	}
@@ -123,17 +155,18 @@ func showAttempts(out io.Writer, c report.Record) error {
 	if c.OlderDropped > 0 {
 		title += fmt.Sprintf(" (the first %d are no longer kept)", c.OlderDropped)
 	}
-	fmt.Fprintln(out, title)
-	t := &terminal.Table{Out: out, Indent: "  ", Right: map[int]bool{0: true, 3: true, 7: true}}
-	t.Row("n", "kind", "when", "took", "class", "code", "message", "shown cancelled")
+	fmt.Fprintln(t.Out, title)
+	attempts := t.Table(6)
+	attempts.Indent, attempts.Right, attempts.Wrap = "  ", map[int]bool{0: true, 3: true, 7: true}, true
+	attempts.Row("n", "kind", "when", "took", "class", "code", "message", "shown cancelled")
 	for i, a := range c.Attempts {
 		shown := ""
 		if a.Shown != nil {
 			shown = terminal.Money(*a.Shown, c.Currency)
 		}
-		t.Row(strconv.Itoa(c.OlderDropped+i+1), a.Kind, terminal.Korean(a.StartedAt), took(a), a.Class, codeOf(a), a.Message, shown)
+		attempts.Row(strconv.Itoa(c.OlderDropped+i+1), a.Kind, terminal.Korean(a.StartedAt), took(a), a.Class, codeOf(a), a.Message, shown)
 	}
-	return t.Flush()
+	return attempts.Flush()
 }
 
 func took(a report.Attempt) string {
@@ -151,16 +184,17 @@ func codeOf(a report.Attempt) string {
 	return strings.TrimSpace(fmt.Sprintf("%s HTTP %d", a.Code, a.HTTPStatus))
 }
 
-func showActs(out io.Writer, c report.Record) error {
+func showActs(t terminal.Terminal, c report.Record) error {
 	if len(c.Acts) == 0 {
 		return nil
 	}
-	fmt.Fprintln(out, "\ndecisions of people")
-	t := &terminal.Table{Out: out, Indent: "  "}
+	fmt.Fprintln(t.Out, "\ndecisions of people")
+	acts := t.Table(3)
+	acts.Indent, acts.Wrap = "  ", true
 	for _, a := range c.Acts {
-		t.Row(terminal.Korean(a.At), a.Who, a.What, a.Note)
+		acts.Row(terminal.Korean(a.At), a.Who, a.What, a.Note)
 	}
-	return t.Flush()
+	return acts.Flush()
 }
 
 // showAdvice tells what a person can do about a dead letter.

@@ -13,11 +13,30 @@ import (
 // A Writer writes lines after RFC 4180.
 type Writer struct{ csv *csv.Writer }
 
-// NewWriter returns a Writer that must be flushed.
+// byteOrderMark tells Excel that a file is UTF-8, which it takes for CP949 in Korea otherwise.
+const byteOrderMark = "\ufeff"
+
+// NewWriter returns a Writer that must be flushed. What it writes begins with a byte order mark.
 func NewWriter(out io.Writer) *Writer {
-	w := csv.NewWriter(out)
+	w := csv.NewWriter(&marked{out: out})
 	w.UseCRLF = true
 	return &Writer{w}
+}
+
+// marked writes a byte order mark before all else.
+type marked struct {
+	out   io.Writer
+	begun bool
+}
+
+func (m *marked) Write(p []byte) (int, error) {
+	if !m.begun {
+		if _, err := io.WriteString(m.out, byteOrderMark); err != nil {
+			return 0, err
+		}
+		m.begun = true
+	}
+	return m.out.Write(p)
 }
 
 // Write writes a line. Cells are made harmless.

@@ -2,6 +2,7 @@ package spreadsheet
 
 import (
 	"encoding/csv"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -44,4 +45,19 @@ func FuzzHarmless(f *testing.F) {
 			t.Errorf("%q is read back as %q, %v", got, back, err)
 		}
 	})
+}
+
+// A file begins with one mark, however it is flushed, and its lines end as spreadsheets have them.
+func TestWriter(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	w := NewWriter(&out)
+	for _, cells := range [][]string{{"이름", "값"}, {"=1+1", "a,b"}} {
+		if err := errors.Join(w.Write(cells...), w.Flush()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := "\ufeff이름,값\r\n'=1+1,\"a,b\"\r\n"; out.String() != want {
+		t.Errorf("%q, want %q", out.String(), want)
+	}
 }

@@ -65,9 +65,9 @@ func TestResolveDryRun(t *testing.T) {
 	c := newCLI(t)
 	c.attempts(cancellation("refused"), rejects("1002", "no"))
 	c.attempts(cancellation("doubtful"), doubts())
-	c.run("deadletter", "resolve", "--all", "--as", "cancelled", "--note", "by bank transfer", "--dry-run").want(t, exitDone, []string{
+	c.run("deadletter", "resolve", "--all", "--as", "cancelled", "--note", "seen at SettleBank", "--dry-run").want(t, exitDone, []string{
 		"\n2 cancellations: 1,000 KRW\n", "review    1  500 KRW  → cancelled  ended; its amount counts as paid back",
-		"\n  settlecancel deadletter resolve --all --as cancelled --note 'by bank transfer' --died-before ", " --confirm 2\n"}, nil)
+		"\n  settlecancel deadletter resolve --all --as cancelled --note 'seen at SettleBank' --died-before ", " --confirm 2\n"}, nil)
 	c.run("deadletter", "resolve", "--status", "review", "--as", "rejected", "--note", "x", "--dry-run").want(t, exitDone, []string{
 		"→ rejected  ended; nothing will be sent under this key"}, nil)
 	c.wantCounts(0, 2)

@@ -54,7 +54,7 @@ what you can do
   settlecancel deadletter retry refund-1
       sends it again, with a new budget
   settlecancel deadletter resolve refund-1 --as cancelled|rejected --note TEXT
-      ends it by your word: the money is back, or will not go back
+      ends it by your word: SettleBank shows it as cancelled, or it is given up
 `, "\n"))
 }
 

@@ -50,11 +50,11 @@ func resolveCommand(t terminal.Terminal, withClient WithClient) *cobra.Command {
 	d := &deciding{Terminal: t, withClient: withClient, resolve: true, doing: "resolve", done: "resolved"}
 	d.command = &cobra.Command{
 		Use:   "resolve KEY... | FILTER --dry-run | FILTER --confirm N --as cancelled|rejected --note TEXT",
-		Short: "End cancellations by your word: you know that the money is back, or that it will not go back",
+		Short: "End cancellations by your word: SettleBank shows them as cancelled, or they are given up",
 		Example: "  settlecancel deadletter resolve refund-1 --as cancelled --note 'seen in the merchant console, canTrdNo 20231216…'\n" +
-			"  settlecancel deadletter resolve --status review --older-than 30d --as cancelled --note 'refunded by bank transfer' --dry-run",
+			"  settlecancel deadletter resolve --status review --older-than 30d --as rejected --note 'paid by bank transfer' --dry-run",
 	}
-	d.command.Flags().StringVar(&d.as, "as", "", "cancelled: the money is back; rejected: it will not go back")
+	d.command.Flags().StringVar(&d.as, "as", "", "cancelled: SettleBank shows it as cancelled, so its amount counts; rejected: given up, nothing counts, however the customer is paid")
 	terminal.Choices(d.command, "as", endings()...)
 	return d.build()
 }
@@ -123,7 +123,7 @@ func (d *deciding) readWhich(now time.Time) error {
 func (d *deciding) readWords() error {
 	faults := []error{d.Complete()}
 	if as := ledger.Status(d.as); d.resolve && as != ledger.Cancelled && as != ledger.Rejected {
-		faults = append(faults, fmt.Errorf("say with --as what it is%s: %s (the money is back) or %s (it will not go back)",
+		faults = append(faults, fmt.Errorf("say with --as what it is%s: %s (SettleBank shows it as cancelled) or %s (given up, however the customer is paid)",
 			terminal.DidYouMean(d.as, endings()), ledger.Cancelled, ledger.Rejected))
 	}
 	if d.resolve && d.Note == "" {

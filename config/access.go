@@ -21,7 +21,7 @@ type APIToken struct {
 }
 
 // CheckServer reports whether the settings allow the HTTP server to start: beyond
-// loopback it needs producers' tokens and the credentials of ops. It returns
+// loopback it needs producers' tokens and a way to tell who is of ops. It returns
 // nil or an [*Error].
 func (c Config) CheckServer() error {
 	host, _, err := net.SplitHostPort(c.HTTPAddr)
@@ -35,8 +35,10 @@ func (c Config) CheckServer() error {
 		}
 	}
 	missing("API_TOKENS", len(c.APITokens) > 0)
-	missing("OPS_USER", c.OpsUser.IsSet())
-	missing("OPS_PASSWORD", c.OpsPassword.IsSet())
+	if len(c.OpsUsers) == 0 && c.OpsProxyHeader == "" {
+		missing("OPS_USER", c.OpsUser.IsSet())
+		missing("OPS_PASSWORD", c.OpsPassword.IsSet())
+	}
 	return f.err()
 }
 

@@ -66,6 +66,34 @@ func TestOps(t *testing.T) {
 	}
 }
 
+func TestOpsUsers(t *testing.T) {
+	t.Parallel()
+	c := load(t, "OPS_USERS=kim:decide:pass:word\nlee:look:password,", "OPS_USER=ops", "OPS_PASSWORD=x")
+	if len(c.OpsUsers) != 2 || c.OpsUsers[0].Name != "kim" || c.OpsUsers[0].LooksOnly || c.OpsUsers[0].Password.Reveal() != "pass:word" ||
+		c.OpsUsers[1].Name != "lee" || !c.OpsUsers[1].LooksOnly {
+		t.Errorf("people are %+v", c.OpsUsers)
+	}
+	for text, want := range map[string]string{
+		"kim:password": "is not name:decide", "kim:admin:password": "is not name:decide", ":decide:password": "has an unusable name", "k\x07:look:password": "has an unusable name",
+		"kim:look:short": "has a password of fewer", "ops:look:password": "has the name of an earlier one",
+	} {
+		wantFaults(t, "OPS_USERS", []string{"entry 1 " + want}, faultsOf(t, "OPS_USERS="+text, "OPS_USER=ops", "OPS_PASSWORD=x"))
+	}
+	wantFaults(t, "OPS_USERS", []string{"entry 2 has the name"}, faultsOf(t, "OPS_USERS=kim:look:password,kim:decide:password"))
+}
+
+func TestOpsProxy(t *testing.T) {
+	t.Parallel()
+	wantFaults(t, "OPS_PROXY_ADDRESSES", []string{"is missing"}, faultsOf(t, "OPS_PROXY_HEADER=X-User"))
+	wantFaults(t, "OPS_PROXY_HEADER", []string{"is missing"}, faultsOf(t, "OPS_PROXY_ADDRESSES=10.0.0.5"))
+	for _, name := range []string{"X User", "X-User:", "authorization", "Cookie"} {
+		wantFaults(t, "OPS_PROXY_HEADER", []string{"is "}, faultsOf(t, "OPS_PROXY_HEADER="+name, "OPS_PROXY_ADDRESSES=10.0.0.5"))
+	}
+	for _, from := range []string{"0.0.0.0/0", "proxy.example", "::/0"} {
+		wantFaults(t, "OPS_PROXY_ADDRESSES", []string{"holds "}, faultsOf(t, "OPS_PROXY_HEADER=X-User", "OPS_PROXY_ADDRESSES="+from))
+	}
+}
+
 func TestCheckServer(t *testing.T) {
 	t.Parallel()
 	full := []string{"API_TOKENS=" + token16, "OPS_USER=ops", "OPS_PASSWORD=secret"}
@@ -77,6 +105,8 @@ func TestCheckServer(t *testing.T) {
 		"OK localhost":       {[]string{"HTTP_ADDR=localhost:80"}, nil},
 		"OK v6":              {[]string{"HTTP_ADDR=[::1]:80"}, nil},
 		"OK credentials":     {append([]string{"HTTP_ADDR=:80"}, full...), nil},
+		"OK people":          {[]string{"HTTP_ADDR=:80", full[0], "OPS_USERS=kim:decide:password"}, nil},
+		"OK proxy":           {[]string{"HTTP_ADDR=:80", full[0], "OPS_PROXY_HEADER=X-User", "OPS_PROXY_ADDRESSES=10.0.0.5"}, nil},
 		"ErrEveryInterface":  {[]string{"HTTP_ADDR=:80"}, []string{"API_TOKENS", "OPS_USER", "OPS_PASSWORD"}},
 		"ErrZero":            {[]string{"HTTP_ADDR=0.0.0.0:80"}, []string{"API_TOKENS", "OPS_USER", "OPS_PASSWORD"}},
 		"ErrName":            {[]string{"HTTP_ADDR=localhost.example:80"}, []string{"API_TOKENS", "OPS_USER", "OPS_PASSWORD"}},

@@ -112,6 +112,16 @@ type Config struct {
 	OpsUser settlebank.Secret `env:"OPS_USER"`
 	// OpsPassword goes with OpsUser.
 	OpsPassword settlebank.Secret `env:"OPS_PASSWORD"`
+	// OpsUsers are the people of ops, each with a password of their own; the
+	// pair of OpsUser and OpsPassword counts beside them. Default none.
+	OpsUsers []OpsUser `env:"-"`
+	// OpsProxyHeader names the header in which a proxy that signs people in
+	// tells the dashboard who asks, and OpsProxyAddresses where that proxy's
+	// connections come from: both set, or neither. Default not set: no header
+	// is believed.
+	OpsProxyHeader string `env:"OPS_PROXY_HEADER"`
+	// OpsProxyAddresses goes with OpsProxyHeader.
+	OpsProxyAddresses []netip.Prefix `env:"-"`
 	// DashboardReadOnly leaves ops only looking. Default false.
 	DashboardReadOnly bool `env:"DASHBOARD_READ_ONLY" envDefault:"false"`
 	// PayloadKeys encrypt account numbers at rest: the first encrypts, all
@@ -154,6 +164,8 @@ type composed struct {
 	AESKey        settlebank.Secret `env:"SETTLEBANK_AES_KEY"`
 	MerchantsFile string            `env:"SETTLEBANK_MERCHANTS_FILE"`
 	APITokens     settlebank.Secret `env:"API_TOKENS"`
+	OpsUsers      settlebank.Secret `env:"OPS_USERS"`
+	OpsProxy      string            `env:"OPS_PROXY_ADDRESSES"`
 	PayloadKey    settlebank.Secret `env:"PAYLOAD_KEY"`
 	WebhookSecret settlebank.Secret `env:"WEBHOOK_SECRET"`
 	NotiAddresses string            `env:"NOTI_ADDRESSES"`

@@ -23,8 +23,13 @@ func (c *Config) checkReconcile(f *faults) {
 // leave a notification with its pktHash alone, which does not cover the payment
 // that it is about.
 func (c *Config) loadNotiAddresses(text string, f *faults) {
+	c.NotiAddresses = addresses("NOTI_ADDRESSES", text, f)
+}
+
+// addresses reads a list of addresses and networks, but none of every address.
+func addresses(setting, text string, f *faults) (all []netip.Prefix) {
 	if text == "" {
-		return
+		return nil
 	}
 	for _, entry := range strings.Split(text, ",") {
 		entry = strings.TrimSpace(entry)
@@ -37,9 +42,10 @@ func (c *Config) loadNotiAddresses(text string, f *faults) {
 			}
 		}
 		if !prefix.IsValid() || prefix.Bits() == 0 || prefix.Addr().Is4In6() {
-			f.refuse("NOTI_ADDRESSES", "holds %s", quote(entry))
+			f.refuse(setting, "holds %s", quote(entry))
 			continue
 		}
-		c.NotiAddresses = append(c.NotiAddresses, prefix.Masked())
+		all = append(all, prefix.Masked())
 	}
+	return all
 }

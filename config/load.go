@@ -38,6 +38,8 @@ func Load(environ []string) (Config, error) {
 	c.checkTLS(f)
 	c.loadAPITokens(text.APITokens, f)
 	c.checkOps(f)
+	c.loadOpsUsers(text.OpsUsers, f)
+	c.loadOpsProxy(text.OpsProxy, f)
 	c.loadWebhook(text.WebhookSecret, f)
 	c.checkTraces(f)
 	c.checkReconcile(f)

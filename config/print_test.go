@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -25,9 +26,9 @@ func (c Config) shown() []slog.Attr {
 	for _, k := range c.PayloadKeys {
 		keys = append(keys, k.ID)
 	}
-	addresses := make([]string, 0, len(c.NotiAddresses))
-	for _, a := range c.NotiAddresses {
-		addresses = append(addresses, a.String())
+	people := make([]string, 0, len(c.OpsUsers))
+	for _, u := range c.OpsUsers {
+		people = append(people, u.Name+map[bool]string{true: "=look", false: "=decide"}[u.LooksOnly])
 	}
 	windows := make([]string, 0, len(c.MaintenanceWindows))
 	for _, w := range c.MaintenanceWindows {
@@ -62,13 +63,16 @@ func (c Config) shown() []slog.Attr {
 		text("API_TOKENS", strings.Join(tokens, ",")),
 		text("OPS_USER", c.OpsUser.String()),
 		text("OPS_PASSWORD", c.OpsPassword.String()),
+		text("OPS_USERS", strings.Join(people, ",")),
+		text("OPS_PROXY_HEADER", c.OpsProxyHeader),
+		text("OPS_PROXY_ADDRESSES", join(c.OpsProxyAddresses)),
 		text("DASHBOARD_READ_ONLY", strconv.FormatBool(c.DashboardReadOnly)),
 		text("PAYLOAD_KEY", strings.Join(keys, ",")),
 		text("EVENTS_KEEP", strconv.Itoa(c.EventsKeep)),
 		text("WEBHOOK_URL", hostOf(c.WebhookURL)),
 		text("WEBHOOK_SECRET", c.WebhookSecret.String()),
 		text("RECONCILE_DAILY", c.ReconcileDaily),
-		text("NOTI_ADDRESSES", strings.Join(addresses, ",")),
+		text("NOTI_ADDRESSES", join(c.NotiAddresses)),
 		text("LOG_LEVEL", strings.ToLower(c.LogLevel.String())),
 		text("LOG_FORMAT", c.LogFormat),
 		text("OTEL_EXPORTER_OTLP_ENDPOINT", c.TracesURL),
@@ -85,8 +89,16 @@ func hostOf(secret settlebank.Secret) string {
 	return u.Scheme + "://" + u.Host
 }
 
-// printed lists the settings in force, one NAME=value a line, without secrets: of API_TOKENS the
-// names, of PAYLOAD_KEY the ids, of WEBHOOK_URL the host.
+func join(prefixes []netip.Prefix) string {
+	texts := make([]string, len(prefixes))
+	for i, p := range prefixes {
+		texts[i] = p.String()
+	}
+	return strings.Join(texts, ",")
+}
+
+// printed lists the settings in force, one NAME=value a line, without secrets: of API_TOKENS and
+// OPS_USERS the names, of PAYLOAD_KEY the ids, of WEBHOOK_URL the host.
 func printed(c Config) string {
 	var b strings.Builder
 	for i, attr := range c.shown() {

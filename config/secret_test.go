@@ -64,15 +64,15 @@ func TestConfigShowsNoSecret(t *testing.T) {
 	)
 	c := load(t, "SETTLEBANK_ENV=production", "SETTLEBANK_MCHT_ID=shop01", "SETTLEBANK_HASH_KEY=HASHHASHHASH", "SETTLEBANK_AES_KEY="+aes,
 		"REDIS_URL=redis-sentinel://app:REDISPASSWORD@h:1/0?master=m&sentinel_password=SENTINELPASSWORD", "API_TOKENS=shop:TOKENTOKENTOKENTOKEN",
-		"OPS_USER=OPSUSERNAME", "OPS_PASSWORD=OPSPASSWORD", "PAYLOAD_KEY="+payload,
+		"OPS_USER=OPSUSERNAME", "OPS_PASSWORD=OPSPASSWORD", "OPS_USERS=kim:look:KIMSPASSWORD", "PAYLOAD_KEY="+payload,
 		"WEBHOOK_URL=https://HOOKUSER:HOOKPASSWORD@hooks.example/HOOKPATH?q=HOOKQUERY", "WEBHOOK_SECRET=whsec_"+webhook)
 	secrets := []string{
-		"HASHHASHHASH", aes, "REDISPASSWORD", "SENTINELPASSWORD", "TOKENTOKENTOKENTOKEN", "OPSUSERNAME", "OPSPASSWORD", payload, webhook,
+		"HASHHASHHASH", aes, "REDISPASSWORD", "SENTINELPASSWORD", "TOKENTOKENTOKENTOKEN", "OPSUSERNAME", "OPSPASSWORD", "KIMSPASSWORD", payload, webhook,
 		c.PayloadKeys[0].Key.Reveal(), c.WebhookSecret.Reveal(), "HOOKUSER", "HOOKPASSWORD", "HOOKPATH", "HOOKQUERY",
 	}
 	type holder struct{ config Config }
 	for what, value := range map[string]any{
-		"Config": c, "*Config": &c, "struct": holder{c}, "merchants": c.Merchants, "tokens": c.APITokens, "keys": c.PayloadKeys,
+		"Config": c, "*Config": &c, "struct": holder{c}, "merchants": c.Merchants, "tokens": c.APITokens, "people": c.OpsUsers, "keys": c.PayloadKeys,
 	} {
 		for form, text := range prints(t, value) {
 			for _, secret := range secrets {

@@ -102,7 +102,7 @@ func workerSettings() []Setting {
 
 func serverSettings() []Setting {
 	return []Setting{
-		{Name: "HTTP_ADDR", Default: "127.0.0.1:8080", Allowed: allowAddress, Doc: "where server listens: API and dashboard; beyond loopback only with API_TOKENS, OPS_USER and OPS_PASSWORD"},
+		{Name: "HTTP_ADDR", Default: "127.0.0.1:8080", Allowed: allowAddress, Doc: "where server listens: API and dashboard; beyond loopback only with API_TOKENS and people of ops: OPS_USER and OPS_PASSWORD, OPS_USERS, or OPS_PROXY_HEADER"},
 		{
 			Name: "HTTP_TLS_CERT", Allowed: "the path of a PEM file: the server's certificate, then its chain, together with HTTP_TLS_KEY",
 			Doc: "makes server speak TLS (1.2 or later) alone; the files are read again when they change",
@@ -116,6 +116,19 @@ func serverSettings() []Setting {
 		},
 		{Name: "OPS_USER", Secret: true, Allowed: "a name without colon, together with OPS_PASSWORD", Doc: "basic credentials of ops: retry, resolve, dashboard"},
 		{Name: "OPS_PASSWORD", Secret: true, Allowed: "a password, together with OPS_USER", Doc: "basic credentials of ops"},
+		{
+			Name: "OPS_USERS", Secret: true,
+			Allowed: "comma-separated name:decide:password or name:look:password; names of 1 to 64 characters without colon, none twice; passwords of at least 8 characters without comma",
+			Doc:     "people of ops, comma-separated, each `name:decide:password` or, who may look at the dashboard alone, `name:look:password`; the name stands in the record of what they decide; OPS_USER counts beside them",
+		},
+		{
+			Name: "OPS_PROXY_HEADER", Allowed: "the name of a header, together with OPS_PROXY_ADDRESSES",
+			Doc: "the header in which a proxy that signs people in tells the dashboard their name, such as X-Forwarded-Email; the proxy must set it, or remove it, in every request; they decide as OPS_USER does",
+		},
+		{
+			Name: "OPS_PROXY_ADDRESSES", Allowed: "comma-separated IP addresses or networks such as 10.0.0.5 or 10.1.0.0/24, but not every address, together with OPS_PROXY_HEADER",
+			Doc: "where that proxy's connections come from; from elsewhere the header is not believed",
+		},
 		{Name: "DASHBOARD_READ_ONLY", Default: "false", Allowed: "true or false", Doc: "true leaves the dashboard to look at alone: no retrying, no resolving there"},
 		{
 			Name: "PAYLOAD_KEY", Default: "derived from the merchant's key in test, none in production", Secret: true,

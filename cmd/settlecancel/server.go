@@ -71,13 +71,23 @@ func newWeb(i *installation) (http.Handler, error) {
 		o.Tokens = append(o.Tokens, httpapi.Token{Name: t.Name, Token: httpapi.Secret(t.Token.Reveal())})
 	}
 	if cfg.OpsUser.IsSet() {
-		o.Ops = &httpapi.Credentials{User: cfg.OpsUser.Reveal(), Password: httpapi.Secret(cfg.OpsPassword.Reveal())}
+		o.Ops = append(o.Ops, httpapi.Credentials{User: cfg.OpsUser.Reveal(), Password: httpapi.Secret(cfg.OpsPassword.Reveal())})
+	}
+	for _, u := range cfg.OpsUsers {
+		o.Ops = append(o.Ops, httpapi.Credentials{User: u.Name, Password: httpapi.Secret(u.Password.Reveal()), LooksOnly: u.LooksOnly})
+	}
+	if cfg.OpsProxyHeader != "" {
+		o.Proxy = &httpapi.Proxy{Header: cfg.OpsProxyHeader, From: cfg.OpsProxyAddresses}
 	}
 	api, err := httpapi.New(o)
 	if err != nil {
 		return nil, err
 	}
-	board, err := dashboard.New(dashboard.Options{Redis: rdb, Client: client, Who: api.Ops, ReadOnly: cfg.DashboardReadOnly, Logger: log})
+	who := func(w http.ResponseWriter, r *http.Request) (dashboard.Person, bool) {
+		p, ok := api.Ops(w, r)
+		return dashboard.Person(p), ok
+	}
+	board, err := dashboard.New(dashboard.Options{Redis: rdb, Client: client, Who: who, ReadOnly: cfg.DashboardReadOnly, Logger: log})
 	if err != nil {
 		return nil, err
 	}

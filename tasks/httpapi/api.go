@@ -27,8 +27,9 @@ type Options struct {
 	Client        *tasks.Client
 	DefaultMchtID string // stands in for an mchtId that was not given; default none
 
-	Tokens []Token      // of producers. Without any, whoever reaches the API by a loopback name is one.
-	Ops    *Credentials // of ops. Without them, whoever reaches the API by a loopback name is ops.
+	Tokens []Token       // of producers. Without any, whoever reaches the API by a loopback name is one.
+	Ops    []Credentials // of ops. Without them, whoever reaches the API by a loopback name is ops.
+	Proxy  *Proxy        // signs people in for what Ops guards; default none. The API itself does not believe it.
 
 	RatePerToken float64 // requests a second, for each token; 0 is no limit
 
@@ -46,6 +47,7 @@ type API struct {
 	ledger *ledger.Ledger
 	parse  tasks.ParseOptions
 	guard  *guard
+	proxy  *Proxy
 	rate   *limiters // nil is no limit
 	failed *limiters // how often failed logins of one address are logged
 	log    *slog.Logger
@@ -74,7 +76,8 @@ func New(o Options) (*API, error) {
 		a.newID = rand.Text
 	}
 	a.parse = tasks.ParseOptions{DefaultMchtID: o.DefaultMchtID, Now: a.now}
-	a.guard = newGuard(o.Tokens, o.Ops)
+	a.guard, a.proxy = newGuard(o.Tokens, o.Ops), o.Proxy
+	a.guard.proxied = o.Proxy != nil
 	a.failed = newLimiters(rate.Every(time.Minute), 1, loginAddresses)
 	if o.RatePerToken > 0 {
 		burst := max(1, int(math.Ceil(o.RatePerToken)))
@@ -107,8 +110,15 @@ func (o Options) check() error {
 		}
 		names[t.Name], tokens[t.Token] = true, true
 	}
-	if o.Ops != nil && (o.Ops.User == "" || o.Ops.Password == "") {
-		faults = append(faults, errors.New("the credentials of ops lack a user or a password"))
+	people := map[string]bool{}
+	for i, c := range o.Ops {
+		if c.User == "" || c.Password == "" || people[c.User] {
+			faults = append(faults, fmt.Errorf("person %d of ops lacks a name or a password, or has the name of an earlier one", i+1))
+		}
+		people[c.User] = true
+	}
+	if o.Proxy != nil && (o.Proxy.Header == "" || len(o.Proxy.From) == 0) {
+		faults = append(faults, errors.New("the proxy lacks a header or an address"))
 	}
 	if o.RatePerToken < 0 || math.IsNaN(o.RatePerToken) || math.IsInf(o.RatePerToken, 0) {
 		faults = append(faults, fmt.Errorf("RatePerToken is %v", o.RatePerToken))
@@ -119,24 +129,33 @@ func (o Options) check() error {
 	return nil
 }
 
-// Ops lets ops through to what others serve: whoever carries their credentials, or, where there are
-// none, whoever asks by a loopback name. Failed logins are limited, and logged once a minute for
-// each address. It answers who it is, or false once it has answered the request itself.
-func (a *API) Ops(w http.ResponseWriter, r *http.Request) (who string, ok bool) {
+// Ops lets ops through to what others serve: whoever carries their credentials, whom a trusted proxy
+// has signed in, or, where there is neither, whoever asks by a loopback name. Failed logins are
+// limited, and logged once a minute for each address. It answers who it is, or false once it has
+// answered the request itself. What it guards must take nothing from pages of other origins: a
+// browser sends what a proxy knows it by with every request.
+func (a *API) Ops(w http.ResponseWriter, r *http.Request) (Person, bool) {
+	if name := a.proxy.said(r); name != "" {
+		return Person{Name: name}, true
+	}
 	c, p := a.guard.identify(r, a.now())
 	if p != nil && a.failed.take(address(r), a.now()) == 0 {
 		a.log.WarnContext(r.Context(), "failed login", "address", address(r), "status", p.Status)
 	}
-	if p == nil {
-		c, p = a.guard.admit(c, r, ops)
+	if p == nil && a.proxy != nil && len(a.guard.ops) == 0 {
+		http.Error(w, "nobody is signed in: ask by way of the proxy that signs people in", http.StatusUnauthorized)
+		return Person{}, false
 	}
 	if p == nil {
-		return c.name, true
+		c, p = a.guard.admit(c, r, looker)
+	}
+	if p == nil {
+		return Person{Name: c.name, LooksOnly: c.role == looker}, true
 	}
 	maps.Copy(w.Header(), p.header)
 	if p.Status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", basicChallenge) // a person in a browser has no token
 	}
 	http.Error(w, p.Detail, p.Status)
-	return "", false
+	return Person{}, false
 }

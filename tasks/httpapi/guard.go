@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,10 +21,23 @@ type Token struct {
 	Token Secret // what follows "Bearer "
 }
 
-// Credentials let ops in, by basic authentication.
+// Credentials let one of ops in, by basic authentication.
 type Credentials struct {
-	User     string
-	Password Secret
+	User      string
+	Password  Secret
+	LooksOnly bool // lets them look at what [API.Ops] guards, and at nothing else
+}
+
+// Proxy signs people in, and says in a header who asks.
+type Proxy struct {
+	Header string         // the proxy sets it, or removes it, in every request
+	From   []netip.Prefix // where the proxy's connections come from
+}
+
+// Person is one of ops.
+type Person struct {
+	Name      string // for the record
+	LooksOnly bool   // may change nothing
 }
 
 // role is what a caller may do.
@@ -31,6 +45,7 @@ type role int
 
 const (
 	nobody   role = iota
+	looker        // looks at what API.Ops guards
 	producer      // accepts, and looks at what it has the key of
 	ops           // everything
 )
@@ -54,8 +69,10 @@ type digest = [sha256.Size]byte
 // compared whole, so that the time this takes tells nothing.
 type guard struct {
 	tokens []knownToken
-	ops    *knownOps
+	ops    []knownOps
 	logins *limiters
+
+	proxied bool // a proxy signs people in, so that nobody is of ops without credentials
 }
 
 type knownToken struct {
@@ -63,15 +80,22 @@ type knownToken struct {
 	sum  digest
 }
 
-type knownOps struct{ user, password digest }
+type knownOps struct {
+	user, password digest
+	role           role
+}
 
-func newGuard(tokens []Token, credentials *Credentials) *guard {
+func newGuard(tokens []Token, people []Credentials) *guard {
 	g := &guard{logins: newLimiters(rate.Every(loginEvery), loginBurst, loginAddresses)}
 	for _, t := range tokens {
 		g.tokens = append(g.tokens, knownToken{t.Name, sha256.Sum256([]byte(t.Token))})
 	}
-	if credentials != nil {
-		g.ops = &knownOps{sha256.Sum256([]byte(credentials.User)), sha256.Sum256([]byte(credentials.Password))}
+	for _, c := range people {
+		known := knownOps{sha256.Sum256([]byte(c.User)), sha256.Sum256([]byte(c.Password)), ops}
+		if c.LooksOnly {
+			known.role = looker
+		}
+		g.ops = append(g.ops, known)
 	}
 	return g
 }
@@ -89,12 +113,12 @@ func (g *guard) identify(r *http.Request, now time.Time) (caller, *problem) {
 			return caller{name, producer}, nil
 		}
 		from += " token"
-	case strings.EqualFold(scheme, "Basic") && g.ops != nil:
+	case strings.EqualFold(scheme, "Basic") && len(g.ops) > 0:
 		if wait := g.logins.left(from, now); wait > 0 {
 			return caller{}, tooManyLogins(wait)
 		}
-		if user, ok := g.basic(r); ok {
-			return caller{user, ops}, nil
+		if c, ok := g.basic(r); ok {
+			return c, nil
 		}
 	default:
 		return caller{}, nil
@@ -109,17 +133,21 @@ func (g *guard) identify(r *http.Request, now time.Time) (caller, *problem) {
 // could prove the role, the server is reachable from this machine alone, and so whoever asks has
 // it; unless a foreign page asks, whose name was made to lead to this machine.
 func (g *guard) admit(c caller, r *http.Request, need role) (caller, *problem) {
-	open := need == producer && len(g.tokens) == 0 || need == ops && g.ops == nil
+	open := need == producer && len(g.tokens) == 0 || need != producer && len(g.ops) == 0 && !g.proxied
 	switch {
+	case c.role == producer && need == looker: // a program is nobody of ops
+		return c, newProblem(forbidden, "this is for ops: it needs their credentials, not a producer's token")
 	case c.role >= need:
 		return c, nil
+	case c.role == looker:
+		return c, newProblem(forbidden, "these credentials let you look at the dashboard alone")
 	case c.role == producer:
 		return c, newProblem(forbidden, "this is for ops: it needs their credentials, not a producer's token")
 	case !open:
 		return c, newProblem(unauthorized, "credentials are needed").with("WWW-Authenticate", g.challenges(false)...)
 	case !settlebank.LoopbackRequest(r.Host):
 		return c, newProblem(misdirected, "without credentials the server answers as localhost or 127.0.0.1 alone")
-	case need == ops:
+	case need != producer:
 		return caller{"ops", ops}, nil
 	}
 	return caller{"", producer}, nil
@@ -136,7 +164,7 @@ func (g *guard) challenges(wrong bool) (all []string) {
 		}
 		all = append(all, bearer)
 	}
-	if g.ops != nil {
+	if len(g.ops) > 0 {
 		all = append(all, basicChallenge)
 	}
 	return all
@@ -154,10 +182,33 @@ func (g *guard) token(token string) (string, bool) {
 	return g.tokens[found].name, true
 }
 
-func (g *guard) basic(r *http.Request) (string, bool) {
+// basic returns whose name and password they are.
+func (g *guard) basic(r *http.Request) (caller, bool) {
 	user, password, _ := r.BasicAuth()
-	u, p := sha256.Sum256([]byte(user)), sha256.Sum256([]byte(password))
-	return user, subtle.ConstantTimeCompare(u[:], g.ops.user[:])&subtle.ConstantTimeCompare(p[:], g.ops.password[:]) == 1
+	u, p, found := sha256.Sum256([]byte(user)), sha256.Sum256([]byte(password)), -1
+	for i, k := range g.ops {
+		both := subtle.ConstantTimeCompare(u[:], k.user[:]) & subtle.ConstantTimeCompare(p[:], k.password[:])
+		found = subtle.ConstantTimeSelect(both, i, found)
+	}
+	if found < 0 {
+		return caller{}, false
+	}
+	return caller{user, g.ops[found].role}, true
+}
+
+// said returns the name of the person whom a trusted proxy has signed in, "" where there is none.
+func (p *Proxy) said(r *http.Request) string {
+	if p == nil {
+		return ""
+	}
+	at, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil || !slices.ContainsFunc(p.From, func(from netip.Prefix) bool { return from.Contains(at.Addr().Unmap()) }) {
+		return ""
+	}
+	if names := r.Header.Values(p.Header); len(names) == 1 { // of two, one was somebody else's
+		return strings.TrimSpace(names[0])
+	}
+	return ""
 }
 
 func tooManyLogins(wait time.Duration) *problem {

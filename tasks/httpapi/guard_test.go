@@ -179,7 +179,8 @@ func TestOps(t *testing.T) {
 	}
 	for _, test := range tests {
 		w := httptest.NewRecorder()
-		who, ok := test.api.Ops(w, test.r)
+		person, ok := test.api.Ops(w, test.r)
+		who := person.Name
 		if who != test.who || ok != test.ok || w.Code != test.status {
 			t.Errorf("%s: %q, %v, %d", test.name, who, ok, w.Code)
 		}
@@ -205,7 +206,7 @@ func TestSecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	api := newDesk(t, o).api
-	shown := string(body) + secrettest.Print(o.Tokens, *o.Ops, api.guard, api, o.Ops.Password.LogValue())
+	shown := string(body) + secrettest.Print(o.Tokens, o.Ops, api.guard, api, o.Ops[0].Password.LogValue())
 	secrettest.Hidden(t, "what is printed", shown, shopToken, oldToken, otherToken, opsPassword)
 }
 
@@ -218,7 +219,7 @@ func TestOptions(t *testing.T) {
 		"empty token":   {Client: client, Tokens: []Token{{"a", ""}}},
 		"same name":     {Client: client, Tokens: []Token{{"a", shopToken}, {"a", otherToken}}},
 		"same token":    {Client: client, Tokens: []Token{{"a", shopToken}, {"b", shopToken}}},
-		"no password":   {Client: client, Ops: &Credentials{User: "kim"}},
+		"no password":   {Client: client, Ops: []Credentials{{User: "kim"}}},
 		"negative rate": {Client: client, RatePerToken: -1},
 	} {
 		if _, err := New(o); err == nil || strings.Contains(err.Error(), shopToken) {

@@ -49,7 +49,7 @@ type desk struct {
 func closed() Options {
 	return Options{
 		Tokens: []Token{{"shop", shopToken}, {"shop-old", oldToken}, {"warehouse", otherToken}},
-		Ops:    &Credentials{"kim", opsPassword},
+		Ops:    []Credentials{{User: "kim", Password: opsPassword}},
 	}
 }
 

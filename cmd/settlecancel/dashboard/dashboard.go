@@ -36,10 +36,10 @@ type Options struct {
 	Redis  redis.UniversalClient // what asynqmon looks at; the caller closes it
 	Client *tasks.Client         // on the same Redis
 
-	// Who returns the name of the person who asks, for the record, or false where it has refused
-	// the request itself. Where it is nil nobody is asked, the name is "ops", and only requests to
-	// a loopback host name are answered.
-	Who func(http.ResponseWriter, *http.Request) (name string, ok bool)
+	// Who returns the person who asks, or false where it has refused the request itself. Where it
+	// is nil nobody is asked, the name is "ops", and only requests to a loopback host name are
+	// answered.
+	Who func(http.ResponseWriter, *http.Request) (p Person, ok bool)
 
 	// History tells what has ended; where it is nil, the overview shows nothing of it.
 	History History
@@ -47,6 +47,12 @@ type Options struct {
 	ReadOnly bool             // nothing can be changed, only seen
 	Now      func() time.Time // for tests: what ages are reckoned from; default time.Now
 	Logger   *slog.Logger     // default slog.Default()
+}
+
+// Person is who looks at a page.
+type Person struct {
+	Name      string // for the record
+	LooksOnly bool   // may change nothing
 }
 
 // Dashboard is an http.Handler for everything below /dashboard/. It is safe for concurrent use.
@@ -131,10 +137,13 @@ func (d *Dashboard) route(mux *http.ServeMux) {
 	}
 }
 
+// readOnly reports whether whoever asks may change nothing.
+func (d *Dashboard) readOnly(r *http.Request) bool { return d.opts.ReadOnly || person(r).LooksOnly }
+
 // write lets a page through that changes something, unless nothing may be changed.
 func (d *Dashboard) write(page http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if d.opts.ReadOnly {
+		if d.readOnly(r) {
 			d.refuse(w, r, http.StatusForbidden, "refused.readonly")
 			return
 		}

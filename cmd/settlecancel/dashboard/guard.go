@@ -39,14 +39,14 @@ func sameOrigin(next http.Handler) http.Handler {
 	return p.Handler(next)
 }
 
-type nameKey struct{}
+type personKey struct{}
 
 // identify finds out who asks.
 func (d *Dashboard) identify(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		name, ok := "ops", true
+		p, ok := Person{Name: "ops"}, true
 		if d.opts.Who != nil {
-			name, ok = d.opts.Who(w, r)
+			p, ok = d.opts.Who(w, r)
 		} else if !settlebank.LoopbackRequest(r.Host) {
 			// Without credentials a foreign page whose name was made to lead to this machine would
 			// pass for ours.
@@ -57,14 +57,18 @@ func (d *Dashboard) identify(next http.Handler) http.Handler {
 		if !ok {
 			return
 		}
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), nameKey{}, cmp.Or(cut(clean(name), maxName), "ops"))))
+		p.Name = cmp.Or(cut(clean(p.Name), maxName), "ops")
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), personKey{}, p)))
 	})
 }
 
 const maxName = 100
 
-// who returns the name that identify found.
-func who(r *http.Request) string {
-	name, _ := r.Context().Value(nameKey{}).(string)
-	return name
+// person returns whom identify found.
+func person(r *http.Request) Person {
+	p, _ := r.Context().Value(personKey{}).(Person)
+	return p
 }
+
+// who returns the name of whom identify found.
+func who(r *http.Request) string { return person(r).Name }

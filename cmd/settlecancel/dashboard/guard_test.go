@@ -209,3 +209,27 @@ func TestNewWantsItsParts(t *testing.T) {
 		t.Errorf("New answers %v", err)
 	}
 }
+
+// One who may only look sees everything, is offered nothing, and changes nothing.
+func TestLooker(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t, func(o *Options) { o.Who = askPassword })
+	b.archive(b.put(sample("x"), ledger.Rejected))
+	guest := []string{"Authorization", "Basic Z3Vlc3Q6c2VjcmV0"} // guest:secret
+	for _, path := range []string{root, cancellations + "list", cancellations + "show?key=refund-x"} {
+		got := b.do(http.DefaultClient, "GET", path, "", guest...)
+		if got.StatusCode != http.StatusOK || strings.Contains(got.text, `method="post"`) || strings.Contains(got.text, cancellations+"decide") {
+			t.Errorf("%s offers to change something (%d)", path, got.StatusCode)
+		}
+		b.want(got, "You are guest.", "Read only.")
+	}
+	for _, path := range []string{cancellations + "decide", cancellations + "bulk", cancellations + "ticked", "/dashboard/queues/api/queues/default:pause",
+		"/dashboard/queues/api/queues/default/archived_tasks/refund-x:run"} {
+		if got := b.do(http.DefaultClient, "POST", path, "key=refund-x&as=retry", guest...); got.StatusCode != http.StatusForbidden {
+			t.Errorf("%s: %d", path, got.StatusCode)
+		}
+	}
+	if r := b.get("refund-x"); r.Status != ledger.Rejected || len(r.Acts) != 0 {
+		t.Errorf("it is %s, acts %+v", r.Status, r.Acts)
+	}
+}

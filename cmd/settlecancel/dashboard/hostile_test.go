@@ -75,7 +75,7 @@ func TestHostileTexts(t *testing.T) {
 func TestHostileNotes(t *testing.T) {
 	t.Parallel()
 	b := newFixture(t, func(o *Options) {
-		o.Who = func(http.ResponseWriter, *http.Request) (string, bool) { return hostile, true }
+		o.Who = func(http.ResponseWriter, *http.Request) (Person, bool) { return Person{Name: hostile}, true }
 	})
 	b.put(sample("x"), ledger.Rejected)
 	b.send(b.visitor(), cancellations+"decide?key=refund-x&as=retry", map[string]string{"note": hostile + strings.Repeat("한", 1000)})

@@ -62,10 +62,10 @@ func (m *monitor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		m.ui.serve(w, r, m.texts.of(m.language(w, r)))
 	case isAPI && r.Method == http.MethodGet && slices.ContainsFunc(lookable, func(e *regexp.Regexp) bool { return e.MatchString(path) }):
 		m.look(w, r)
-	case isAPI && r.Method == http.MethodPost && !m.opts.ReadOnly:
+	case isAPI && r.Method == http.MethodPost && !m.readOnly(r):
 		m.act(w, r, path)
 	default:
-		m.forbid(w)
+		m.forbid(w, r)
 	}
 }
 
@@ -140,7 +140,7 @@ func (m *monitor) act(w http.ResponseWriter, r *http.Request, path string) {
 	case found != nil && found[1] == events.QueueWebhooks:
 		m.tellAgain(w, r, found[3])
 	case found == nil || !ours(found[1]):
-		m.forbid(w)
+		m.forbid(w, r)
 	case found[2] == "archived":
 		m.retry(w, r, found[1], found[3])
 	default:
@@ -206,10 +206,10 @@ func (m *monitor) keyInside(queue, id string) string {
 	return x.IdempotencyKey
 }
 
-func (m *monitor) forbid(w http.ResponseWriter) {
+func (m *monitor) forbid(w http.ResponseWriter, r *http.Request) {
 	why := "tasks are looked at here, run one by one, and queues paused; nothing else is let through, because it could lose a cancellation"
-	if m.opts.ReadOnly {
-		why = "this dashboard shows, and changes nothing"
+	if m.readOnly(r) {
+		why = "you may look here, and change nothing"
 	}
 	plain(w, http.StatusForbidden, "refused: "+why+". Cancellations are retried and resolved at "+cancellations+"list")
 }

@@ -76,7 +76,7 @@ func (b *fixture) run(queue, id string) answer {
 func TestRunArchived(t *testing.T) {
 	t.Parallel()
 	named := func(o *Options) {
-		o.Who = func(http.ResponseWriter, *http.Request) (string, bool) { return "kim", true }
+		o.Who = func(http.ResponseWriter, *http.Request) (Person, bool) { return Person{Name: "kim"}, true }
 	}
 	for _, c := range []struct {
 		from, to ledger.Status

@@ -75,7 +75,7 @@ type page struct {
 // page begins an answer. Its title is the text of that key.
 func (d *Dashboard) page(w http.ResponseWriter, r *http.Request, title string) *page {
 	lang := d.language(w, r)
-	p := &page{Lang: lang, Who: who(r), ReadOnly: d.opts.ReadOnly, text: d.texts.of(lang), now: d.opts.Now(), self: r.URL}
+	p := &page{Lang: lang, Who: who(r), ReadOnly: d.readOnly(r), text: d.texts.of(lang), now: d.opts.Now(), self: r.URL}
 	p.Title = p.T(title)
 	return p
 }

@@ -221,12 +221,12 @@ func hidden(page string) url.Values {
 
 func keysOf(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
 
-// askPassword lets those in whose password is "secret".
-func askPassword(w http.ResponseWriter, r *http.Request) (string, bool) {
+// askPassword lets those in whose password is "secret"; guest may only look.
+func askPassword(w http.ResponseWriter, r *http.Request) (Person, bool) {
 	user, password, ok := r.BasicAuth()
 	if ok = ok && password == "secret"; !ok {
 		w.Header().Set("WWW-Authenticate", `Basic realm="test"`)
 		http.Error(w, "who are you?", http.StatusUnauthorized)
 	}
-	return user, ok
+	return Person{Name: user, LooksOnly: user == "guest"}, ok
 }

@@ -112,6 +112,11 @@ hosts: ## three sentinels, three Redis, two workers, one server: each killed, pa
 bench: setup ## every benchmark
 	go test -run '^$$' -bench . -benchmem ./...
 
+.PHONY: screenshots
+screenshots: setup ## what every page of the dashboard looks like, into screenshots/ (Korean needs a font: fonts-nanum)
+	@mkdir -p screenshots
+	go test -count=1 -timeout 30m -run '^TestBrowser(Screens|States)$$' ./cmd/settlecancel/dashboard -shots $(CURDIR)/screenshots
+
 .PHONY: vuln
 vuln: ## known vulnerabilities in what is called (asks the Go vulnerability database)
 	@.ci/vuln

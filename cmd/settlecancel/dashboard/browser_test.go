@@ -39,8 +39,7 @@ func browserPath(t testing.TB) string {
 // tab is one tab of a real browser, and what it complained about.
 type tab struct {
 	*fixture
-	ctx     context.Context
-	profile string // the browser's folder
+	ctx context.Context
 
 	mu         sync.Mutex
 	complaints []string
@@ -50,18 +49,17 @@ type tab struct {
 // newTab starts a browser with an empty profile. Names that end in .example lead to this machine.
 func newTab(b *fixture, width int64, script bool) *tab {
 	b.Helper()
-	profile := b.TempDir()
 	options := []chromedp.ExecAllocatorOption{
 		chromedp.ExecPath(browserPath(b)), chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
 		chromedp.NoDefaultBrowserCheck, chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true), chromedp.Flag("disable-dev-shm-usage", true),
-		chromedp.Flag("host-resolver-rules", "MAP *.example 127.0.0.1"), chromedp.UserDataDir(profile),
+		chromedp.Flag("host-resolver-rules", "MAP *.example 127.0.0.1"), chromedp.UserDataDir(b.TempDir()),
 	}
 	ctx, stopBrowser := chromedp.NewExecAllocator(context.Background(), options...)
 	b.Cleanup(stopBrowser)
 	ctx, closeTab := chromedp.NewContext(ctx)
 	b.Cleanup(closeTab)
-	t := &tab{fixture: b, ctx: ctx, profile: profile}
+	t := &tab{fixture: b, ctx: ctx}
 	if err := chromedp.Listen(ctx, t.listen); err != nil {
 		b.Fatalf("browser: %v", err)
 	}

@@ -164,6 +164,14 @@ func (p *page) N64(n int64) string { return grouped(n) }
 // Clock writes a time in Korea.
 func (p *page) Clock(t time.Time) string { return clock(t) }
 
+// Day writes a date that the vendor writes as yyyyMMdd.
+func (p *page) Day(text string) string {
+	if t, err := time.Parse("20060102", text); err == nil {
+		return t.Format(time.DateOnly)
+	}
+	return text
+}
+
 // Stamp writes a time for machines.
 func (p *page) Stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 

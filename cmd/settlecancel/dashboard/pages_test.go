@@ -282,6 +282,7 @@ func TestStory(t *testing.T) {
 	if got := page.keys(); !slices.Equal(got, []string{"refund-cancelled"}) {
 		t.Errorf("of the same payment: %v", got)
 	}
+	b.want(b.see(cancellations+"show?key=refund-review"), "Date of the payment 2023-12-15", "settlecancel status refund-review settlecancel deadletter retry refund-review")
 	if got := b.see(cancellations + "show?key=nobody"); got.StatusCode != http.StatusNotFound {
 		t.Errorf("an unknown key: %d", got.StatusCode)
 	}

@@ -1,13 +1,14 @@
 package dashboard
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -22,33 +23,55 @@ import (
 )
 
 // axe returns axe-core's script. Chromium carries it, within Lighthouse, for its developer tools,
-// and hands it out at the port that the tests steer it by.
+// and hands it out where it is steered by a port.
 func (t *tab) axe() string {
 	t.Helper()
-	t.run(chromedp.Navigate("about:blank"))
-	raw, err := os.ReadFile(filepath.Join(t.profile, "DevToolsActivePort"))
+	bundle, err := lighthouse(browserPath(t), t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	port, _, _ := strings.Cut(string(raw), "\n")
-	res, err := http.Get("http://127.0.0.1:" + port + "/devtools/third_party/lighthouse/lighthouse-dt-bundle.js")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	bundle, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, found, ok := strings.Cut(string(bundle), "`/*! axe v")
+	_, found, ok := strings.Cut(bundle, "`/*! axe v")
 	if !ok {
-		t.Fatalf("this Chromium's developer tools carry no axe-core (HTTP %d, %d bytes)", res.StatusCode, len(bundle))
+		t.Fatalf("this Chromium's developer tools carry no axe-core, in %d bytes", len(bundle))
 	}
 	end := 0
 	for escaped := false; escaped || found[end] != '`'; end++ {
 		escaped = !escaped && found[end] == '\\'
 	}
 	return ask(t, chromedp.Evaluate[string]("`/*! axe v"+found[:end]+"`"))
+}
+
+// lighthouse asks a Chromium of its own for the script of that name.
+func lighthouse(path, profile string) (string, error) {
+	browser := exec.Command(path, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--remote-debugging-port=0",
+		"--user-data-dir="+profile, "about:blank")
+	said, err := browser.StderrPipe()
+	if err != nil {
+		return "", err
+	}
+	if err := browser.Start(); err != nil {
+		return "", err
+	}
+	defer func() {
+		_ = browser.Process.Kill()
+		_ = browser.Wait()
+	}()
+	const before = "DevTools listening on ws://"
+	for lines := bufio.NewScanner(said); lines.Scan(); {
+		address, ok := strings.CutPrefix(lines.Text(), before)
+		if !ok {
+			continue
+		}
+		address, _, _ = strings.Cut(address, "/")
+		res, err := http.Get("http://" + address + "/devtools/third_party/lighthouse/lighthouse-dt-bundle.js")
+		if err != nil {
+			return "", err
+		}
+		defer res.Body.Close()
+		bundle, err := io.ReadAll(res.Body)
+		return string(bundle), err
+	}
+	return "", errors.New("Chromium ended before it could be asked")
 }
 
 // violation is a rule of accessibility that a page breaks.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"settlecancel/tasks"
@@ -31,6 +32,24 @@ type storyBody struct {
 	Events     []event
 	Siblings   []item // of the same payment
 }
+
+// Commands returns what does the same at a terminal as the page does. A key that a shell could take
+// for something else has none.
+func (s storyBody) Commands() []string {
+	if s.RawKey == "" || strings.Trim(s.RawKey, keyCharacters) != "" {
+		return nil
+	}
+	all := []string{"settlecancel status " + s.RawKey}
+	if s.Dead {
+		all = append(all, "settlecancel deadletter retry "+s.RawKey)
+	}
+	if s.Dead || s.Open {
+		all = append(all, "settlecancel deadletter resolve "+s.RawKey+" --as cancelled --note '…'")
+	}
+	return all
+}
+
+const keyCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:-"
 
 // event is one line of the story.
 type event struct {

@@ -94,6 +94,10 @@ chaos: setup ## break everything for long: CHAOS_COUNT=10000 CHAOS_SEED=1 CHAOS_
 	CHAOS_COUNT=$(CHAOS_COUNT) CHAOS_SEED=$(CHAOS_SEED) CHAOS_FAULTS=$(CHAOS_FAULTS) CHAOS_KILLS=$(CHAOS_KILLS) CHAOS_RESTARTS=$(CHAOS_RESTARTS) \
 	go test -count=1 -run '^TestChaos$$' -timeout 60m -v ./cmd/settlecancel
 
+.PHONY: model
+model: ## walk the rules through every order of events, within large bounds: states, depth, time
+	MODEL=large go test -count=1 -run '^TestModel$$' -timeout 120m -v ./worker/model
+
 .PHONY: manifests
 manifests: ## config/kubernetes built by kustomize and decoded into Kubernetes' own types
 	cd config/kubernetes && go vet ./... && go test ./...

@@ -78,7 +78,7 @@ func TestAccountSealed(t *testing.T) {
 	if err != nil || g.Step != ledger.StepSend || g.Record.Sealed != record.Sealed {
 		t.Errorf("the task is not taken for the cancellation: step %d of %+v, %v", g.Step, g.Record, err)
 	}
-	err = client.Ledger().Finish(t.Context(), g, ledger.Attempt{Class: "ok"}, ledger.Next{Status: ledger.Cancelled, Credit: 500, Rounds: 1})
+	_, err = client.Ledger().Finish(t.Context(), g, ledger.Attempt{Class: "ok"}, ledger.Next{Status: ledger.Cancelled, Credit: 500, Rounds: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,8 +33,8 @@ type ClientOptions struct {
 
 // Client enqueues cancellations. It is safe for concurrent use.
 type Client struct {
-	rdb       redis.UniversalClient
 	ledger    *ledger.Ledger
+	queue     *queue
 	inspector *asynq.Inspector
 	sealer    *Sealer
 	tracer    trace.Tracer
@@ -51,8 +51,8 @@ func NewClient(rdb redis.UniversalClient, o ClientOptions) *Client {
 		o.Tracing = noop.NewTracerProvider()
 	}
 	return &Client{
-		rdb:       rdb,
 		ledger:    ledger.New(rdb, o.Ledger),
+		queue:     newQueue(rdb),
 		inspector: asynq.NewInspectorFromRedisClient(rdb),
 		sealer:    o.Sealer,
 		tracer:    o.Tracing.Tracer("settlecancel/tasks"),
@@ -77,7 +77,7 @@ type Receipt struct {
 
 // Enqueue accepts a cancellation: when it returns nil, the cancellation is stored and will be
 // carried out exactly once, whatever dies. A repeat with the same key and parameters is harmless
-// and answers the record as it is. It takes three round trips.
+// and answers the record as it is. It takes two round trips for an unknown payment.
 //
 // It returns *InvalidError (nothing was stored; mend the cancellation), ErrConflict (the key
 // belongs to another cancellation; nothing was stored), or what went wrong with Redis: then it may
@@ -106,9 +106,11 @@ func (c *Client) entry(x Cancellation, o EnqueueOptions) (ledger.Entry, error) {
 // Ensure makes sure that asynq has a task for an open cancellation.
 func (c *Client) Ensure(ctx context.Context, r ledger.Record) error { return c.ensure(ctx, r, false) }
 
-// Rescue is Ensure for a cancellation that is overdue: a task that asynq takes for active is not
+// EnsureOverdue is Ensure for a cancellation that is overdue: a task that asynq takes for active is not
 // waited for, since its worker may be gone, which asynq finds out only minutes later.
-func (c *Client) Rescue(ctx context.Context, r ledger.Record) error { return c.ensure(ctx, r, true) }
+func (c *Client) EnsureOverdue(ctx context.Context, r ledger.Record) error {
+	return c.ensure(ctx, r, true)
+}
 
 func (c *Client) ensure(ctx context.Context, r ledger.Record, overdue bool) error {
 	err := c.put(ctx, r, r.Key)

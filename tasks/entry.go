@@ -8,14 +8,10 @@ import (
 	"settlecancel/tasks/ledger"
 )
 
-// parameters is what the ledger keeps of a Cancellation beside its key, its transaction and its
-// amount. The names are short because each stands in Redis once for every cancellation of the last
-// months.
+// parameters is what the ledger keeps of a Cancellation and does not look at. The names are short
+// because each stands in Redis once for every cancellation of the last months.
 type parameters struct {
-	OrgMchtTrdNo string `json:"o"`
 	OrgTrdDt     string `json:"d"`
-	OrgTrdAmt    int64  `json:"t,omitempty"` // left out where the whole payment is cancelled
-	Method       string `json:"x,omitempty"`
 	Reason       string `json:"y,omitempty"`
 	Operation    string `json:"op,omitempty"`
 	Currency     string `json:"cu,omitempty"`
@@ -38,13 +34,9 @@ func (c Cancellation) entry(mark string) (ledger.Entry, error) {
 		return ledger.Entry{}, fmt.Errorf("tasks: %s: account numbers must be sealed", c.IdempotencyKey)
 	}
 	p := parameters{
-		OrgMchtTrdNo: c.OrgMchtTrdNo, OrgTrdDt: c.OrgTrdDt, OrgTrdAmt: c.OrgTrdAmt, Method: c.Method, Reason: c.Reason,
-		Operation: c.Operation, Currency: c.Currency, TaxTypeCd: c.TaxTypeCd,
+		OrgTrdDt: c.OrgTrdDt, Reason: c.Reason, Operation: c.Operation, Currency: c.Currency, TaxTypeCd: c.TaxTypeCd,
 		TaxAmt: c.TaxAmt, VatAmt: c.VatAmt, TaxFreeAmt: c.TaxFreeAmt, SvcAmt: c.SvcAmt,
 		RefundBankCd: c.RefundBankCd, Account: mark,
-	}
-	if c.Full() {
-		p.OrgTrdAmt = 0
 	}
 	if p.Operation == OperationCancel {
 		p.Operation = ""
@@ -59,8 +51,9 @@ func (c Cancellation) entry(mark string) (ledger.Entry, error) {
 		return ledger.Entry{}, fmt.Errorf("tasks: %s: %w", c.IdempotencyKey, err)
 	}
 	return ledger.Entry{
-		Key: c.IdempotencyKey, MchtID: c.MchtID, OrgTrdNo: c.OrgTrdNo,
-		Amount: c.CanAmt, Full: c.Full(), Params: bytes.TrimSpace(raw.Bytes()),
+		Key: c.IdempotencyKey, MchtID: c.MchtID, OrgTrdNo: c.OrgTrdNo, OrgMchtTrdNo: c.OrgMchtTrdNo, Method: c.Method,
+		Amount: c.CanAmt, PaymentAmount: c.OrgTrdAmt, Foreign: c.Currency != "" && c.Currency != CurrencyKRW,
+		Params: bytes.TrimSpace(raw.Bytes()),
 	}, nil
 }
 
@@ -92,13 +85,13 @@ func taskOf(r ledger.Record) (Task, error) {
 	}
 	c := Cancellation{
 		IdempotencyKey: r.Key, MchtID: r.MchtID, OrgTrdNo: r.OrgTrdNo, CanAmt: r.Amount,
-		OrgMchtTrdNo: p.OrgMchtTrdNo, OrgTrdDt: p.OrgTrdDt, OrgTrdAmt: p.OrgTrdAmt, Method: p.Method, Reason: p.Reason,
+		OrgMchtTrdNo: r.OrgMchtTrdNo, OrgTrdDt: p.OrgTrdDt, Method: r.Method, Reason: p.Reason,
 		Operation: p.Operation, Currency: p.Currency, TaxTypeCd: p.TaxTypeCd,
 		TaxAmt: p.TaxAmt, VatAmt: p.VatAmt, TaxFreeAmt: p.TaxFreeAmt, SvcAmt: p.SvcAmt,
 		RefundBankCd: p.RefundBankCd,
 	}
-	if r.Full {
-		c.OrgTrdAmt = r.Amount
+	if r.GaveAmount {
+		c.OrgTrdAmt = r.PaymentAmount
 	}
 	return Task{Cancellation: c, Sealed: p.Account}, nil
 }

@@ -99,13 +99,12 @@ const (
 	// taskTimeout lies far above any gateway time-out, because asynq runs a second copy of a task
 	// that exceeds it.
 	taskTimeout = 30 * time.Minute
-	// taskRetention is how long the dashboard shows a task that is done.
-	taskRetention = 24 * time.Hour
 )
 
-// taskOptions are set at every enqueueing. MaxRetry, Timeout and Retention are part of the message,
-// so they hold wherever the task is carried out.
+// taskOptions are set at every enqueueing. MaxRetry and Timeout are part of the message, so they hold
+// wherever the task is carried out. A task that is done leaves nothing behind: the ledger knows what
+// has ended.
 func taskOptions(id, queue string) []asynq.Option {
 	return []asynq.Option{asynq.TaskID(id), asynq.Queue(queue), asynq.MaxRetry(maxRetry),
-		asynq.Timeout(taskTimeout), asynq.Retention(taskRetention)}
+		asynq.Timeout(taskTimeout)}
 }

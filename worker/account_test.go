@@ -59,7 +59,7 @@ func newVault(t *testing.T) *vault {
 
 // use gives producers and the worker another sealer.
 func (v *vault) use(s *tasks.Sealer) {
-	v.client = tasks.NewClient(v.rdb, tasks.ClientOptions{Sealer: s, Ledger: ledger.Options{Now: v.clock.Now}})
+	v.client = tasks.NewClient(v.rdb, tasks.ClientOptions{Sealer: s, Ledger: ledger.Options{Now: v.clock.Now, Inquiry: true}})
 	v.worker.opts.Client, v.worker.ledger = v.client, v.client.Ledger()
 }
 
@@ -297,7 +297,7 @@ func TestAccountSweep(t *testing.T) {
 		t.Fatal(err)
 	}
 	v.clock.Advance(time.Minute)
-	if _, err := v.worker.sweepOnce(t.Context(), ""); err != nil {
+	if err := v.worker.newSweeper().once(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := v.work(x); err != nil {

@@ -6,11 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"reflect"
+	"log/slog"
 	"slices"
 	"strings"
 
 	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
 
 	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
@@ -26,7 +27,12 @@ const (
 // word, and many that expire together leave half-removed tasks which block their ids. Nothing of a
 // cancellation is lost with its archived task: the ledger has it.
 type archive struct {
-	*Worker
+	redis     redis.UniversalClient
+	inspector *asynq.Inspector
+	ledger    *ledger.Ledger
+	parse     func([]byte) (tasks.Task, error)
+	log       *slog.Logger
+
 	limit   int64                     // tasks of a queue, beyond which copies of dead letters go too
 	cursors map[string]*archiveCursor // by queue
 }
@@ -38,7 +44,7 @@ type archiveCursor struct {
 }
 
 func (w *Worker) newArchive() *archive {
-	a := &archive{Worker: w, limit: archiveLimit, cursors: map[string]*archiveCursor{}}
+	a := &archive{redis: w.opts.Redis, inspector: w.inspector, ledger: w.ledger, parse: w.parse, log: w.log, limit: archiveLimit, cursors: map[string]*archiveCursor{}}
 	for queue := range tasks.Queues() {
 		a.cursors[queue] = &archiveCursor{page: 1}
 	}
@@ -70,7 +76,7 @@ func (a *archive) trim(ctx context.Context) error {
 // trimQueue looks at the tasks that came last, since an account number must not stand there for
 // long, and at the next page of all.
 func (a *archive) trimQueue(ctx context.Context, queue string, c *archiveCursor) error {
-	n, err := a.opts.Redis.ZCard(ctx, "asynq:{"+queue+"}:archived").Result()
+	n, err := a.redis.ZCard(ctx, "asynq:{"+queue+"}:archived").Result()
 	if err != nil || n == 0 {
 		return err
 	}
@@ -111,7 +117,7 @@ func (a *archive) trimPage(ctx context.Context, queue string, page int, excess i
 		}
 		if err := a.inspector.DeleteTask(queue, t.ID); err != nil {
 			if !errors.Is(err, asynq.ErrTaskNotFound) {
-				failed = append(failed, fmt.Errorf("task %s cannot be deleted: %w", brief(t.ID), err))
+				failed = append(failed, fmt.Errorf("task %s cannot be deleted: %w", oneLine(t.ID), err))
 			}
 			continue
 		}
@@ -120,7 +126,7 @@ func (a *archive) trimPage(ctx context.Context, queue string, page int, excess i
 		case spare:
 			excess--
 		case exposed:
-			a.log.WarnContext(ctx, "archived task deleted: it held an account number in plain text", "task", brief(t.ID), "queue", queue)
+			a.log.WarnContext(ctx, "archived task deleted: it held an account number in plain text", "task", oneLine(t.ID), "queue", queue)
 		}
 	}
 	return deleted, errors.Join(failed...)
@@ -156,14 +162,7 @@ func (a *archive) fate(ctx context.Context, t *asynq.TaskInfo) (fate, error) {
 // same key.
 func standsFor(t tasks.Task, r ledger.Record) bool {
 	e, err := t.Entry()
-	if err != nil || e.MchtID != r.MchtID || e.OrgTrdNo != r.OrgTrdNo || e.Amount != r.Amount || e.Full != r.Full {
-		return false
-	}
-	var asked, known map[string]any // Redis does not keep the order of names
-	if json.Unmarshal(e.Params, &asked) != nil || json.Unmarshal(r.Params, &known) != nil {
-		return false
-	}
-	return reflect.DeepEqual(asked, known)
+	return err == nil && r.AskedFor(e)
 }
 
 // accountFields are those of tasks.Cancellation that nobody may read.

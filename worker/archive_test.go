@@ -313,7 +313,7 @@ func TestArchiveSweep(t *testing.T) {
 	v.foreign("nonsense", []byte("nonsense"))
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan struct{})
-	go func() { v.worker.sweep(ctx); close(ended) }()
+	go func() { v.worker.newSweeper().run(ctx); close(ended) }()
 	v.until("the task of an ended cancellation is gone", func() bool { return v.task(x) == nil })
 	stop()
 	<-ended

@@ -143,7 +143,7 @@ func startOurs(t testing.TB, p plant) func() {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := New(Options{Redis: p.rdb, Client: p.client, Gateway: counting{gw, p.done}, Concurrency: drainConcurrency, Inquiry: true,
+	w, err := New(Options{Redis: p.rdb, Client: p.client, Gateway: counting{gw, p.done}, Concurrency: drainConcurrency,
 		Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	if err != nil {
 		t.Fatal(err)

@@ -16,29 +16,30 @@ import (
 // registration or the gateway itself is wrong, and let a probe through now and then. One merchant's
 // trouble leaves the others alone.
 type breakers struct {
+	what  string // requests or inquiries
 	pause time.Duration
 	log   *slog.Logger
 	tell  func(mchtID, state string)
 
 	mu sync.Mutex
-	by map[string]*gobreaker.CircuitBreaker[struct{}]
+	by map[string]*gobreaker.TwoStepCircuitBreaker[struct{}]
 }
 
 // tripAfter is how many failures in a row hold a merchant.
 const tripAfter = 10
 
-func newBreakers(pause time.Duration, log *slog.Logger, tell func(mchtID, state string)) *breakers {
-	return &breakers{pause: pause, log: log, tell: tell, by: map[string]*gobreaker.CircuitBreaker[struct{}]{}}
+func newBreakers(what string, pause time.Duration, log *slog.Logger, tell func(mchtID, state string)) *breakers {
+	return &breakers{what: what, pause: pause, log: log, tell: tell, by: map[string]*gobreaker.TwoStepCircuitBreaker[struct{}]{}}
 }
 
-func (b *breakers) of(mchtID string) *gobreaker.CircuitBreaker[struct{}] {
+func (b *breakers) of(mchtID string) *gobreaker.TwoStepCircuitBreaker[struct{}] {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if cb, ok := b.by[mchtID]; ok {
 		return cb
 	}
-	var cb *gobreaker.CircuitBreaker[struct{}]
-	cb = gobreaker.NewCircuitBreaker[struct{}](gobreaker.Settings{
+	var cb *gobreaker.TwoStepCircuitBreaker[struct{}]
+	cb = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		Name:        mchtID,
 		Timeout:     b.pause,
 		ReadyToTrip: func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= tripAfter },
@@ -51,7 +52,7 @@ func (b *breakers) of(mchtID string) *gobreaker.CircuitBreaker[struct{}] {
 				// shown as open for ever.
 				time.AfterFunc(b.pause+time.Millisecond, func() { cb.State() })
 			}
-			b.log.Log(context.Background(), level, "merchant's traffic: "+from.String()+" → "+to.String(), "mcht_id", name)
+			b.log.Log(context.Background(), level, "merchant's "+b.what+": "+from.String()+" → "+to.String(), "mcht_id", name)
 			b.tell(name, to.String())
 		},
 	})
@@ -59,22 +60,21 @@ func (b *breakers) of(mchtID string) *gobreaker.CircuitBreaker[struct{}] {
 	return cb
 }
 
-// pass lets one visit to the merchant's account through, or answers why it is held.
-func (b *breakers) pass(mchtID string, visit func() health) (held error) {
-	_, err := b.of(mchtID).Execute(func() (struct{}, error) {
-		switch visit() {
-		case failing:
-			return struct{}{}, errFailing
-		case healthUntold:
-			return struct{}{}, errUntold
-		}
-		return struct{}{}, nil
-	})
-	if errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests) {
-		return err
+// ready reports whether a merchant's traffic is let through, or a probe of it.
+func (b *breakers) ready(mchtID string) bool { return b.of(mchtID).State() != gobreaker.StateOpen }
+
+// allow lets one call to the merchant's account through, and returns whom to tell what was learned by
+// it; or the error why it is held.
+func (b *breakers) allow(mchtID string) (told func(health), err error) {
+	done, err := b.of(mchtID).Allow()
+	if err != nil {
+		return nil, err
 	}
-	return nil
+	return func(h health) { done(errorsOf[h]) }, nil
 }
+
+// errorsOf is what a breaker counts.
+var errorsOf = map[health]error{failing: errFailing, healthUntold: errUntold}
 
 var (
 	errFailing = errors.New("the merchant's requests fail")

@@ -13,6 +13,7 @@ import (
 	"github.com/hibiken/asynq"
 
 	"settlecancel/tasks/events"
+	"settlecancel/worker/policy"
 )
 
 // webhookConcurrency is how many webhooks are delivered at a time. They have a server of their own,
@@ -43,7 +44,7 @@ func webhookDelay(retried int, err error, t *asynq.Task) time.Duration {
 	if p := (*postponed)(nil); errors.As(err, &p) {
 		return retryDelay(retried, err, t)
 	}
-	pause := Policy{RetryInitial: time.Second, RetryCap: maxWebhookPause}.Pause(retried)
+	pause := policy.Policy{RetryInitial: time.Second, RetryCap: maxWebhookPause}.Pause(retried)
 	if r := (*refused)(nil); errors.As(err, &r) && r != nil {
 		pause = max(pause, min(r.retryAfter, maxWebhookPause))
 	}
@@ -56,11 +57,11 @@ func webhookFailed(err error) bool {
 	return !errors.As(err, &p)
 }
 
-// tell delivers the event that a task carries. An error makes asynq try again, and in the end
+// deliverWebhook delivers the event that a task carries. An error makes asynq try again, and in the end
 // archive the task, where it can be seen; then the next event of the cancellation goes. What was
 // given up a person runs again in the dashboard, for one more try, or tells again with
 // `settlecancel events replay`.
-func (w *Worker) tell(ctx context.Context, t *asynq.Task) error {
+func (w *Worker) deliverWebhook(ctx context.Context, t *asynq.Task) error {
 	var e events.Event
 	if err := json.Unmarshal(t.Payload(), &e); err != nil || e.ID == "" || w.opts.Webhook == nil {
 		return fmt.Errorf("no event that can be told: %w", asynq.SkipRetry)

@@ -7,19 +7,22 @@ import (
 	"settlecancel/tasks/ledger"
 )
 
-// While one part of a payment is in review, a sum that could be another part's doing proves nothing
-// of that one: neither that it was applied, nor that it was not.
+// While one part of a payment is in review, a sum that could be its doing proves nothing of another
+// part. A sum that only one of them explains tells them apart.
 func TestDoubtAboutAnotherPart(t *testing.T) {
 	t.Parallel()
 	already := simulator.Fault{Kind: simulator.KindCode, Code: "CA12"}
 	for name, c := range map[string]struct {
 		amount int64 // of the second part; the first one's 300 are applied
 		fault  simulator.Fault
+
+		want                 ledger.Status
+		sent, asked, effects int
 	}{
-		"the sum could be either's":           {300, lostRequest},
-		"the sum is the other's":              {200, lostRequest},
-		"called cancelled, of the same sum":   {300, already},
-		"called cancelled, of another amount": {200, already},
+		"the sum could be either's":           {300, lostRequest, ledger.Review, 2, 1, 1},
+		"the sum is the other's":              {200, lostRequest, ledger.Cancelled, 3, 2, 2},
+		"called cancelled, of the same sum":   {300, already, ledger.Review, 2, 1, 1},
+		"called cancelled, of another amount": {200, already, ledger.Rejected, 2, 2, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -34,7 +37,7 @@ func TestDoubtAboutAnotherPart(t *testing.T) {
 			b.script(simulator.PathCancel, y, c.fault)
 			b.accept(y)
 			b.drive(y)
-			b.check(y, ledger.Review, 2, 1, 1)
+			b.check(y, c.want, c.sent, c.asked, c.effects)
 		})
 	}
 }

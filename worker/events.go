@@ -3,9 +3,11 @@ package worker
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"errors"
+	"log/slog"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"settlecancel/tasks/events"
 	"settlecancel/tasks/ledger"
@@ -24,44 +26,44 @@ const (
 
 // relay takes what the ledger's outbox holds to those who want to know. Every worker relays, one at
 // a time among them, so that the events of one cancellation are told in their order.
-type relay struct{ *Worker }
+type relay struct {
+	ledger  *ledger.Ledger
+	redis   redis.UniversalClient
+	turn    *turn
+	webhook bool // there is somebody to tell besides
+	every   time.Duration
+	keep    int64
+	log     *slog.Logger
+}
+
+func (w *Worker) newRelay() *relay {
+	return &relay{ledger: w.ledger, redis: w.opts.Redis, turn: newTurn(w.opts.Redis, relayKey, relayLife),
+		webhook: w.opts.Webhook != nil, every: w.opts.RelayEvery, keep: w.opts.EventsKeep, log: w.log}
+}
 
 func (r *relay) run(ctx context.Context) {
-	me := rand.Text()
-	for wait := r.opts.RelayEvery; ; {
-		select {
-		case <-ctx.Done():
-			r.leave(me)
-			return
-		case <-time.After(wait):
-		}
-		wait = r.opts.RelayEvery
-		mine, err := r.takeTurn(ctx, relayKey, me, relayLife)
+	repeat(ctx, r.every, func(ctx context.Context) time.Duration {
+		mine, err := r.turn.take(ctx)
 		told := 0
 		if err == nil && mine {
 			told, err = r.once(ctx)
 		}
-		if told >= relayPage {
-			wait = 0 // there may be more
-		}
-		if err != nil && ctx.Err() == nil {
+		switch {
+		case err != nil && ctx.Err() == nil:
 			r.log.WarnContext(ctx, "events not told; they stay in the outbox, and the next round follows", "error", err)
-			wait = 10 * r.opts.RelayEvery // what is told anew each time would push the rest out of the stream
+			return 10 * r.every // what is told anew each time would push the rest out of the stream
+		case told >= relayPage:
+			return 0 // there may be more
 		}
-	}
-}
-
-// leave lets the next worker relay at once. Without it, it waits for the turn to end.
-func (r *relay) leave(me string) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	if err := r.leaveTurn(ctx, relayKey, me); err != nil {
+		return r.every
+	})
+	if err := r.turn.leave(); err != nil {
 		r.log.DebugContext(ctx, "relay's turn not left; it ends by itself", "error", err)
 	}
 }
 
 // once tells what is in the outbox and answers how many events that were. Each is in the queue of
-// webhooks, which takes it once, then in the stream, and only then crossed out: whoever dies in
+// webhooks, which takes it once, then in the stream, and only then acknowledged: whoever dies in
 // between leaves it to be told again. What cannot be told is set aside, so that it does not take
 // the place of what can.
 func (r *relay) once(ctx context.Context) (int, error) {
@@ -77,10 +79,10 @@ func (r *relay) once(ctx context.Context) (int, error) {
 	if n == 0 {
 		return 0, errors.Join(kept, unqueued)
 	}
-	if err := events.Append(ctx, r.opts.Redis, tellable[:n], r.opts.EventsKeep); err != nil {
+	if err := events.Append(ctx, r.redis, tellable[:n], r.keep); err != nil {
 		return 0, err
 	}
-	if err := r.ledger.CrossOut(ctx, entries[:n]); err != nil {
+	if err := r.ledger.Ack(ctx, entries[:n]); err != nil {
 		return 0, err
 	}
 	return n, errors.Join(kept, unqueued)
@@ -102,12 +104,12 @@ func eventsOf(outbox []ledger.Event) (entries []ledger.Event, tellable []events.
 
 // queueWebhooks returns how many events, from the first, need no webhook any more.
 func (r *relay) queueWebhooks(ctx context.Context, tellable []events.Event) (int, error) {
-	if r.opts.Webhook == nil {
+	if !r.webhook {
 		return len(tellable), nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, relayLife/2) // leaves time to tell the stream
 	defer cancel()
-	return events.EnqueueWebhooks(ctx, r.opts.Redis, tellable, "")
+	return events.EnqueueWebhooks(ctx, r.redis, tellable, "")
 }
 
 // setAside takes what is damaged out of the outbox, and logs each of it once. A person may read in

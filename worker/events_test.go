@@ -25,7 +25,7 @@ var refuses = simulator.Fault{Kind: simulator.KindCode, Code: "CA10", Message: "
 // relay tells what the outbox holds, once.
 func (b *bench) relay(w *Worker) int {
 	b.t.Helper()
-	n, err := (&relay{Worker: w}).once(context.Background())
+	n, err := w.newRelay().once(context.Background())
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -177,7 +177,7 @@ func TestRelayDamaged(t *testing.T) {
 		for i := range 16 * each {
 			bad := []string{"m", "bad"}
 			if i%2 == 1 { // reads like an event, whose parameters cannot be read
-				bad = []string{"m", "key shop:trd", "n", "1", "c", `{"s":"rejected","p":{"o":7}}`}
+				bad = []string{"m", "key shop:trd", "n", "1", "c", `{"st":"rejected","p":{"d":7}}`}
 			}
 			p.XAdd(context.Background(), &redis.XAddArgs{Stream: fmt.Sprintf("settlecancel:{%d}:out", i/each), Values: bad})
 		}
@@ -224,7 +224,7 @@ func TestRelayCannotSetAside(t *testing.T) {
 		b.rdb.Set(context.Background(), fmt.Sprintf("settlecancel:{%d}:out-damaged", shard), "in the way", 0)
 		b.rdb.XAdd(context.Background(), &redis.XAddArgs{Stream: fmt.Sprintf("settlecancel:{%d}:out", shard), Values: []string{"m", "bad"}})
 	}
-	n, err := (&relay{Worker: b.worker}).once(context.Background())
+	n, err := b.worker.newRelay().once(context.Background())
 	if n != 1 || err == nil || !strings.Contains(err.Error(), "WRONGTYPE") || story(b.told(x)) != "1 cancelled" {
 		t.Errorf("told %d: %s, %v", n, story(b.told(x)), err)
 	}

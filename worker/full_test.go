@@ -30,8 +30,8 @@ func (s saying) Inquire(ctx context.Context, r gateway.InquiryRequest) gateway.I
 	return s.Gateway.Inquire(ctx, r)
 }
 
-// A full cancellation behind a part takes what is left: the ledger's sum is never more than the
-// payment, and one more round is used.
+// A whole cancellation behind a part is done where the gateway says so, or shows the whole sum behind
+// a refusal. Where its own outcome is not known, the sum cannot be its doing alone.
 func TestFullAfterAPart(t *testing.T) {
 	t.Parallel()
 	lost := &gateway.Outcome{Class: gateway.Unknown}
@@ -41,8 +41,9 @@ func TestFullAfterAPart(t *testing.T) {
 		want ledger.Status
 	}{
 		"cancelled":                    {saying{cancel: &gateway.Outcome{Class: gateway.OK, Code: "0000", CanTrdNo: "N1"}}, ledger.Cancelled},
-		"cancelled already":            {saying{cancel: &gateway.Outcome{Class: gateway.Already, Code: "CA12", Listed: true}}, ledger.AlreadyCancelled},
-		"unknown, and shown cancelled": {saying{cancel: lost, inquiry: cancelled}, ledger.Cancelled},
+		"cancelled already":            {saying{cancel: &gateway.Outcome{Class: gateway.Already, Code: "CA12", Listed: true}, inquiry: cancelled}, ledger.AlreadyCancelled},
+		"cancelled already, in part":   {saying{cancel: &gateway.Outcome{Class: gateway.Already, Code: "CA12", Listed: true}}, ledger.Rejected},
+		"unknown, and shown cancelled": {saying{cancel: lost, inquiry: cancelled}, ledger.Review},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -54,8 +55,12 @@ func TestFullAfterAPart(t *testing.T) {
 			c.says.Gateway = b.worker.gateway
 			b.worker.gateway = c.says
 			b.accept(y)
-			if r := b.drive(y); r.Status != c.want || r.Sum != 1000 || r.Round != 3 {
-				t.Errorf("%s, %d KRW known as cancelled, the next round is %d; want %s, 1000 and 3", r.Status, r.Sum, r.Round, c.want)
+			sum, round := int64(1000), 3
+			if c.want == ledger.Rejected || c.want == ledger.Review {
+				sum, round = 300, 2
+			}
+			if r := b.drive(y); r.Status != c.want || r.ConfirmedCancelled != sum || r.Round != round {
+				t.Errorf("%s, %d KRW known as cancelled, the next round is %d; want %s, %d and %d", r.Status, r.ConfirmedCancelled, r.Round, c.want, sum, round)
 			}
 		})
 	}
@@ -71,7 +76,7 @@ func TestShownAsCancelled(t *testing.T) {
 			b := newBench(t, setup{options: Options{RetryMax: 1}})
 			x := b.pay(1000, 1000)
 			b.worker.gateway = saying{b.worker.gateway, &gateway.Outcome{Class: gateway.Unknown},
-				&gateway.Inquiry{Outcome: gateway.Outcome{Class: gateway.OK}, State: state}}
+				&gateway.Inquiry{Outcome: gateway.Outcome{Class: gateway.OK}, State: state, CancelledKnown: state == gateway.StateNormal}}
 			b.accept(x)
 			if r := b.drive(x); r.Status != want {
 				t.Errorf("shown as %s it is %s, want %s", state, r.Status, want)
@@ -89,8 +94,8 @@ func TestShownAsCancelled(t *testing.T) {
 			t.Error(err)
 		}
 		v.check(x, ledger.Cancelled, 0, 2, 1)
-		if r := v.record(x); len(r.Attempts) != 2 || r.Sum != 0 {
-			t.Errorf("%d KRW after %+v", r.Sum, r.Attempts)
+		if r := v.record(x); len(r.Attempts) != 2 || r.ConfirmedCancelled != 0 {
+			t.Errorf("%d KRW after %+v", r.ConfirmedCancelled, r.Attempts)
 		}
 	})
 }

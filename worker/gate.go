@@ -11,6 +11,7 @@ import (
 
 	"settlecancel/gateway"
 	"settlecancel/tasks"
+	"settlecancel/tasks/ledger"
 	"settlecancel/worker/pause"
 )
 
@@ -34,32 +35,26 @@ func (g *gate) wait(x tasks.Cancellation) error {
 	}
 	if g.closed != nil {
 		now := g.now()
-		if until, why := g.closed(cancelRequest(x, 0), now); until.After(now) {
-			return &postponed{after: until.Sub(now), reason: brief("waits until " + until.Format("15:04") + ": " + why)}
+		if until, why := g.closed(cancelRequest(x, ledger.Record{}), now); until.After(now) {
+			return &postponed{after: until.Sub(now), reason: oneLine("waits until " + until.Format("15:04") + ": " + why)}
 		}
 	}
-	if crowd := g.pacers.crowd(x.MchtID); crowd > 0 {
-		return &postponed{after: crowd, reason: "waits for its turn: SETTLEBANK_RATE"}
+	if delay := g.pacers.queueDelay(x.MchtID); delay > 0 {
+		return &postponed{after: delay, reason: "waits for its turn: SETTLEBANK_RATE"}
 	}
 	return nil
 }
 
 // watch keeps what is paused up to date. Where Redis is away, what was known last holds.
 func (g *gate) watch(ctx context.Context) {
-	ticker := time.NewTicker(pausePoll)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		_ = g.look(ctx)
-	}
+	repeat(ctx, pausePoll, func(ctx context.Context) time.Duration {
+		_ = g.refreshPauses(ctx)
+		return pausePoll
+	})
 }
 
-// look reads what is paused.
-func (g *gate) look(ctx context.Context) error {
+// refreshPauses reads what is paused.
+func (g *gate) refreshPauses(ctx context.Context) error {
 	paused, err := pause.All(ctx, g.redis)
 	if err == nil {
 		g.paused.Store(&paused)
@@ -93,7 +88,7 @@ func (p *pacers) pause(mchtID string) error {
 	}
 	for _, id := range []string{mchtID, pause.AllMerchants} {
 		if by, ok := (*all)[id]; ok {
-			return &postponed{after: 2 * pausePoll, reason: brief("paused by " + by.Who + ": " + by.Note)}
+			return &postponed{after: 2 * pausePoll, reason: oneLine("paused by " + by.Who + ": " + by.Note)}
 		}
 	}
 	return nil
@@ -111,10 +106,10 @@ func (p *pacers) of(mchtID string) *pacer {
 	return p.by[mchtID]
 }
 
-// crowd returns how long a merchant's queue in this process is, where it is longer than a second:
+// queueDelay returns how long a merchant's queue in this process is, where it is longer than a second:
 // then a task does better to step back than to hold its place, which another merchant's task could
 // use.
-func (p *pacers) crowd(mchtID string) time.Duration {
+func (p *pacers) queueDelay(mchtID string) time.Duration {
 	if p.rate <= 0 {
 		return 0
 	}
@@ -125,9 +120,9 @@ func (p *pacers) crowd(mchtID string) time.Duration {
 	return queue
 }
 
-// take waits for the merchant's next slot. A pause that begins meanwhile ends the waiting of all in
+// waitForSlot waits for the merchant's next slot. A pause that begins meanwhile ends the waiting of all in
 // the queue, which with many workers may be seconds long.
-func (p *pacers) take(ctx context.Context, mchtID string) error {
+func (p *pacers) waitForSlot(ctx context.Context, mchtID string) error {
 	if p.rate <= 0 {
 		return p.pause(mchtID)
 	}

@@ -170,7 +170,7 @@ func TestRateOverTwoWorkers(t *testing.T) {
 		p := &pacers{rate: rate, limiter: redis_rate.NewLimiter(shared.Server(t).Client(t))}
 		for range slots / 2 {
 			all.Go(func() {
-				if err := p.take(context.Background(), "rate-test"); err != nil {
+				if err := p.waitForSlot(context.Background(), "rate-test"); err != nil {
 					t.Error(err)
 				}
 			})
@@ -186,20 +186,20 @@ func TestCrowd(t *testing.T) {
 	t.Parallel()
 	p := &pacers{rate: 10}
 	p.of("m").waiting.Store(9)
-	if d := p.crowd("m"); d != 0 {
+	if d := p.queueDelay("m"); d != 0 {
 		t.Errorf("nine wait at ten a second: step back for %v", d)
 	}
 	p.of("m").waiting.Store(25)
-	if d := p.crowd("m"); d != 2500*time.Millisecond {
+	if d := p.queueDelay("m"); d != 2500*time.Millisecond {
 		t.Errorf("25 wait at ten a second: step back for %v", d)
 	}
-	if d := (&pacers{}).crowd("m"); d != 0 {
+	if d := (&pacers{}).queueDelay("m"); d != 0 {
 		t.Errorf("without a limit: step back for %v", d)
 	}
 	ended, cancel := context.WithCancelCause(context.Background())
 	cancel(errors.New("taken back"))
 	slow := &pacers{rate: 1, limiter: redis_rate.NewLimiter(shared.Client(t))}
-	if err := slow.take(ended, "crowd-test"); err == nil {
+	if err := slow.waitForSlot(ended, "crowd-test"); err == nil {
 		t.Error("a task that was taken back got a slot")
 	}
 }

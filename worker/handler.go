@@ -2,29 +2,18 @@ package worker
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/hibiken/asynq"
-	"github.com/redis/go-redis/v9"
 
 	"settlecancel/gateway"
+	"settlecancel/gateway/settlebank"
 	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
 )
-
-// postponed tells asynq to run the task again later. It is no failure: the ledger counts what
-// counts.
-type postponed struct {
-	after  time.Duration
-	reason string
-}
-
-func (p *postponed) Error() string { return p.reason }
 
 // handle carries one task out as far as that is possible now.
 func (w *Worker) handle(ctx context.Context, t *asynq.Task) error {
@@ -35,19 +24,16 @@ func (w *Worker) handle(ctx context.Context, t *asynq.Task) error {
 	if err := w.gate.wait(x.Cancellation); err != nil {
 		return err
 	}
-	var record ledger.Record
-	held := w.breakers.pass(x.MchtID, func() (h health) {
-		record, h, err = w.advance(ctx, x)
-		return h
-	})
-	if held != nil {
-		err = &postponed{after: w.policy.spread(w.policy.HoldFor), reason: "held: " + held.Error()}
+	entry, err := x.Entry()
+	if err != nil {
+		return w.refuse(ctx, err)
 	}
+	record, err := w.advance(ctx, x, entry)
 	if err != nil {
 		return err
 	}
 	if record.Dead() {
-		return fmt.Errorf("%s: %w", brief(fmt.Sprintf("%s %s %s", record.Status, record.Code, record.Message)), asynq.SkipRetry)
+		return fmt.Errorf("%s: %w", oneLine(fmt.Sprintf("%s %s %s", record.Status, record.Code, record.Message)), asynq.SkipRetry)
 	}
 	return nil
 }
@@ -59,56 +45,62 @@ func (w *Worker) parse(payload []byte) (tasks.Task, error) {
 	return tasks.ParseTask(payload, tasks.ParseOptions{DefaultMchtID: w.opts.DefaultMchtID, Now: lenient})
 }
 
-// advance takes a cancellation one step further. It answers a record that has ended or is a dead
-// letter, or an error, mostly
-// *postponed, that is for asynq; and what it learned about the gateway.
-func (w *Worker) advance(ctx context.Context, x tasks.Task) (ledger.Record, health, error) {
-	entry, err := x.Entry()
-	if err != nil {
-		return ledger.Record{}, healthUntold, w.refuse(ctx, err)
-	}
-	g, err := w.begin(ctx, entry)
-	if err != nil {
-		return ledger.Record{}, healthUntold, err
-	}
-	switch g.Step {
-	case ledger.StepSend:
-		return w.request(ctx, x, g)
-	case ledger.StepInquire:
-		return w.inquire(ctx, x.Cancellation, g)
-	case ledger.StepEnded, ledger.StepDead:
-		// A task that comes again: its note may have got lost with its acknowledgement. The ledger
-		// has the outcome in any case.
-		if _, err := w.opts.Redis.Pipelined(ctx, func(p redis.Pipeliner) error {
-			result(ctx, g.Record.Status, g.Record.CanTrdNo)(p)
-			return nil
-		}); err != nil {
-			w.log.DebugContext(ctx, "task result not written", "key", g.Record.Key, "error", err)
+// maxSteps is how many steps one run takes that are due at once: a basis, a request, an inquiry, and
+// some to spare.
+const maxSteps = 6
+
+// advance takes a cancellation step by step as far as it goes now. It returns a record that has ended
+// or is a dead letter, or an error that is for asynq, mostly *postponed.
+func (w *Worker) advance(ctx context.Context, x tasks.Task, entry ledger.Entry) (ledger.Record, error) {
+	var record ledger.Record
+	err := error(&postponed{after: time.Second, reason: "more steps are due"})
+	for range maxSteps {
+		g, stop := w.begin(ctx, entry)
+		if stop != nil {
+			return record, stop
 		}
-		return g.Record, healthUntold, nil
-	case ledger.StepHeld:
-		err = &postponed{after: g.Wait, reason: "waiting for another cancellation of the payment"}
-	case ledger.StepWait:
-		err = &postponed{after: g.Wait, reason: "not due yet"}
-	case ledger.StepConflict:
-		err = w.refuse(ctx, fmt.Errorf("%s: %w: the ledger keeps the first", x.IdempotencyKey, ledger.ErrConflict))
-	default:
-		err = &postponed{after: time.Second, reason: "accepted just now, and not found"}
+		var after time.Duration
+		switch g.Step {
+		case ledger.StepSend:
+			record, after, err = w.request(ctx, x, g)
+		case ledger.StepInquire:
+			record, after, err = w.inquire(ctx, x.Cancellation, g)
+		case ledger.StepEnded, ledger.StepDead:
+			return g.Record, nil
+		default:
+			return record, w.waitFor(ctx, g, x.IdempotencyKey)
+		}
+		if err == nil || after > 0 {
+			return record, err
+		}
 	}
-	return ledger.Record{}, healthUntold, err
+	return record, err
+}
+
+// waitFor returns why nothing can be done for a cancellation now.
+func (w *Worker) waitFor(ctx context.Context, g ledger.Grant, key string) error {
+	switch g.Step {
+	case ledger.StepHeld:
+		return &postponed{after: g.Wait, reason: "waiting for another cancellation of the payment"}
+	case ledger.StepWait:
+		return &postponed{after: g.Wait, reason: "not due yet"}
+	case ledger.StepBarred:
+		return &postponed{after: w.policy.Hold(), reason: "held: the merchant's requests, or inquiries, fail"}
+	case ledger.StepConflict:
+		return w.refuse(ctx, fmt.Errorf("%s: %w: the ledger keeps the first", key, ledger.ErrConflict))
+	}
+	return &postponed{after: time.Second, reason: "accepted just now, and not found"}
 }
 
 // begin asks the ledger for the next step. A task that a plain asynq client put in the queue is
 // accepted first.
 func (w *Worker) begin(ctx context.Context, e ledger.Entry) (ledger.Grant, error) {
+	barred := ledger.Barred{Requests: !w.requests.ready(e.MchtID), Inquiries: !w.inquiries.ready(e.MchtID)}
 	for accepted := false; ; accepted = true {
-		g, err := w.ledger.Begin(ctx, e)
-		if err != nil && g.Step == ledger.StepInquire {
-			err = nil // nothing is sent that moves money
-		}
+		g, err := w.ledger.BeginBarred(ctx, e, barred)
 		if err != nil {
 			w.release(ctx, g, "the intent was not stored safely", 0)
-			return g, &postponed{after: w.policy.Pause(0), reason: brief(err.Error())}
+			return g, &postponed{after: w.policy.Pause(0), reason: oneLine(err.Error())}
 		}
 		if g.Step != ledger.StepNotFound || accepted {
 			return g, nil
@@ -117,150 +109,75 @@ func (w *Worker) begin(ctx context.Context, e ledger.Entry) (ledger.Grant, error
 			return g, w.refuse(ctx, err)
 		}
 		if _, _, err := w.ledger.Accept(ctx, e); err != nil {
-			if errors.Is(err, ledger.ErrConflict) || errors.Is(err, ledger.ErrFull) {
+			if refusedAtIntake(err) {
 				return g, w.refuse(ctx, err)
 			}
-			return g, &postponed{after: w.policy.Pause(0), reason: brief(err.Error())}
+			return g, &postponed{after: w.policy.Pause(0), reason: oneLine(err.Error())}
 		}
 	}
 }
 
-// request sends the one request that g allows, and stores what came of it.
-func (w *Worker) request(ctx context.Context, t tasks.Task, g ledger.Grant) (ledger.Record, health, error) {
-	x, err := w.open(ctx, t, g)
+// refusedAtIntake reports whether the ledger refused a cancellation for good.
+func refusedAtIntake(err error) bool {
+	for _, refusal := range []error{ledger.ErrConflict, ledger.ErrAmount, ledger.ErrFull, ledger.ErrPrecondition} {
+		if errors.Is(err, refusal) {
+			return true
+		}
+	}
+	return false
+}
+
+// finish stores the outcome, and returns the record as it is now and when it is due again, with
+// *postponed unless it has ended or is a dead letter.
+func (w *Worker) finish(ctx context.Context, h *holder, method string, a ledger.Attempt, n ledger.Next) (ledger.Record, time.Duration, error) {
+	g := h.release()
+	done, err := w.store(ctx, g, a, n)
 	if err != nil {
-		return ledger.Record{}, healthUntold, err
+		// The intent stands in the ledger; once the lease has ended, the outcome counts as unknown and is verified.
+		w.log.ErrorContext(ctx, "outcome not stored", "key", g.Record.Key, "status", n.Status, "code", a.Code, "error", err)
+		return g.Record, w.ledger.Lease(), &postponed{after: w.ledger.Lease(), reason: oneLine(err.Error())}
 	}
-	// asynq may have given this run up, and begun another; or the grant took so long that it may
-	// soon be another's.
-	late := w.gate.pacers.take(ctx, x.MchtID)
-	if late == nil {
-		late = context.Cause(ctx)
-	}
-	if late == nil && !time.Now().Before(g.Deadline) {
-		late = errors.New("the lease is too old")
-	}
-	if late != nil {
-		w.release(ctx, g, brief(late.Error()), 0)
-		return ledger.Record{}, healthUntold, &postponed{after: time.Second, reason: brief("stopped before the request: " + late.Error())}
-	}
-	start := time.Now()
-	// The request outlives the task's context: what is on the wire must be seen to its end. It does
-	// not outlive its lease, not even where the machine slept meanwhile, which only the wall clock
-	// tells: then somebody else has the transaction.
-	onWire, cancel := context.WithDeadline(context.WithoutCancel(ctx), g.Expiry.Round(0))
-	defer cancel()
-	o := w.gateway.Cancel(onWire, cancelRequest(x, g.Record.Round))
-	a := ledger.Attempt{Duration: time.Since(start), Class: string(o.Class), Code: o.Code, Message: said(o), HTTPStatus: o.HTTPStatus}
-	r, err := w.finish(ctx, x, g, a, w.policy.AfterRequest(g.Record, o))
-	return r, healthOf(o), err
-}
-
-// open returns the cancellation with its account numbers, which the queue does not hold. Where they
-// cannot be read nothing is sent: it waits for whoever mends the settings.
-func (w *Worker) open(ctx context.Context, t tasks.Task, g ledger.Grant) (tasks.Cancellation, error) {
-	if t.Sealed == "" {
-		return t.Cancellation, nil
-	}
-	x, err := w.opts.Client.Open(g.Record)
-	if err != nil {
-		w.log.ErrorContext(ctx, "account numbers cannot be read; nothing was sent", "key", t.IdempotencyKey, "error", err)
-		after := w.policy.spread(w.policy.HoldFor)
-		w.release(ctx, g, brief(err.Error()), after)
-		return x, &postponed{after: after, reason: brief("held: " + err.Error())}
-	}
-	return x, nil
-}
-
-// said is what the record keeps of an answer in words: of a success what the gateway told of its
-// amounts, since the word that all went well is worth nothing for months; of anything else its
-// message.
-func said(o gateway.Outcome) string {
-	if o.Class != gateway.OK {
-		if o.Detail.RefundPossible != "" {
-			return o.Message + " (rfdPsblCd " + o.Detail.RefundPossible + ")"
-		}
-		return o.Message
-	}
-	var parts []string
-	for _, amount := range []struct {
-		name  string
-		value *int64
-	}{{"blcAmt", o.Detail.BalanceAmt}, {"cardCnclAmt", o.Detail.CardAmt}, {"pntCnclAmt", o.Detail.PointAmt}, {"coupCnclAmt", o.Detail.CouponAmt}} {
-		if amount.value != nil {
-			parts = append(parts, fmt.Sprintf("%s %d", amount.name, *amount.value))
-		}
-	}
-	return strings.Join(parts, ", ")
-}
-
-// inquire asks the gateway what became of an earlier request.
-func (w *Worker) inquire(ctx context.Context, x tasks.Cancellation, g ledger.Grant) (ledger.Record, health, error) {
-	if !w.policy.CanInquire(g.Record) {
-		a := ledger.Attempt{Class: "impossible", Message: "an inquiry needs orgTrdAmt and method, and SETTLEBANK_INQUIRY"}
-		r, err := w.finish(ctx, x, g, a, w.policy.WithoutInquiry(g.Record))
-		return r, healthUntold, err
-	}
-	if err := w.gate.pacers.take(ctx, x.MchtID); err != nil {
-		w.release(ctx, g, brief(err.Error()), 0)
-		return ledger.Record{}, healthUntold, &postponed{after: time.Second, reason: brief("stopped before the inquiry: " + err.Error())}
-	}
-	start := time.Now()
-	q := w.gateway.Inquire(context.WithoutCancel(ctx), gateway.InquiryRequest{
-		ID: "INQ-" + rand.Text(), MchtID: x.MchtID, OrgTrdNo: x.OrgTrdNo, OrgMchtTrdNo: x.OrgMchtTrdNo,
-		OrgTrdDt: x.OrgTrdDt, Method: x.Method, OrgTrdAmt: x.OrgTrdAmt})
-	a := ledger.Attempt{Duration: time.Since(start), Class: string(q.Class), Code: q.Code, Message: q.Message, HTTPStatus: q.HTTPStatus}
-	if q.Class == gateway.OK {
-		a.Shown = &q.Cancelled
-	}
-	r, err := w.finish(ctx, x, g, a, w.policy.AfterInquiry(g.Record, q, g.Doubt))
-	return r, healthOf(q.Outcome), err
-}
-
-// finish stores the outcome, and answers the record as it is now, with *postponed unless it has
-// ended or is a dead letter.
-func (w *Worker) finish(ctx context.Context, x tasks.Cancellation, g ledger.Grant, a ledger.Attempt, n ledger.Next) (ledger.Record, error) {
-	r := g.Record
-	r.Status, r.Code, r.Message, r.CanTrdNo = n.Status, n.Code, n.Message, n.CanTrdNo
+	r := done.Record
 	traceRecord(ctx, r)
 	level := slog.LevelInfo
-	if r.Dead() || n.Status == ledger.Unknown {
+	if r.Dead() || r.Status == ledger.Unknown {
 		level = slog.LevelWarn
 	}
-	err := w.store(ctx, g, a, n)
-	if err != nil {
-		// The intent stands in the ledger; once the lease has ended, the outcome counts as unknown
-		// and is verified.
-		w.log.ErrorContext(ctx, "outcome not stored", "key", r.Key, "status", n.Status, "code", a.Code, "error", err)
-		return r, &postponed{after: w.ledger.Lease(), reason: brief(err.Error())}
-	}
 	w.log.Log(ctx, level, "attempt", "key", r.Key, "mcht_id", r.MchtID, "org_trd_no", r.OrgTrdNo,
-		"attempt", r.Dropped+len(r.Attempts), "status", n.Status, "code", a.Code)
-	w.opts.Observer.Attempt(ctx, g.Record, x.Method, a)
-	if r.Open() {
-		return r, &postponed{after: n.After, reason: brief(fmt.Sprintf("%s: %s %s %s", n.Status, a.Class, a.Code, a.Message))}
+		"attempt", r.Dropped+len(r.Attempts), "status", r.Status, "code", a.Code)
+	w.opts.Observer.Attempt(ctx, g.Record, method, a)
+	if done.NextKey != "" && done.NextKey != r.Key {
+		_ = w.opts.Client.Wake(done.NextKey, done.NextQueue) // else it comes back by itself
 	}
-	w.opts.Observer.Settled(ctx, r, x.Method)
-	return r, nil
+	if r.Open() {
+		return r, n.After, &postponed{after: n.After, reason: oneLine(fmt.Sprintf("%s: %s %s %s", r.Status, a.Class, a.Code, a.Message))}
+	}
+	w.opts.Observer.Settled(ctx, r, method)
+	return r, 0, nil
 }
 
-// release gives a grant back on which nothing was asked of the gateway. The next step is due after
-// a while.
+// release gives a grant back on which nothing was asked of the gateway. The next step is due after a while.
 func (w *Worker) release(ctx context.Context, g ledger.Grant, why string, after time.Duration) {
-	n := ledger.Next{Status: ledger.Queued, After: after, Code: g.Record.Code, Message: g.Record.Message, Verification: g.Record.Verification}
-	if g.Step == ledger.StepInquire {
+	n := ledger.Next{Status: ledger.Queued, After: after, Code: g.Record.Code, Message: g.Record.Message,
+		Reason: g.Record.Reason, Verification: g.Record.Verification}
+	if g.Record.Status == ledger.Unknown {
 		n.Status = ledger.Unknown // as before: an earlier request may have been applied
 	}
-	if err := w.store(ctx, g, ledger.Attempt{Class: ledger.Unsent, Message: why}, n); err != nil {
+	if _, err := w.store(ctx, g, ledger.Attempt{Class: ledger.Unsent, Message: oneLine(why)}, n); err != nil && !errors.Is(err, ledger.ErrNotFound) {
 		w.log.WarnContext(ctx, "unused intent not taken back; it ends with its lease", "key", g.Record.Key, "error", err)
 	}
 }
 
-func cancelRequest(x tasks.Cancellation, round int) gateway.CancelRequest {
+// cancelRequest is x as the gateway takes it; of the payment's amount the ledger may know more.
+func cancelRequest(x tasks.Cancellation, r ledger.Record) gateway.CancelRequest {
+	amount := x.OrgTrdAmt
+	if r.PaymentAmount > 0 {
+		amount = r.PaymentAmount
+	}
 	return gateway.CancelRequest{
-		ID: "CNCL-" + x.IdempotencyKey, Round: round,
+		ID: settlebank.CancelID(x.IdempotencyKey, r.RequestID+1), Round: max(r.Round, 1),
 		MchtID: x.MchtID, OrgTrdNo: x.OrgTrdNo, OrgMchtTrdNo: x.OrgMchtTrdNo, OrgTrdDt: x.OrgTrdDt,
-		CanAmt: x.CanAmt, OrgTrdAmt: x.OrgTrdAmt, Method: x.Method, Reason: x.Reason,
+		CanAmt: x.CanAmt, OrgTrdAmt: amount, Method: x.Method, Reason: x.Reason,
 		Operation: x.Operation, Currency: x.Currency, TaxTypeCd: x.TaxTypeCd,
 		TaxAmt: x.TaxAmt, VatAmt: x.VatAmt, TaxFreeAmt: x.TaxFreeAmt, SvcAmt: x.SvcAmt,
 		RefundBankCd: x.RefundBankCd, RefundAcntNo: x.RefundAcntNo, RefundDpstrNm: x.RefundDpstrNm, VAcntNo: x.VAcntNo,

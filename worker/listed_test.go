@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"testing"
 
-	"settlecancel/gateway"
 	"settlecancel/gateway/simulator"
 	"settlecancel/tasks/ledger"
 )
@@ -13,10 +12,6 @@ import (
 // a code that nobody knows is it taken for a refusal.
 func TestListedUnknownIsSentAgain(t *testing.T) {
 	t.Parallel()
-	listed := gateway.Outcome{Class: gateway.Unknown, Code: "ST60", Listed: true}
-	if testPolicy().AfterRequest(ledger.Record{}, listed).Verification.Unlisted {
-		t.Error("ST60 counts as unlisted")
-	}
 	for _, c := range []struct {
 		code   string
 		cancel int64

@@ -19,21 +19,19 @@ func TestOneProbeAtATime(t *testing.T) {
 	x := b.pay(1000, 500)
 	b.accept(x)
 	for range tripAfter {
-		if held := b.worker.breakers.pass(b.mchtID, func() health { return failing }); held != nil {
+		if held := visit(b.worker.requests, b.mchtID, failing); held != nil {
 			t.Fatal(held)
 		}
 	}
-	probed := false
-	if held := b.worker.breakers.pass(b.mchtID, func() health { // the pause is over at once
-		probed = true
-		var p *postponed
-		if err := b.run(b.worker, x); !errors.As(err, &p) || !strings.HasPrefix(p.reason, "held: ") {
-			t.Errorf("beside the probe: %v, want a postponement", err)
-		}
-		return healthy
-	}); held != nil || !probed {
-		t.Fatalf("no probe was made: %v", held)
+	told, err := b.worker.requests.allow(b.mchtID) // the pause is over at once
+	if err != nil {
+		t.Fatalf("no probe was made: %v", err)
 	}
+	var p *postponed
+	if err := b.run(b.worker, x); !errors.As(err, &p) || !strings.HasPrefix(p.reason, "held: ") {
+		t.Errorf("beside the probe: %v, want a postponement", err)
+	}
+	told(healthy)
 	b.check(x, ledger.Queued, 0, 0, 0)
 	b.drive(x)
 	b.check(x, ledger.Cancelled, 1, 0, 1)
@@ -60,13 +58,13 @@ func TestHealthOf(t *testing.T) {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
 	}
-	b := newBreakers(time.Hour, slog.New(slog.DiscardHandler), unobserved{}.Breaker)
+	b := newBreakers("requests", time.Hour, slog.New(slog.DiscardHandler), unobserved{}.Breaker)
 	for range tripAfter {
 		for _, h := range []health{failing, healthOf(local)} {
-			_ = b.pass("m", func() health { return h })
+			_ = visit(b, "m", h)
 		}
 	}
-	if held := b.pass("m", func() health { return healthy }); held == nil {
+	if held := visit(b, "m", healthy); held == nil {
 		t.Error("refusals of our own end a row of failures")
 	}
 }

@@ -20,13 +20,21 @@ func (w *Worker) serverConfig(concurrency int) asynq.Config {
 		Queues:                   tasks.Queues(),
 		TaskCheckInterval:        w.opts.IdlePoll,
 		DelayedTaskCheckInterval: w.opts.DelayedPoll,
-		ShutdownTimeout:          w.ledger.Lease(),
+		ShutdownTimeout:          w.ledger.Longest(),
 		RetryDelayFunc:           retryDelay,
 		IsFailure:                noFailure,
 		Logger:                   queueLog{w.log},
 		LogLevel:                 asynq.WarnLevel,
 	}
 }
+
+// postponed tells asynq to run the task again later. It is no failure: the ledger counts what counts.
+type postponed struct {
+	after  time.Duration
+	reason string
+}
+
+func (p *postponed) Error() string { return p.reason }
 
 // retryDelay and noFailure are called by asynq outside of any recovery: a panic there would kill
 // the process, and the next one too. They are total.

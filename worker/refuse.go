@@ -9,7 +9,7 @@ import (
 // refusal tells asynq to archive a task that can never be carried out as it is.
 type refusal struct{ why error }
 
-func (r *refusal) Error() string   { return brief(r.why.Error()) }
+func (r *refusal) Error() string   { return oneLine(r.why.Error()) }
 func (r *refusal) Unwrap() []error { return []error{r.why, asynq.SkipRetry} }
 
 // refuse gives a task up that no cancellation of the ledger stands behind: a plain asynq client put
@@ -17,7 +17,7 @@ func (r *refusal) Unwrap() []error { return []error{r.why, asynq.SkipRetry} }
 func (w *Worker) refuse(ctx context.Context, why error) error {
 	id, _ := asynq.GetTaskID(ctx)
 	queue, _ := asynq.GetQueueName(ctx)
-	w.log.ErrorContext(ctx, "task refused; it stands in asynq's archive", "task", brief(id), "queue", queue, "error", why)
+	w.log.ErrorContext(ctx, "task refused; it stands in asynq's archive", "task", oneLine(id), "queue", queue, "error", why)
 	w.opts.Observer.Refused()
 	return &refusal{why}
 }

@@ -63,10 +63,10 @@ func TestRelaySurvivesRedis(t *testing.T) {
 		fits func(redis.Cmder) bool
 		told [2]int // times in the stream where it fails before, and after
 	}{
-		"read":      {func(cmd redis.Cmder) bool { return cmd.Name() == "xrange" }, [2]int{1, 1}},
-		"webhook":   {func(cmd redis.Cmder) bool { return script(cmd, "asynq:{webhooks}") }, [2]int{1, 1}},
-		"stream":    {func(cmd redis.Cmder) bool { return cmd.Name() == "xadd" }, [2]int{1, 2}},
-		"cross out": {func(cmd redis.Cmder) bool { return script(cmd, "}:out") }, [2]int{2, 2}},
+		"read":    {func(cmd redis.Cmder) bool { return cmd.Name() == "xrange" }, [2]int{1, 1}},
+		"webhook": {func(cmd redis.Cmder) bool { return script(cmd, "asynq:{webhooks}") }, [2]int{1, 1}},
+		"stream":  {func(cmd redis.Cmder) bool { return cmd.Name() == "xadd" }, [2]int{1, 2}},
+		"ack":     {func(cmd redis.Cmder) bool { return cmd.Name() == "xdel" }, [2]int{2, 2}},
 	} {
 		for i, after := range []bool{false, true} {
 			t.Run(fmt.Sprint(name, " after=", after), func(t *testing.T) {
@@ -81,11 +81,11 @@ func TestRelaySurvivesRedis(t *testing.T) {
 				f.armed.Store(true)
 				b.rdb.AddHook(f)
 				b.worker.opts.Redis.AddHook(f)
-				if n, err := (&relay{Worker: b.worker}).once(context.Background()); n != 0 || err == nil || !strings.Contains(err.Error(), errBroken.Error()) { // asynq wraps as text
+				if n, err := b.worker.newRelay().once(context.Background()); n != 0 || err == nil || !strings.Contains(err.Error(), errBroken.Error()) { // asynq wraps as text
 					t.Fatalf("told %d, %v", n, err)
 				}
 				wantLeft := 1
-				if name == "cross out" && after {
+				if name == "ack" && after {
 					wantLeft = 0
 				}
 				if b.outbox() != wantLeft {
@@ -114,7 +114,7 @@ func TestRelayTellsWhatItCan(t *testing.T) {
 	f.armed.Store(true)
 	b.rdb.AddHook(f)
 	b.worker.opts.Redis.AddHook(f)
-	n, err := (&relay{Worker: b.worker}).once(context.Background())
+	n, err := b.worker.newRelay().once(context.Background())
 	if n != 1 || err == nil || b.outbox() != 1 || story(b.told(x)) != "1 rejected" {
 		t.Errorf("told %d (%s), %d left, %v", n, story(b.told(x)), b.outbox(), err)
 	}
@@ -132,7 +132,7 @@ func TestRelaysTakeTurns(t *testing.T) {
 	defer cancel()
 	var both sync.WaitGroup
 	for _, w := range []*Worker{b.worker, b.newWorker(setup{options: Options{RelayEvery: time.Millisecond}})} {
-		both.Go(func() { (&relay{Worker: w}).run(ctx) })
+		both.Go(func() { w.newRelay().run(ctx) })
 	}
 	var xs []tasks.Cancellation
 	for range 20 {
@@ -158,7 +158,8 @@ func TestRelayWaitsForItsTurn(t *testing.T) {
 	x := b.pay(1000, 500)
 	b.accept(x)
 	b.drive(x)
-	if mine, err := b.worker.takeTurn(context.Background(), relayKey, "another", time.Hour); err != nil || !mine {
+	another := newTurn(b.rdb, relayKey, time.Hour)
+	if mine, err := another.take(context.Background()); err != nil || !mine {
 		t.Fatal(mine, err)
 	}
 	asked := make(chan struct{}, 100)
@@ -174,14 +175,14 @@ func TestRelayWaitsForItsTurn(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	done := make(chan struct{})
-	go func() { defer close(done); (&relay{Worker: b.worker}).run(ctx) }()
+	go func() { defer close(done); b.worker.newRelay().run(ctx) }()
 	for range 3 {
 		<-asked
 	}
 	if b.outbox() != 1 || len(b.told(x)) != 0 {
 		t.Error("it was told in another worker's turn")
 	}
-	if err := b.worker.leaveTurn(ctx, relayKey, "another"); err != nil {
+	if err := another.leave(); err != nil {
 		t.Fatal(err)
 	}
 	b.until("it is told in its own turn", func() bool { return b.outbox() == 0 })
@@ -203,7 +204,7 @@ func TestRelayTooLate(t *testing.T) {
 		}
 		return false
 	}})
-	if n, err := (&relay{Worker: b.worker}).once(ctx); n != 0 || !errors.Is(err, context.Canceled) {
+	if n, err := b.worker.newRelay().once(ctx); n != 0 || !errors.Is(err, context.Canceled) {
 		t.Errorf("told %d, %v", n, err)
 	}
 	if b.outbox() != 1 || len(b.told(x)) != 0 {

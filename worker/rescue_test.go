@@ -75,7 +75,7 @@ func TestSweepGoesOn(t *testing.T) {
 			if _, err := b.client.Enqueue(t.Context(), x, tasks.EnqueueOptions{Queue: tasks.QueueUrgent}); err != nil {
 				t.Fatal(err)
 			}
-			txns, err := b.rdb.Keys(t.Context(), "settlecancel:{*}:t:*").Result()
+			txns, err := b.rdb.Keys(t.Context(), "settlecancel:{*}:p:*").Result()
 			if err != nil || len(txns) != 1 {
 				t.Fatalf("%q, %v", txns, err)
 			}
@@ -86,7 +86,7 @@ func TestSweepGoesOn(t *testing.T) {
 				t.Fatal(err)
 			}
 			b.clock.Advance(time.Hour)
-			if _, err := b.worker.sweepOnce(t.Context(), ""); err == nil {
+			if err := b.worker.newSweeper().once(t.Context()); err == nil {
 				t.Error("the sweep says nothing of the one that it could not help")
 			}
 			if n := b.queued(); n != 2 {
@@ -112,17 +112,24 @@ func TestSweepPages(t *testing.T) {
 	}
 	b.forget()
 	b.clock.Advance(time.Hour)
-	cursor, err := b.worker.sweepOnce(t.Context(), "")
-	if n := b.queued(); err != nil || cursor == "" || n != sweepPage {
-		t.Fatalf("the first page: %d were queued, cursor %q, %v", n, cursor, err)
+	s := b.worker.newSweeper()
+	if ok, err := s.turn.take(t.Context()); err != nil || !ok {
+		t.Fatal(ok, err)
 	}
-	if cursor, err = b.worker.sweepOnce(t.Context(), cursor); err != nil || cursor != "" || b.queued() != len(all) {
-		t.Fatalf("the second page: %d are queued, cursor %q, %v", b.queued(), cursor, err)
+	err := s.once(t.Context())
+	if n := b.queued(); err != nil || s.cursor == "" || n != sweepPage {
+		t.Fatalf("the first page: %d were queued, cursor %q, %v", n, s.cursor, err)
+	}
+	if err = s.once(t.Context()); err != nil || s.cursor != "" || b.queued() != len(all) {
+		t.Fatalf("the second page: %d are queued, cursor %q, %v", b.queued(), s.cursor, err)
+	}
+	if err := s.turn.leave(); err != nil {
+		t.Fatal(err)
 	}
 	b.forget()
 	done := make(chan struct{})
 	ctx, stop := context.WithCancel(t.Context())
-	go func() { defer close(done); b.worker.sweep(ctx) }()
+	go func() { defer close(done); b.worker.newSweeper().run(ctx) }()
 	b.until("all pages are swept", func() bool { return b.queued() == len(all) })
 	stop()
 	<-done

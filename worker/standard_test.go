@@ -25,7 +25,7 @@ func TestStandardRounds(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			b.worker.gateway.Cancel(t.Context(), cancelRequest(part, g.Record.Round))
+			b.worker.gateway.Cancel(t.Context(), cancelRequest(part, g.Record))
 		}
 		r := b.drive(part)
 		if r.Status != ledger.Cancelled || r.Round != n+2 {
@@ -53,9 +53,13 @@ func TestStandardDuplicate(t *testing.T) {
 		b := newBench(t, setup{protocol: gateway.Standard})
 		x := b.pay(1000, amount)
 		b.accept(x)
-		b.worker.gateway.Cancel(t.Context(), cancelRequest(x, 1)) // a request that nobody remembers
+		b.worker.gateway.Cancel(t.Context(), cancelRequest(x, ledger.Record{})) // a request that nobody remembers
 		b.drive(x)
-		b.check(x, ledger.Cancelled, 2, 1, 1)
+		want := ledger.Cancelled
+		if amount == 1000 { // another request had reached the goal
+			want = ledger.AlreadyCancelled
+		}
+		b.check(x, want, 2, 1, 1)
 		if codes := b.sim.Stats().Codes; codes["ST25"] != 1 {
 			t.Errorf("%d won: the gateway answered %v", amount, codes)
 		}
@@ -73,10 +77,11 @@ func TestStandardCancelledElsewhere(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	b.unseeded = true
 	b.accept(x)
 	r := b.drive(x)
-	if r.Status != ledger.Cancelled || r.Sum != 700 || r.Spent != 0 {
-		t.Errorf("%s with %d KRW known, %d spent: %+v", r.Status, r.Sum, r.Spent, r.Attempts)
+	if r.Status != ledger.Cancelled || r.ConfirmedCancelled != 700 || r.Spent != 0 {
+		t.Errorf("%s with %d KRW known, %d spent: %+v", r.Status, r.ConfirmedCancelled, r.Spent, r.Attempts)
 	}
 	ours := 0
 	for _, e := range b.sim.Effects() {

@@ -41,6 +41,8 @@ type bench struct {
 	client *tasks.Client
 	worker *Worker
 	mchtID string
+
+	unseeded bool // the sums of payments are not known: the first part asks
 }
 
 type setup struct {
@@ -51,6 +53,7 @@ type setup struct {
 	key     string // hash key of the client, the testbed's by default
 
 	protocol gateway.Protocol // flat by default
+	blind    bool             // SETTLEBANK_INQUIRY is off
 }
 
 var payments atomic.Int64
@@ -71,6 +74,7 @@ func newBench(t *testing.T, s setup) *bench {
 	if s.ledger.Now == nil {
 		s.ledger.Now = b.clock.Now
 	}
+	s.ledger.Inquiry = !s.blind
 	b.client = tasks.NewClient(b.rdb, tasks.ClientOptions{Ledger: s.ledger})
 	b.worker = b.newWorker(s)
 	return b
@@ -97,7 +101,7 @@ func (b *bench) newWorker(s setup) *Worker {
 	b.t.Cleanup(gw.Close)
 	o := s.options
 	o.Rounds = func(string) bool { return s.protocol == gateway.Standard }
-	o.Redis, o.Client, o.Inquiry, o.Now = b.redis.Client(b.t), b.client, true, b.clock.Now
+	o.Redis, o.Client, o.Now = b.redis.Client(b.t), b.client, b.clock.Now
 	if o.Gateway == nil {
 		o.Gateway = gw
 	}
@@ -148,6 +152,11 @@ func (b *bench) script(path simulator.Path, x tasks.Cancellation, faults ...simu
 func (b *bench) accept(xs ...tasks.Cancellation) {
 	b.t.Helper()
 	for _, x := range xs {
+		if !b.unseeded { // as if a daily list had told that nothing is cancelled
+			if _, err := b.client.Ledger().Seed(context.Background(), x.MchtID, x.OrgTrdNo, 0, 0); err != nil {
+				b.t.Fatal(err)
+			}
+		}
 		if _, err := b.client.Enqueue(context.Background(), x, tasks.EnqueueOptions{}); err != nil {
 			b.t.Fatal(err)
 		}

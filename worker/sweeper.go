@@ -2,70 +2,96 @@ package worker
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
+	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
 )
 
-// sweepPage bounds how many overdue cancellations one sweep looks at.
-const sweepPage = 1000
+const (
+	sweeperKey     = "settlecancel:sweeper" // names the worker whose turn it is to sweep
+	sweepPage      = 1000                   // overdue cancellations that one sweep looks at
+	sweepChunk     = 100                    // of them, before the turn is renewed
+	maxSweepErrors = 10                     // failures that make a sweep believe that Redis is away
+)
 
-// maxSweepErrors is how many failures make a sweep believe that Redis is away.
-const maxSweepErrors = 10
+// sweeper finds every open cancellation whose task asynq no longer has, whatever took it away, and
+// queues it again; and now and then it trims asynq's archive. Every worker sweeps, one at a time among
+// them.
+type sweeper struct {
+	ledger  *ledger.Ledger
+	client  *tasks.Client
+	turn    *turn
+	every   time.Duration
+	after   time.Duration // how long overdue they must be
+	archive *archive
+	log     *slog.Logger
+	now     func() time.Time
 
-// sweeperKey names the worker whose turn it is to sweep.
-const sweeperKey = "settlecancel:sweeper"
+	cursor string
+	round  int
+}
 
-// sweep finds every open cancellation whose task asynq no longer has, whatever took it away, and
-// queues it again; and now and then it trims asynq's archive. Every worker sweeps, one at a time
-// among them.
-func (w *Worker) sweep(ctx context.Context) {
-	me := rand.Text()
-	ticker := time.NewTicker(w.opts.SweepEvery)
-	defer ticker.Stop()
-	cursor, archive := "", w.newArchive()
-	for round := 0; ; {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		mine, err := w.takeTurn(ctx, sweeperKey, me, 3*w.opts.SweepEvery)
+func (w *Worker) newSweeper() *sweeper {
+	return &sweeper{ledger: w.ledger, client: w.opts.Client, turn: newTurn(w.opts.Redis, sweeperKey, 3*w.opts.SweepEvery),
+		every: w.opts.SweepEvery, after: w.opts.SweepAfter, archive: w.newArchive(), log: w.log, now: w.opts.Now}
+}
+
+func (s *sweeper) run(ctx context.Context) {
+	repeat(ctx, s.every, func(ctx context.Context) time.Duration {
+		mine, err := s.turn.take(ctx)
 		if err == nil && mine {
-			cursor, err = w.sweepOnce(ctx, cursor)
-			if round%trimEvery == 0 {
-				err = errors.Join(err, archive.trim(ctx))
-			}
-			round++
+			err = s.once(ctx)
 		}
 		if err != nil && ctx.Err() == nil {
-			w.log.WarnContext(ctx, "sweep failed; the next one follows", "error", err)
+			s.log.WarnContext(ctx, "sweep failed; the next one follows", "error", err)
 		}
+		return s.every
+	})
+	if err := s.turn.leave(); err != nil {
+		s.log.DebugContext(ctx, "sweeper's turn not left; it ends by itself", "error", err)
 	}
 }
 
-// sweepOnce looks at one page of what is overdue, and answers where the next sweep goes on. One
-// that cannot be helped does not keep it from the others.
-func (w *Worker) sweepOnce(ctx context.Context, cursor string) (string, error) {
-	overdue := w.opts.Now().Add(-w.opts.SweepAfter)
-	records, next, err := w.ledger.List(ctx, ledger.Open, ledger.Listing{Until: overdue, Cursor: cursor, Limit: sweepPage})
+// once is one sweep.
+func (s *sweeper) once(ctx context.Context) error {
+	overdue, next, err := s.ledger.List(ctx, ledger.Open, ledger.Listing{Until: s.now().Add(-s.after), Cursor: s.cursor, Limit: sweepPage})
 	if err != nil && !errors.Is(err, ledger.ErrDamaged) {
-		return "", err
+		s.cursor = ""
+		return err
 	}
-	failed := []error{err}
-	for _, r := range records {
+	s.cursor = next
+	// What is due later than any rule can put it was stored by a clock that was ahead for a moment.
+	ahead, _, failed := s.ledger.List(ctx, ledger.Open, ledger.Listing{Since: s.now().Add(s.ledger.Farthest() + time.Minute), Limit: sweepPage})
+	err = errors.Join(err, failed, s.queue(ctx, append(overdue, ahead...)))
+	if s.round%trimEvery == 0 {
+		err = errors.Join(err, s.archive.trim(ctx))
+	}
+	s.round++
+	return err
+}
+
+// queue makes sure that each has a task. One that cannot be helped does not keep it from the others.
+func (s *sweeper) queue(ctx context.Context, records []ledger.Record) error {
+	var failed []error
+	for i, r := range records {
+		if i%sweepChunk == sweepChunk-1 {
+			if mine, err := s.turn.take(ctx); err != nil || !mine {
+				return errors.Join(append(failed, err)...) // another one goes on
+			}
+		}
 		if !r.Open() {
 			continue
 		}
-		if err := w.opts.Client.Rescue(ctx, r); err != nil {
+		if err := s.client.EnsureOverdue(ctx, r); err != nil {
 			failed = append(failed, fmt.Errorf("%s: %w", r.Key, err))
 		}
 		if len(failed) > maxSweepErrors {
 			break
 		}
 	}
-	return next, errors.Join(failed...)
+	return errors.Join(failed...)
 }

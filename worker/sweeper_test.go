@@ -73,9 +73,9 @@ func TestRule08SweeperHeals(t *testing.T) {
 
 func (b *bench) sweep() {
 	b.t.Helper()
-	for cursor, first := "", true; first || cursor != ""; first = false {
-		var err error
-		if cursor, err = b.worker.sweepOnce(context.Background(), cursor); err != nil {
+	s := b.worker.newSweeper()
+	for first := true; first || s.cursor != ""; first = false {
+		if err := s.once(context.Background()); err != nil {
 			b.t.Fatal(err)
 		}
 	}
@@ -84,24 +84,24 @@ func (b *bench) sweep() {
 func TestSweepersTakeTurns(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, setup{redis: ownRedis(t)})
-	other := b.newWorker(setup{})
-	ctx, life := context.Background(), 3*b.worker.opts.SweepEvery
+	ctx := context.Background()
+	turns := map[string]*turn{"a": b.worker.newSweeper().turn, "b": b.newWorker(setup{}).newSweeper().turn}
 	for range 2 {
-		if mine, err := b.worker.takeTurn(ctx, sweeperKey, "a", life); err != nil || !mine {
+		if mine, err := turns["a"].take(ctx); err != nil || !mine {
 			t.Errorf("the first: %v, %v", mine, err)
 		}
 	}
-	if mine, err := other.takeTurn(ctx, sweeperKey, "b", life); err != nil || mine {
+	if mine, err := turns["b"].take(ctx); err != nil || mine {
 		t.Errorf("two sweep at once: %v, %v", mine, err)
 	}
-	if ttl := b.rdb.PTTL(ctx, sweeperKey).Val(); ttl <= 0 || ttl > life {
+	if ttl := b.rdb.PTTL(ctx, sweeperKey).Val(); ttl <= 0 || ttl > 3*b.worker.opts.SweepEvery {
 		t.Errorf("the turn lasts %v", ttl)
 	}
 	for _, who := range []string{"b", "a"} { // the turn of another cannot be ended
-		if err := b.worker.leaveTurn(ctx, sweeperKey, who); err != nil {
+		if err := turns[who].leave(); err != nil {
 			t.Error(err)
 		}
-		if mine, err := other.takeTurn(ctx, sweeperKey, "b", life); err != nil || mine != (who == "a") {
+		if mine, err := turns["b"].take(ctx); err != nil || mine != (who == "a") {
 			t.Errorf("after %s left: %v, %v", who, mine, err)
 		}
 	}

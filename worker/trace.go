@@ -28,7 +28,7 @@ func traced(ctx context.Context, tracer trace.Tracer, t *asynq.Task, f func(cont
 	if p := (*postponed)(nil); errors.As(err, &p) {
 		span.SetAttributes(attribute.String("postponed", p.reason), attribute.Float64("postponed_s", p.after.Seconds()))
 	} else if err != nil {
-		span.SetStatus(otelcodes.Error, brief(err.Error()))
+		span.SetStatus(otelcodes.Error, oneLine(err.Error()))
 	}
 	return err
 }

@@ -36,11 +36,11 @@ func TestRule03UnknownIsVerified(t *testing.T) {
 		"full, not applied":                       {1000, 1000, false, []simulator.Fault{lostRequest}, nil, ledger.Cancelled, 2, 2, 1},
 		"partial, unlisted code, nothing moved":   {1000, 500, false, []simulator.Fault{code("QQ01", simulator.ApplyNo)}, nil, ledger.Rejected, 1, 2, 0},
 		"partial, unlisted code, applied":         {1000, 500, false, []simulator.Fault{code("QQ01", simulator.ApplyYes)}, nil, ledger.Cancelled, 1, 1, 1},
-		"partial, duplicate, nothing moved":       {1000, 500, false, []simulator.Fault{code("ST25", simulator.ApplyNo)}, nil, ledger.Review, 1, 2, 0},
-		"partial, duplicate, applied":             {1000, 500, false, []simulator.Fault{code("ST25", simulator.ApplyYes)}, nil, ledger.Cancelled, 1, 1, 1},
+		"partial, duplicate, nothing moved":       {1000, 500, false, []simulator.Fault{code("ST50", simulator.ApplyNo)}, nil, ledger.Review, 1, 2, 0},
+		"partial, duplicate, applied":             {1000, 500, false, []simulator.Fault{code("ST50", simulator.ApplyYes)}, nil, ledger.Cancelled, 1, 1, 1},
 		"partial, already, nothing moved":         {1000, 500, false, []simulator.Fault{code("CA12", simulator.ApplyNo)}, nil, ledger.Rejected, 1, 2, 0},
 		"partial, already, applied":               {1000, 500, false, []simulator.Fault{code("CA12", simulator.ApplyYes)}, nil, ledger.Cancelled, 1, 1, 1},
-		"full, already":                           {1000, 1000, false, []simulator.Fault{code("CA12", simulator.ApplyYes)}, nil, ledger.AlreadyCancelled, 1, 0, 1},
+		"full, already":                           {1000, 1000, false, []simulator.Fault{code("CA12", simulator.ApplyYes)}, nil, ledger.AlreadyCancelled, 1, 1, 1},
 		"partial, redirected":                     {1000, 500, false, []simulator.Fault{{Kind: simulator.KindRedirect}}, nil, ledger.Cancelled, 2, 2, 1},
 		"partial, 502 after applying":             {1000, 500, false, []simulator.Fault{{Kind: simulator.KindStatus, Apply: simulator.ApplyYes}}, nil, ledger.Cancelled, 1, 1, 1},
 		"partial, answer cut":                     {1000, 500, false, []simulator.Fault{{Kind: simulator.KindCut}}, nil, ledger.Cancelled, 1, 1, 1},
@@ -65,7 +65,7 @@ func TestRule03UnknownIsVerified(t *testing.T) {
 			for i, a := range r.Attempts[1:] {
 				before := r.Attempts[i]
 				wait := a.StartedAt.Sub(before.StartedAt)
-				if a.Kind == ledger.Inquiry && before.Kind == ledger.Request && wait < b.worker.policy.VerifyAfter {
+				if a.Kind == ledger.Inquiry && before.Kind == ledger.Request && before.Class == "unknown" && wait < b.worker.policy.VerifyAfter {
 					t.Errorf("inquired %v after the attempt, want %v at least", wait, b.worker.policy.VerifyAfter)
 				}
 				if a.Kind == ledger.Request && wait < 0 {
@@ -98,8 +98,8 @@ func TestRule03UnknownHoldsItsPaymentOnly(t *testing.T) {
 	if n, sum := b.effects(x); n != 2 || sum != 300 {
 		t.Errorf("%d effects of %d KRW", n, sum)
 	}
-	if r := b.record(y); r.Sum != 300 || r.Spent != 0 {
-		t.Errorf("the ledger knows %d KRW as cancelled; waiting spent %d", r.Sum, r.Spent)
+	if r := b.record(y); r.ConfirmedCancelled != 300 || r.Spent != 0 {
+		t.Errorf("the ledger knows %d KRW as cancelled; waiting spent %d", r.ConfirmedCancelled, r.Spent)
 	}
 }
 
@@ -118,7 +118,7 @@ func TestRule04LostWorkerIsUnknown(t *testing.T) {
 				t.Fatal(err, g.Step)
 			}
 			if applied { // and then the worker is gone
-				b.worker.gateway.Cancel(context.Background(), cancelRequest(x, g.Record.Round))
+				b.worker.gateway.Cancel(context.Background(), cancelRequest(x, g.Record))
 			}
 			r := b.drive(x)
 			if r.Attempts[0].Class != ledger.Lost {
@@ -133,7 +133,7 @@ func TestRule04LostWorkerIsUnknown(t *testing.T) {
 	}
 	t.Run("Redis away when the outcome is to be written", func(t *testing.T) {
 		t.Parallel()
-		b := newBench(t, setup{redis: ownRedis(t), ledger: ledger.Options{Lease: 300 * time.Millisecond}})
+		b := newBench(t, setup{redis: ownRedis(t), ledger: ledger.Options{Lease: 300 * time.Millisecond, Request: 300 * time.Millisecond}})
 		x := b.pay(1000, 500)
 		b.accept(x)
 		real := b.worker.gateway

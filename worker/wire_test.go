@@ -15,7 +15,6 @@ import (
 	"settlecancel/gateway/simulator"
 	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
-	"settlecancel/tasks/tasktest"
 	"settlecancel/worker/pause"
 )
 
@@ -95,7 +94,7 @@ func TestStoppedInquiryKeepsWhatWasSeen(t *testing.T) {
 		b.clock.Advance(p.after)
 	}
 	before := b.record(x)
-	if before.Verification.NotApplied != 1 {
+	if before.Verification.Seen != 1 {
 		t.Fatalf("after one inquiry: %+v", before.Verification)
 	}
 	stop = true
@@ -123,36 +122,6 @@ func TestRecordKeepsWhatWasShown(t *testing.T) {
 	r := b.drive(x)
 	if len(r.Attempts) != 3 || r.Attempts[1].Shown != nil || r.Attempts[2].Shown == nil || *r.Attempts[2].Shown != 500 {
 		t.Errorf("attempts %+v, want nothing shown by the first inquiry and 500 by the second", r.Attempts)
-	}
-}
-
-func TestCanInquire(t *testing.T) {
-	t.Parallel()
-	whole := tasks.Cancellation{IdempotencyKey: "k", MchtID: "m", OrgTrdNo: "T", OrgMchtTrdNo: "O", OrgTrdDt: "20260105",
-		CanAmt: 1000, OrgTrdAmt: 1000, Method: "CA"}
-	for name, c := range map[string]struct {
-		change func(*tasks.Cancellation)
-		want   bool
-	}{
-		"full":                      {func(*tasks.Cancellation) {}, true},
-		"a part":                    {func(x *tasks.Cancellation) { x.CanAmt = 500 }, true},
-		"a part in KRW":             {func(x *tasks.Cancellation) { x.CanAmt, x.Currency = 500, tasks.CurrencyKRW }, true},
-		"a part in another":         {func(x *tasks.Cancellation) { x.CanAmt, x.Currency = 500, "USD" }, false},
-		"full, in another currency": {func(x *tasks.Cancellation) { x.Currency = "USD" }, true},
-		"full, without a method":    {func(x *tasks.Cancellation) { x.Method = "" }, false},
-		"a part, without a method":  {func(x *tasks.Cancellation) { x.CanAmt, x.Method = 500, "" }, false},
-		"no amount of the original": {func(x *tasks.Cancellation) { x.OrgTrdAmt = 0 }, false},
-	} {
-		x := whole
-		c.change(&x)
-		e := tasktest.Entry(t, x)
-		r := ledger.Record{Key: e.Key, MchtID: e.MchtID, OrgTrdNo: e.OrgTrdNo, Amount: e.Amount, Full: e.Full, Params: e.Params}
-		if got := canInquire(true)(r); got != c.want {
-			t.Errorf("%s: %v", name, got)
-		}
-		if canInquire(false)(r) {
-			t.Errorf("%s: inquired after though that is off", name)
-		}
 	}
 }
 

@@ -16,7 +16,6 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/cenkalti/backoff/v4"
 	"github.com/go-redis/redis_rate/v10"
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
@@ -27,6 +26,7 @@ import (
 	"settlecancel/tasks"
 	"settlecancel/tasks/events"
 	"settlecancel/tasks/ledger"
+	"settlecancel/worker/policy"
 )
 
 // Gateway is the part of gateway.Client that a worker needs.
@@ -44,7 +44,6 @@ type Options struct {
 
 	Concurrency   int                      // cancellations at a time; default 64
 	Servers       int                      // asynq servers in this process, each of which dequeues in one goroutine; default 4
-	Inquiry       bool                     // unknown outcomes may be inquired after
 	Rounds        func(mchtID string) bool // this merchant's protocol numbers cancellations; default none does
 	DefaultMchtID string                   // merchant of a payload that names none
 	RetryMax      int                      // retries after the first attempt; default 30, negative for none
@@ -71,20 +70,21 @@ type Options struct {
 
 // Worker runs asynq servers. Use New, then Start and Shutdown, or Run.
 type Worker struct {
-	opts     Options
-	ledger   *ledger.Ledger
-	gateway  Gateway
-	policy   Policy
-	tracer   trace.Tracer
-	breakers *breakers
-	gate     *gate
-	log      *slog.Logger
-	servers  []*asynq.Server
+	opts    Options
+	ledger  *ledger.Ledger
+	gateway Gateway
+	policy  policy.Policy
+	tracer  trace.Tracer
+	gate    *gate
+	log     *slog.Logger
+	servers []*asynq.Server
+
+	requests, inquiries *breakers // a dead inquiry must not hold up requests
 
 	inspector *asynq.Inspector
 
-	stop    context.CancelFunc // of what runs beside the servers
-	besides sync.WaitGroup
+	stop       context.CancelFunc // of what runs beside the servers
+	background sync.WaitGroup
 }
 
 // New returns a worker that does not run yet.
@@ -96,11 +96,13 @@ func New(o Options) (*Worker, error) {
 	tracer := o.Tracing.Tracer("settlecancel/worker")
 	w := &Worker{
 		opts: o, ledger: o.Client.Ledger(), gateway: tracedGateway{o.Gateway, tracer}, tracer: tracer, log: o.Logger,
-		breakers: newBreakers(o.HoldFor, o.Logger, o.Observer.Breaker), inspector: asynq.NewInspectorFromRedisClient(o.Redis),
+		requests:  newBreakers("requests", o.HoldFor, o.Logger, o.Observer.Breaker),
+		inquiries: newBreakers("inquiries", o.HoldFor, o.Logger, func(string, string) {}),
+		inspector: asynq.NewInspectorFromRedisClient(o.Redis),
 		gate: &gate{closed: o.Closed, now: o.Now, redis: o.Redis,
 			pacers: &pacers{rate: o.Rate, limiter: redis_rate.NewLimiter(o.Redis)}},
-		policy: Policy{RetryMax: o.RetryMax, RetryInitial: o.RetryInitial, RetryCap: o.RetryCap,
-			VerifyAfter: o.VerifyAfter, HoldFor: o.HoldFor, CanInquire: canInquire(o.Inquiry),
+		policy: policy.Policy{RetryMax: o.RetryMax, RetryInitial: o.RetryInitial, RetryCap: o.RetryCap,
+			VerifyAfter: o.VerifyAfter, HoldFor: o.HoldFor,
 			Rounds: func(r ledger.Record) bool { return o.Rounds != nil && o.Rounds(r.MchtID) }},
 	}
 	o.Redis.AddHook(freshContext{})
@@ -160,19 +162,9 @@ func withDefaults(o Options) Options {
 	return o
 }
 
-// canInquire tells which outcomes an inquiry can settle: it needs the original's amount and method,
-// and for a part of a payment its sum, which SettleBank documents in KRW alone.
-func canInquire(switchedOn bool) func(ledger.Record) bool {
-	return func(r ledger.Record) bool {
-		x, err := tasks.FromRecord(r)
-		comparable := r.Full || x.Currency == "" || x.Currency == tasks.CurrencyKRW
-		return err == nil && switchedOn && x.OrgTrdAmt > 0 && x.Method != "" && comparable
-	}
-}
-
 // Start begins to take tasks, once it knows what is paused.
 func (w *Worker) Start() error {
-	if err := w.gate.look(context.Background()); err != nil {
+	if err := w.gate.refreshPauses(context.Background()); err != nil {
 		return fmt.Errorf("worker: start: %w", err)
 	}
 	for i, s := range w.servers {
@@ -185,9 +177,9 @@ func (w *Worker) Start() error {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	w.stop = cancel
-	w.besides.Go(func() { w.sweep(ctx) })
-	w.besides.Go(func() { (&relay{Worker: w}).run(ctx) })
-	w.besides.Go(func() { w.gate.watch(ctx) })
+	w.background.Go(func() { w.newSweeper().run(ctx) })
+	w.background.Go(func() { w.newRelay().run(ctx) })
+	w.background.Go(func() { w.gate.watch(ctx) })
 	return nil
 }
 
@@ -200,7 +192,7 @@ func (w *Worker) Shutdown() {
 	}
 	all.Wait()
 	w.stop() // only now: what still waits for its turn must see a pause, and the last outcomes are told
-	w.besides.Wait()
+	w.background.Wait()
 }
 
 // Run is Start, then Shutdown once ctx ends.
@@ -223,41 +215,13 @@ func (w *Worker) route(ctx context.Context, t *asynq.Task) error {
 		}
 		return err
 	case events.TypeWebhook:
-		return w.tell(ctx, t)
+		return w.deliverWebhook(ctx, t)
 	}
-	return w.refuse(ctx, fmt.Errorf("no task type of ours: %s", brief(t.Type())))
+	return w.refuse(ctx, fmt.Errorf("no task type of ours: %s", oneLine(t.Type())))
 }
 
-// lateAnswer is how long the outcome of a request is tried to be stored whose lease has ended: it
-// is still the best that is known. An inquiry's is not, since what it saw may be old by then.
-const lateAnswer = 2 * time.Second
-
-// store writes an outcome, again and again where Redis is away, for as long as the lease could
-// protect it.
-func (w *Worker) store(ctx context.Context, g ledger.Grant, a ledger.Attempt, n ledger.Next) error {
-	until := g.Expiry
-	if least := time.Now().Add(lateAnswer); g.Step == ledger.StepSend && until.Before(least) {
-		until = least
-	}
-	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), until)
-	defer cancel()
-	var note []func(redis.Pipeliner)
-	if n.Status == ledger.Cancelled || n.Status == ledger.AlreadyCancelled {
-		note = append(note, result(ctx, n.Status, n.CanTrdNo))
-	}
-	b := backoff.NewExponentialBackOff(backoff.WithInitialInterval(20*time.Millisecond), backoff.WithMaxInterval(2*time.Second),
-		backoff.WithMaxElapsedTime(0))
-	return backoff.Retry(func() error {
-		err := w.ledger.Finish(ctx, g, a, n, note...)
-		if errors.Is(err, ledger.ErrStale) || errors.Is(err, ledger.ErrNotFound) {
-			return backoff.Permanent(err)
-		}
-		return err
-	}, backoff.WithContext(b, ctx))
-}
-
-// brief cuts a text for a place where it is kept and shown: one line, 200 characters.
-func brief(s string) string {
+// oneLine cuts a text for a place where it is kept and shown: one line, 200 characters.
+func oneLine(s string) string {
 	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
 	if r := []rune(s); len(r) > 200 {
 		return string(r[:199]) + "…"

@@ -177,7 +177,7 @@ func (o *orders) audit() (found string) {
 			lost = append(lost, story)
 		case n > 1:
 			twice = append(twice, story)
-		case !o.right(x, r.Status, n):
+		case !o.right(x, r, n):
 			wrong = append(wrong, story)
 		}
 	}
@@ -191,14 +191,15 @@ func (o *orders) audit() (found string) {
 
 // right reports whether a status is the truth about a cancellation that was applied n times, and
 // what it should have come to.
-func (o *orders) right(x tasks.Cancellation, s ledger.Status, n int) bool {
-	switch s {
+func (o *orders) right(x tasks.Cancellation, r ledger.Record, n int) bool {
+	switch r.Status {
 	case ledger.Cancelled, ledger.AlreadyCancelled:
 		return n == 1 && !o.doomed[x.IdempotencyKey]
 	case ledger.Rejected:
 		return n == 0 && o.doomed[x.IdempotencyKey]
 	case ledger.Review:
-		return x.OrgTrdAmt == 0 // it could not be inquired after
+		// It could not be inquired after, or it went out while what was cancelled before could not be asked.
+		return x.OrgTrdAmt == 0 || r.Reason == ledger.ReasonUnbased
 	default:
 		return false
 	}

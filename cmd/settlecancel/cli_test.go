@@ -180,7 +180,7 @@ func (c *cli) attempts(x tasks.Cancellation, attempts ...attempt) {
 		}
 		c.clock = c.clock.Add(time.Second)
 		a.Duration = 120 * time.Millisecond
-		if err := l.Finish(ctx, g, a.Attempt, a.Next); err != nil {
+		if _, err := l.Finish(ctx, g, a.Attempt, a.Next); err != nil {
 			c.Fatal(err)
 		}
 	}

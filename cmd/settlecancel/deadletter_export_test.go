@@ -262,11 +262,12 @@ func TestExportHoldsNoAccounts(t *testing.T) {
 	c.runIn(t.Context(), strings.NewReader(lines(x)), "enqueue", "--file", "-").want(t, exitDone, []string{"1 accepted"}, nil)
 	l, r := c.leased(), c.record("refund-1")
 	g, err := l.Begin(t.Context(), ledger.Entry{
-		Key: r.Key, MchtID: r.MchtID, OrgTrdNo: r.OrgTrdNo, Amount: r.Amount, Full: r.Full, Params: r.Params})
+		Key: r.Key, MchtID: r.MchtID, OrgTrdNo: r.OrgTrdNo, OrgMchtTrdNo: r.OrgMchtTrdNo, Method: r.Method,
+		Amount: r.Amount, PaymentAmount: x.OrgTrdAmt, Params: r.Params})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Finish(t.Context(), g, ledger.Attempt{Class: "rejected"}, ledger.Next{Status: ledger.Rejected, Code: "1002"}); err != nil {
+	if _, err := l.Finish(t.Context(), g, ledger.Attempt{Class: "rejected"}, ledger.Next{Status: ledger.Rejected, Code: "1002"}); err != nil {
 		t.Fatal(err)
 	}
 	for _, format := range []string{"csv", "json"} {

@@ -44,7 +44,7 @@ func (c *cli) relay() []events.Event {
 	if err := events.Append(ctx, rdb, told, 10_000); err != nil {
 		c.Fatal(err)
 	}
-	if err := client.Ledger().CrossOut(ctx, outbox); err != nil {
+	if err := client.Ledger().Ack(ctx, outbox); err != nil {
 		c.Fatal(err)
 	}
 	return told

@@ -23,6 +23,10 @@ import (
 // slack is what an attempt may take beside its request: the round trips to Redis, and some.
 const slack = 5 * time.Second
 
+// lease is how long an attempt holds a payment without renewing: so soon the death of a worker is
+// noticed.
+const lease = 15 * time.Second
+
 // dialTime is how long Redis may take to answer a command that begins.
 const dialTime = 10 * time.Second
 
@@ -123,10 +127,12 @@ func (a app) withInstallation(ctx context.Context, f func(*installation) error) 
 func newClient(cfg config.Config, rdb redis.UniversalClient, traces trace.TracerProvider) *tasks.Client {
 	return tasks.NewClient(rdb, tasks.ClientOptions{Sealer: newSealer(cfg), Tracing: traces, Ledger: ledger.Options{
 		Retention: cfg.Retention,
-		// A request starts within one time-out of its grant, and ends within the next.
-		Lease:        2*cfg.Timeout + slack,
-		Margin:       cfg.Timeout + slack,
+		// A request starts within a lease of its grant, and ends within its time-out.
+		Lease:        lease,
+		Request:      lease + cfg.Timeout + slack,
 		VerifyAfter:  cfg.VerifyAfter,
+		Farthest:     max(2*cfg.RetryCap, 2*cfg.VerifyAfter, 24*time.Hour),
+		Inquiry:      cfg.Inquiry != config.InquiryOff,
 		WaitReplicas: cfg.RedisWaitReplicas,
 	}})
 }
@@ -179,7 +185,7 @@ func newWorker(i *installation, queue redis.UniversalClient, gw worker.Gateway, 
 	}
 	return worker.New(worker.Options{
 		Redis: queue, Client: i.client, Gateway: gw, Observer: seen, Tracing: i.traces.provider, Logger: i.log,
-		Concurrency: cfg.Concurrency, Inquiry: cfg.Inquiry != config.InquiryOff, DefaultMchtID: cfg.DefaultMerchant,
+		Concurrency: cfg.Concurrency, DefaultMchtID: cfg.DefaultMerchant,
 		RetryMax: retries, RetryInitial: cfg.RetryInitial, RetryCap: cfg.RetryCap, VerifyAfter: cfg.VerifyAfter,
 		Rate:   cfg.Rate,
 		Rounds: func(mchtID string) bool { return protocols[mchtID] == gateway.Protocol0A19 },

@@ -26,7 +26,7 @@ func outboxEvent(t *testing.T) ledger.Event {
 		t.Fatal(err)
 	}
 	return ledger.Event{ID: "3-1700000000000.0", Seq: 2, Record: ledger.Record{
-		Key: c.IdempotencyKey, MchtID: c.MchtID, OrgTrdNo: c.OrgTrdNo, Amount: c.CanAmt, Params: entry.Params, Sealed: "SEALED",
+		Key: c.IdempotencyKey, MchtID: c.MchtID, OrgTrdNo: c.OrgTrdNo, OrgMchtTrdNo: c.OrgMchtTrdNo, Amount: c.CanAmt, Params: entry.Params, Sealed: "SEALED",
 		Status: ledger.Rejected, Closed: true, Code: "1002", Message: "한도 초과",
 		EndedAt: time.Date(2024, 1, 2, 12, 4, 7, 5e6, settlebank.KST),
 	}}
@@ -61,8 +61,7 @@ func TestEventID(t *testing.T) {
 	seen := map[string]bool{}
 	for _, change := range []func(*ledger.Event){
 		func(*ledger.Event) {},
-		func(e *ledger.Event) { e.ID = "4-1700000000000.0" },
-		func(e *ledger.Event) { e.Record.Key = "refund-2" }, // of the same millisecond, in an outbox emptied meanwhile
+		func(e *ledger.Event) { e.Record.Key = "refund-2" },
 		func(e *ledger.Event) { e.Seq = 3 },
 	} {
 		entry := outboxEvent(t)

@@ -168,7 +168,11 @@ func TestShow(t *testing.T) {
 	for _, status := range ledger.Statuses() {
 		d.reach("at-"+string(status), status)
 		got := d.report(request{method: "GET", path: location("at-" + string(status)), token: shopToken}, http.StatusOK)
-		if got.Status != status || status != ledger.Queued && len(got.Attempts) != 1 {
+		attempts := 1
+		if status == ledger.Queued || status == ledger.RefundedElsewhere { // a person ended that one, unsent
+			attempts = 0
+		}
+		if got.Status != status || len(got.Attempts) != attempts {
 			t.Errorf("%s: %+v", status, got)
 		}
 	}

@@ -65,15 +65,17 @@ func (a *API) list(ctx context.Context, c *call) (*answer, error) {
 // everything.
 func (a *API) find(ctx context.Context, status ledger.Status, cursor string, limit int) ([]ledger.Record, string, error) {
 	is := func(r ledger.Record) bool { return r.Status == status }
+	q := ledger.Query{Cursor: cursor, Limit: limit}
 	switch status {
 	case ledger.Queued, ledger.Sending, ledger.Unknown:
 		return a.findIn(ctx, ledger.Open, ledger.Listing{Cursor: cursor}, limit, is)
 	case ledger.Rejected, ledger.Exhausted, ledger.Review:
 		return a.findIn(ctx, ledger.DeadLetters, ledger.Listing{Cursor: cursor, Newest: true}, limit, is)
 	case "":
-		is = nil
+	default:
+		q.Statuses = []ledger.Status{status}
 	}
-	return a.ledger.Scan(ctx, ledger.Scanning{Match: is, Cursor: cursor, Limit: limit})
+	return a.ledger.Search(ctx, q)
 }
 
 // findIn looks through a set, for as long as one request may.

@@ -42,8 +42,8 @@ func TestList(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, Options{})
 	all := map[ledger.Status][]string{}
-	for i := range 48 {
-		status := ledger.Statuses()[i%8]
+	for i := range 6 * len(ledger.Statuses()) {
+		status := ledger.Statuses()[i%len(ledger.Statuses())]
 		key := fmt.Sprintf("%s-%02d", status, i)
 		d.reach(key, status)
 		all[status] = append(all[status], key)
@@ -104,7 +104,7 @@ func TestListDamaged(t *testing.T) {
 	for i := range 5 {
 		d.reach(fmt.Sprintf("dead-%d", i), ledger.Review)
 	}
-	keys := d.rdb.Keys(t.Context(), "settlecancel:{*}:t:*TRD-dead-3").Val()
+	keys := d.rdb.Keys(t.Context(), "settlecancel:{*}:p:*TRD-dead-3").Val()
 	if len(keys) != 1 {
 		t.Fatalf("%q", keys)
 	}

@@ -104,6 +104,11 @@ func (d *desk) reach(key string, s ledger.Status) {
 		return
 	case ledger.Cancelled, ledger.AlreadyCancelled:
 		next = ledger.Next{Status: s, Code: "0000", CanTrdNo: "CAN-" + key, Credit: x.CanAmt, Rounds: 1}
+	case ledger.RefundedElsewhere:
+		if _, err := d.client.Ledger().Resolve(d.Context(), key, ledger.Decision{Who: "kim", Note: "paid in cash", As: s}); err != nil {
+			d.Fatal(err)
+		}
+		return
 	case ledger.Unknown:
 		next = ledger.Next{Status: s, After: time.Minute}
 	}

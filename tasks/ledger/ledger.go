@@ -2,19 +2,19 @@ package ledger
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 )
 
-// What a caller decides on.
+// What a caller decides on, beside what Accept refuses.
 var (
 	ErrNotFound      = errors.New("no such cancellation")
-	ErrConflict      = errors.New("the idempotency key was used before with other parameters")
-	ErrFull          = errors.New("the transaction has as many cancellations as the gateway has rounds")
 	ErrNotReplicated = errors.New("too few Redis replicas hold the write")
 	ErrNotDead       = errors.New("not a dead letter")
 	ErrEnded         = errors.New("already ended")
@@ -26,18 +26,26 @@ var (
 // Options of a Ledger. The zero value of each field means its default.
 type Options struct {
 	Retention    time.Duration    // how long ended cancellations are kept; default 4320h
-	Lease        time.Duration    // how long an attempt may hold a transaction; default 60s
-	Margin       time.Duration    // how long before the end of its lease a holder stops sending; default a quarter of it
-	VerifyAfter  time.Duration    // how long after the end of a lost attempt it is inquired after; default 60s
+	Lease        time.Duration    // how long an attempt holds a payment without renewing; default 15s
+	Margin       time.Duration    // how long before the end of its lease a holder begins no request; default a third of it
+	Request      time.Duration    // the longest that a request can be on the wire after its grant; default 45s
+	VerifyAfter  time.Duration    // how long after the end of an unknown attempt it is inquired after; default 60s
+	Farthest     time.Duration    // the longest that a step is put off; default 24h
+	Caution      time.Duration    // how long after Redis forgot writes an unexplained sum is for people; default 720h
+	Inquiry      bool             // the gateway may be inquired
 	WaitReplicas int              // replicas that must hold an acceptance or an intent; default 0
 	WaitTimeout  time.Duration    // how long to wait for them; default 2s
 	Now          func() time.Time // for tests; default is the clock of Redis
+
+	NoAutoPipeline bool // each call has a connection of its own
 }
 
 // Ledger is the record of all cancellations in one Redis. It is safe for concurrent use.
 type Ledger struct {
-	rdb  redis.UniversalClient
-	opts Options
+	rdb   redis.UniversalClient
+	opts  Options
+	rules Rules
+	store *store
 }
 
 // New returns a ledger on rdb, which the caller closes.
@@ -48,82 +56,347 @@ func New(rdb redis.UniversalClient, o Options) *Ledger {
 		}
 	}
 	defaults(&o.Retention, 4320*time.Hour)
-	defaults(&o.Lease, time.Minute)
-	defaults(&o.Margin, o.Lease/4)
+	defaults(&o.Lease, 15*time.Second)
+	defaults(&o.Margin, o.Lease/3)
+	defaults(&o.Request, 45*time.Second)
 	defaults(&o.VerifyAfter, time.Minute)
+	defaults(&o.Farthest, 24*time.Hour)
+	defaults(&o.Caution, 720*time.Hour)
 	defaults(&o.WaitTimeout, 2*time.Second)
-	return &Ledger{rdb: rdb, opts: o}
+	return &Ledger{rdb: rdb, opts: o, store: newStore(rdb, o), rules: Rules{Lease: o.Lease, Request: o.Request,
+		VerifyAfter: o.VerifyAfter, Farthest: o.Farthest, Caution: o.Caution, Inquiry: o.Inquiry}}
 }
 
-// Lease returns how long an attempt may hold a transaction.
+// Lease returns how long an attempt holds a payment without renewing.
 func (l *Ledger) Lease() time.Duration { return l.opts.Lease }
 
-// Get returns the record of a key, or ErrNotFound.
-func (l *Ledger) Get(ctx context.Context, key string) (Record, error) {
-	p, err := l.find(ctx, key)
-	if err != nil {
-		return Record{}, err
-	}
-	records, err := l.read(ctx, []place{p})
-	if err != nil {
-		return Record{}, fmt.Errorf("ledger: read %s: %w", key, err)
-	}
-	if len(records) == 0 {
-		return Record{}, fmt.Errorf("ledger: %q: %w", key, ErrNotFound)
-	}
-	return records[0], nil
+// Longest returns how long a step can take from its grant to the end of its request.
+func (l *Ledger) Longest() time.Duration { return l.opts.Request }
+
+// Farthest returns the longest that a step is put off.
+func (l *Ledger) Farthest() time.Duration { return l.opts.Farthest }
+
+// Accepted is the answer to one Entry.
+type Accepted struct {
+	Record Record
+	Known  bool  // it had been accepted before, with the same parameters; nothing was changed
+	Err    error // nothing was stored: ErrConflict, ErrAmount, ErrFull, ErrPrecondition, or what is wrong with the entry or Redis
 }
 
-func (l *Ledger) find(ctx context.Context, key string) (place, error) {
-	txn, err := l.rdb.Get(ctx, indexKey(key)).Result()
-	if errors.Is(err, redis.Nil) {
-		return place{}, fmt.Errorf("ledger: %q: %w", key, ErrNotFound)
-	}
-	if err != nil {
-		return place{}, fmt.Errorf("ledger: look up %s: %w", key, err)
-	}
-	return placeOf(key, txn), nil
+// Accept stores a cancellation durably, or returns the one that the key names already. It returns
+// ErrConflict where the key was used with other parameters, ErrAmount, ErrFull, ErrPrecondition, what
+// is wrong with the entry, ErrNotReplicated, or what Redis said; after the latter two it may have
+// been stored, and the same call may be repeated. It takes one round trip for an unknown payment.
+func (l *Ledger) Accept(ctx context.Context, e Entry) (Record, bool, error) {
+	a := l.AcceptMany(ctx, []Entry{e})[0]
+	return a.Record, a.Known, a.Err
 }
 
-// read returns the records at places, without those that are not there. Where some cannot be read
-// it answers the others, and an ErrDamaged that names them.
-func (l *Ledger) read(ctx context.Context, places []place) ([]Record, error) {
-	cmds := make([]*redis.StringCmd, len(places))
+// accepting bounds how many payments AcceptMany writes at a time.
+const accepting = 64
+
+// AcceptMany accepts several; what befell each stands at its place. Those of one payment are written
+// together, in their order.
+func (l *Ledger) AcceptMany(ctx context.Context, entries []Entry) []Accepted {
+	answers := make([]Accepted, len(entries))
+	for i, e := range entries {
+		if err := e.fault(); err != nil {
+			answers[i].Err = fmt.Errorf("ledger: accept %s: %w", e.Key, err)
+		}
+	}
+	var all sync.WaitGroup
+	free := make(chan struct{}, accepting)
+	for _, group := range groups(entries, answers) {
+		free <- struct{}{}
+		all.Go(func() {
+			defer func() { <-free }()
+			l.acceptGroup(ctx, entries, group, answers)
+		})
+	}
+	all.Wait()
+	return answers
+}
+
+// groups returns the places of what is to be accepted together: all of one payment, in their order. A
+// key that comes twice is in a group once; its repeat comes after.
+func groups(entries []Entry, answers []Accepted) [][]int {
+	var all [][]int
+	at := map[string]int{}
+	for i, e := range entries {
+		if answers[i].Err != nil {
+			continue
+		}
+		name := e.MchtID + ":" + e.OrgTrdNo
+		g, ok := at[name]
+		if !ok {
+			g = len(all)
+			at[name], all = g, append(all, nil)
+		}
+		all[g] = append(all[g], i)
+	}
+	return all
+}
+
+// acceptGroup accepts entries of one payment. Each has a key of its own to claim in the index, so
+// that only the first of them goes along with the write of all.
+func (l *Ledger) acceptGroup(ctx context.Context, entries []Entry, group []int, answers []Accepted) {
+	for len(group) > 0 {
+		n := 1
+		if l.clustered() {
+			n = len(group) // their keys are claimed one by one in any case
+		}
+		l.acceptSome(ctx, entries, group[:n], answers)
+		group = group[n:]
+	}
+}
+
+func (l *Ledger) acceptSome(ctx context.Context, entries []Entry, group []int, answers []Accepted) {
+	fail := func(err error) {
+		for _, i := range group {
+			if answers[i].Err == nil {
+				answers[i].Err = fmt.Errorf("ledger: accept %s: %w", entries[i].Key, err)
+			}
+		}
+	}
+	if l.clustered() {
+		foreign, err := l.claim(ctx, entries, group)
+		if err != nil {
+			fail(err)
+			return
+		}
+		for n, i := range group {
+			if foreign[n] {
+				answers[i].Err = fmt.Errorf("ledger: accept %s: %w", entries[i].Key, ErrConflict)
+			}
+		}
+	}
+	first := entries[group[0]]
+	c := &change{at: locate(first.Key, first.MchtID, first.OrgTrdNo), read: true, durable: true, claim: true}
+	for _, i := range group[1:] {
+		c.others = append(c.others, entries[i].Key)
+	}
+	var known []bool
+	var refused []error
+	c.rule = func(p *Payment, at Moment) error {
+		known, refused = make([]bool, len(group)), make([]error, len(group))
+		for n, i := range group {
+			if answers[i].Err == nil {
+				known[n], refused[n] = p.Accept(at, entries[i])
+			}
+		}
+		if !p.changed() && l.opts.WaitReplicas > 0 {
+			p.dirty = true // written again, so that a WAIT behind it covers what is known
+		}
+		return nil
+	}
+	p, err := l.store.apply(ctx, c)
+	if err == nil && l.clustered() && slices.Contains(known, true) {
+		err = l.store.indexAgain(ctx, c, p) // that may have failed when it was accepted
+	}
+	if err != nil {
+		fail(err)
+		return
+	}
+	for n, i := range group {
+		switch {
+		case answers[i].Err != nil:
+		case refused[n] != nil:
+			answers[i].Err = fmt.Errorf("ledger: accept %s: %w", entries[i].Key, refused[n])
+		default:
+			answers[i].Record, answers[i].Known = p.record(p.Find(entries[i].Key), c.moment, l.rules), known[n]
+		}
+	}
+}
+
+func (l *Ledger) clustered() bool {
+	_, is := l.rdb.(*redis.ClusterClient)
+	return is
+}
+
+// claimLife bounds the life of an index entry whose producer died before the cancellation was stored.
+const claimLife = 24 * time.Hour
+
+// claim makes each key lead to its payment, or finds that it leads to another one. On a cluster the
+// two lie on different nodes.
+func (l *Ledger) claim(ctx context.Context, entries []Entry, group []int) ([]bool, error) {
+	led := make([]*redis.StringCmd, len(group))
 	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for i, at := range places {
-			cmds[i] = p.Get(ctx, at.txnKey())
+		for n, i := range group {
+			key, to := indexKey(entries[i].Key), entries[i].MchtID+":"+entries[i].OrgTrdNo
+			p.SetNX(ctx, key, to, claimLife)
+			led[n] = p.Get(ctx, key)
 		}
 		return nil
 	})
-	if err != nil && !errors.Is(err, redis.Nil) {
-		return nil, err
+	foreign := make([]bool, len(group))
+	for n, i := range group {
+		foreign[n] = err == nil && led[n].Val() != entries[i].MchtID+":"+entries[i].OrgTrdNo
 	}
-	var records []Record
-	var damaged []error
-	for i, cmd := range cmds {
-		raw, err := cmd.Bytes()
-		if errors.Is(err, redis.Nil) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		r, ok, err := decodeTransaction(places[i], raw)
-		if err != nil {
-			damaged = append(damaged, err)
-		} else if ok {
-			records = append(records, r)
-		}
-	}
-	return records, errors.Join(damaged...)
+	return foreign, err
 }
 
-// now returns what the scripts take for the time: 0 lets them ask Redis.
-func (l *Ledger) now() int64 {
-	if l.opts.Now == nil {
-		return 0
-	}
-	return l.opts.Now().UnixMilli()
+// Begin asks what may be done for the cancellation e now. Where the step is StepSend or StepInquire
+// the intent is stored, and the caller must Finish. With an error nothing may be sent, yet the intent
+// may have been stored: it ends with its lease.
+func (l *Ledger) Begin(ctx context.Context, e Entry) (Grant, error) {
+	return l.BeginBarred(ctx, e, Barred{})
 }
 
-func newToken() string { return rand.Text()[:16] }
+// BeginBarred is Begin, but does not grant what is barred.
+func (l *Ledger) BeginBarred(ctx context.Context, e Entry, barred Barred) (Grant, error) {
+	b := Beginning{Entry: e, Token: newID(), Barred: barred}
+	var g Grant
+	c := &change{at: locate(e.Key, e.MchtID, e.OrgTrdNo), durable: true,
+		rule: func(p *Payment, at Moment) error { g = p.Begin(at, l.rules, b); return nil }}
+	p, err := l.store.apply(ctx, c)
+	if err != nil {
+		return Grant{token: b.Token, place: c.at}, fmt.Errorf("ledger: begin %s: %w", e.Key, err)
+	}
+	g.token, g.place, g.at = b.Token, c.at, c.moment
+	g.remember(p)
+	if g.Step == StepSend || g.Step == StepInquire {
+		// What is left of the lease, by the time of Redis when it was written; counted from before that.
+		left := time.Duration(p.Lease.Expires-c.moment.Now) * time.Millisecond
+		g.Expiry = c.written.Add(left)
+		g.Deadline = g.Expiry.Add(-l.opts.Margin)
+		g.Latest = g.Expiry.Add(l.opts.Request - l.opts.Lease)
+	}
+	return g, nil
+}
+
+// Renew makes the lease of a grant last longer. It returns ErrStale where another attempt has it.
+func (l *Ledger) Renew(ctx context.Context, g *Grant) error {
+	renewed := false
+	c := &change{at: g.place, rule: func(p *Payment, at Moment) error {
+		renewed = p.Renew(at, l.rules, g.place.key, g.token)
+		return nil
+	}}
+	p, err := l.store.apply(ctx, c)
+	if err != nil {
+		return fmt.Errorf("ledger: renew %s: %w", g.place.key, err)
+	}
+	if !renewed {
+		return fmt.Errorf("ledger: renew %s: %w", g.place.key, ErrStale)
+	}
+	g.remember(p)
+	// What is left of it, by the time of Redis: the one that the rule went by may have lagged.
+	g.Expiry = c.written.Add(time.Duration(p.Lease.Expires-c.moment.Now) * time.Millisecond)
+	return nil
+}
+
+// remember keeps what is stored of the payment, so that Finish need not read it.
+func (g *Grant) remember(p *Payment) {
+	g.payment = new(atomic.Pointer[Payment])
+	g.payment.Store(p)
+}
+
+// recall returns what remember kept, once: what a rule was applied to is not what is stored, unless
+// the write was confirmed.
+func (g Grant) recall() *Payment {
+	if g.payment == nil {
+		return nil
+	}
+	return g.payment.Swap(nil)
+}
+
+// Finish stores the outcome of the attempt that g granted and gives the payment back. It returns the
+// record as it is now, and which cancellation of the payment could go on. a tells what came back; its
+// Kind and times are filled in. It returns ErrStale where another attempt has taken over: then only
+// the evidence was kept. It may be repeated until it succeeds.
+func (l *Ledger) Finish(ctx context.Context, g Grant, a Attempt, n Next) (Finished, error) {
+	f := Finishing{Key: g.place.key, Token: g.token, Inquiry: g.Step == StepInquire, Sum: g.Record.ConfirmedCancelled,
+		Epoch: g.at.Epoch, Attempt: a, Next: n}
+	if !finishable(n.Status) {
+		return Finished{}, fmt.Errorf("ledger: finish %s as %q: no attempt ends so", f.Key, n.Status)
+	}
+	var outcome error
+	known := g.recall()
+	c := &change{at: g.place, payment: known, read: known != nil, rule: func(p *Payment, at Moment) error {
+		if outcome = p.Finish(at, f); errors.Is(outcome, ErrNotFound) {
+			return outcome
+		}
+		return nil
+	}}
+	p, err := l.store.apply(ctx, c)
+	if err == nil {
+		err = outcome
+	}
+	if err != nil {
+		return Finished{}, fmt.Errorf("ledger: finish %s as %s: %w", f.Key, n.Status, err)
+	}
+	var done Finished
+	done.Record = p.record(p.Find(f.Key), c.moment, l.rules)
+	done.NextKey, done.NextQueue = p.Waiting(c.moment)
+	return done, nil
+}
+
+// Finished is what Finish has stored.
+type Finished struct {
+	Record             Record
+	NextKey, NextQueue string // a cancellation that waits for the payment, and could have it now; "" for none
+}
+
+func finishable(s Status) bool {
+	return slices.Contains(Statuses(), s) && s != Sending && s != RefundedElsewhere
+}
+
+// Retry takes a dead letter back to work and returns its new record: AfterRetry says what that will
+// be. It returns ErrNotFound, or ErrNotDead with the record as it is.
+func (l *Ledger) Retry(ctx context.Context, key string, d Decision) (Record, error) {
+	d.id = newID()
+	return l.decide(ctx, "retry", key, func(p *Payment, at Moment) error { return p.Retry(at, l.rules, key, d) })
+}
+
+// Resolve ends a cancellation by a person's word: AfterResolve says what that will do. It returns
+// ErrNotFound, ErrEnded with the record as it is, or ErrBusy while an attempt holds it.
+func (l *Ledger) Resolve(ctx context.Context, key string, d Decision) (Record, error) {
+	if e := AfterResolve(Record{Status: Review}, d.As); !e.Allowed {
+		return Record{}, fmt.Errorf("ledger: resolve %s: as %q: only %v end a cancellation", key, d.As, Resolutions())
+	}
+	d.id = newID()
+	return l.decide(ctx, "resolve", key, func(p *Payment, at Moment) error { return p.Resolve(at, key, d) })
+}
+
+// Prove ends a cancellation as cancelled by the gateway's own word, told beside its answers. It
+// returns ErrNotFound, ErrEnded with the record as it is, or ErrBusy while an attempt holds it.
+func (l *Ledger) Prove(ctx context.Context, key string, e Evidence) (Record, error) {
+	e.id = newID()
+	return l.decide(ctx, "prove", key, func(p *Payment, at Moment) error { return p.Prove(at, key, e) })
+}
+
+func (l *Ledger) decide(ctx context.Context, what, key string, rule func(*Payment, Moment) error) (Record, error) {
+	at, err := l.find(ctx, key)
+	if err != nil {
+		return Record{}, err
+	}
+	c := &change{at: at, durable: true, rule: func(p *Payment, at Moment) error {
+		if p.Find(key) == nil {
+			return ErrNotFound
+		}
+		return rule(p, at)
+	}}
+	p, err := l.store.apply(ctx, c)
+	var r Record
+	if p != nil && p.Find(key) != nil {
+		r = p.record(p.Find(key), c.moment, l.rules)
+	}
+	if err != nil {
+		return r, fmt.Errorf("ledger: %s %s: %w", what, key, err)
+	}
+	return r, nil
+}
+
+// Seed takes over the cancelled sum that a daily list shows for a payment, so that its first part
+// needs no inquiry. It reports whether it did: not where the gateway has told the sum already, or
+// where something of the payment is under way or in doubt.
+func (l *Ledger) Seed(ctx context.Context, mchtID, orgTrdNo string, sum int64, rounds int) (bool, error) {
+	seeded := false
+	c := &change{at: locate("", mchtID, orgTrdNo), rule: func(p *Payment, at Moment) error {
+		seeded = p.Seed(at, sum, rounds)
+		return nil
+	}}
+	if _, err := l.store.apply(ctx, c); err != nil {
+		return false, fmt.Errorf("ledger: seed %s:%s: %w", mchtID, orgTrdNo, err)
+	}
+	return seeded, nil
+}

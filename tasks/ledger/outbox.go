@@ -2,9 +2,10 @@ package ledger
 
 import (
 	"context"
+	_ "embed"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,10 +13,15 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
+//go:embed setaside.lua
+var setAsideLua string
+
+var setAsideScript = redis.NewScript(setAsideLua)
+
 // Event says that a cancellation has ended or become a dead letter. It is stored in the same step
 // as that state.
 type Event struct {
-	ID     string // unique, and the same whenever the event is told again
+	ID     string // of the entry; what names the event to others is the record's key with Seq
 	Seq    int    // counts the events of one cancellation, from 1
 	Record Record // as it was then, without its attempts and acts
 	Damage error  // why it cannot be read, an ErrDamaged; then ID alone is set besides
@@ -24,7 +30,7 @@ type Event struct {
 	entry string
 }
 
-// Outbox returns events that have not been crossed out, at most limit of each shard. Those of one
+// Outbox returns events that have not been acknowledged, at most limit of each shard. Those of one
 // cancellation come in their order. Those that cannot be read are among them: who cannot tell them
 // must set them aside, or they take the others' places.
 func (l *Ledger) Outbox(ctx context.Context, limit int64) ([]Event, error) {
@@ -48,37 +54,37 @@ func (l *Ledger) Outbox(ctx context.Context, limit int64) ([]Event, error) {
 }
 
 func newEvent(shard int, m redis.XMessage) Event {
-	e := Event{ID: strconv.Itoa(shard) + "-" + strings.ReplaceAll(m.ID, "-", "."), shard: shard, entry: m.ID}
+	e := Event{ID: strconv.Itoa(shard) + "-" + m.ID, shard: shard, entry: m.ID}
 	text := func(field string) string { s, _ := m.Values[field].(string); return s }
-	p, ok := placeOfMember(text("m"))
+	at, ok := placeOfMember(text("m"))
 	seq, err := strconv.Atoi(text("n"))
-	var s stored
+	c := &Cancellation{}
 	if err == nil {
-		err = json.Unmarshal([]byte(text("c")), &s)
+		err = json.Unmarshal([]byte(text("c")), c)
 	}
-	if err != nil || !ok {
+	if err != nil || !ok || !slices.Contains(Statuses(), c.Status) {
 		e.Damage = fmt.Errorf("%w: entry %s of %s", ErrDamaged, m.ID, outboxKey(shard))
 		return e
 	}
-	r, err := s.record(p, 0, 0)
-	if err != nil {
-		e.Damage = err
-		return e
-	}
-	e.Seq, e.Record = seq, r
+	p := &Payment{MchtID: at.mchtID, OrgTrdNo: at.orgTrdNo}
+	e.Seq, e.Record = seq, p.record(c, Moment{}, Rules{})
 	return e
 }
 
-// CrossOut removes events that have been told from the outbox.
-func (l *Ledger) CrossOut(ctx context.Context, events []Event) error {
+// Ack removes events that have been told from the outbox.
+func (l *Ledger) Ack(ctx context.Context, events []Event) error {
 	by := map[int][]string{}
 	for _, e := range events {
 		by[e.shard] = append(by[e.shard], e.entry)
 	}
-	for shard, entries := range by {
-		if err := crossOutScript.Run(ctx, l.rdb, []string{outboxKey(shard)}, entries).Err(); err != nil && !errors.Is(err, redis.Nil) {
-			return fmt.Errorf("ledger: cross events out: %w", err)
+	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for shard, entries := range by {
+			p.XDel(ctx, outboxKey(shard), entries...)
 		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("ledger: acknowledge events: %w", err)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
 )
 
@@ -20,9 +21,14 @@ func TestOutbox(t *testing.T) {
 			e := newEnv(t)
 			x := partial("refund-1", "pay-1")
 			e.reach(x, s)
-			r, err := e.Get(e.ctx, x.Key)
-			e.must(err)
+			r := e.get(x.Key)
 			told := e.told()
+			if s == RefundedElsewhere { // it was in review before
+				if len(told) != 2 || told[0].Record.Status != Review || told[1].Seq != 2 || told[1].Record.Status != s {
+					t.Errorf("told %+v", told)
+				}
+				return
+			}
 			if r.Open() {
 				if len(told) != 0 {
 					t.Errorf("told of an open one: %+v", told)
@@ -34,7 +40,7 @@ func TestOutbox(t *testing.T) {
 			}
 			ev := told[0]
 			if ev.Seq != 1 || ev.Record.Status != s || ev.Record.Key != x.Key || ev.Record.OrgTrdNo != x.OrgTrdNo ||
-				ev.Record.Amount != x.Amount || ev.Record.CanTrdNo != r.CanTrdNo || ev.Record.Code != r.Code || !ev.Record.EndedAt.Equal(r.EndedAt) {
+				ev.Record.MchtID != x.MchtID || ev.Record.Amount != x.Amount || ev.Record.CanTrdNo != r.CanTrdNo || ev.Record.Code != r.Code || !ev.Record.EndedAt.Equal(r.EndedAt) {
 				t.Errorf("told %+v of %+v", ev, r)
 			}
 			if len(ev.Record.Attempts)+len(ev.Record.Acts) != 0 || len(r.Attempts) == 0 {
@@ -49,9 +55,11 @@ func TestOutboxOrder(t *testing.T) {
 	e := newEnv(t)
 	x := partial("refund-1", "pay-1")
 	e.reach(x, Rejected)
-	_, err := e.Retry(e.ctx, x.Key, Decision{Who: "kim"})
+	_, err := e.Retry(e.ctx, x.Key, kim)
 	e.must(err)
 	_, err = e.Resolve(e.ctx, x.Key, as(Cancelled))
+	e.must(err)
+	_, err = e.Prove(e.ctx, x.Key, Evidence{CanTrdNo: "C"})
 	e.must(err)
 	seen, ids := "", map[string]bool{}
 	again, err := e.Outbox(e.ctx, 10)
@@ -63,7 +71,7 @@ func TestOutboxOrder(t *testing.T) {
 			t.Errorf("told again, it is called %s, not %s", ev.ID, again[i].ID)
 		}
 	}
-	if seen != "1 rejected false; 2 cancelled true; " || len(ids) != 2 {
+	if seen != "1 rejected false; 2 cancelled true; 3 cancelled true; " || len(ids) != 3 {
 		t.Errorf("told %s with ids %v", seen, ids)
 	}
 }
@@ -113,7 +121,7 @@ func TestSetAside(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t)
 	x := partial("refund-1", "pay-1")
-	shard := locate(x.Key, x.MchtID, x.OrgTrdNo).shard
+	shard := placeOfEntry(x).shard
 	e.litter(shard, 2)
 	e.reach(x, Rejected)
 	page, err := e.Outbox(e.ctx, 2)
@@ -135,12 +143,32 @@ func TestSetAside(t *testing.T) {
 	}
 	kept, err := e.rdb.XRange(e.ctx, damagedKey(shard), "-", "+").Result()
 	e.must(err)
-	if len(kept) != 2 || kept[1].Values["fields"] != `["m","bad `+"\xff"+`\"1","n","x"]` {
+	if len(kept) != 2 || kept[1].Values["m"] != "bad \xff\"1" || kept[1].Values["n"] != "x" || kept[1].Values["entry"] == "" {
 		t.Errorf("kept: %+v", kept)
 	}
-	e.told()
-	if left := e.rdb.Exists(e.ctx, outboxKey(shard)).Val(); left != 0 {
-		t.Error("an empty outbox stays")
+	if told := e.told(); len(told) != 1 {
+		t.Errorf("told %+v", told)
+	}
+}
+
+// What was acknowledged is not told again; the rest is, in its order.
+func TestAck(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	for i := range 5 {
+		e.reach(partial(fmt.Sprint("refund-", i), "pay-1"), Rejected)
+	}
+	all, err := e.Outbox(e.ctx, 10)
+	e.must(err)
+	e.must(e.Ack(e.ctx, []Event{all[1], all[3]}))
+	e.must(e.Ack(e.ctx, []Event{all[1]})) // a reply got lost
+	e.must(e.Ack(e.ctx, nil))
+	var left []string
+	for _, ev := range e.told() {
+		left = append(left, ev.Record.Key)
+	}
+	if d := cmp.Diff([]string{"refund-0", "refund-2", "refund-4"}, left); d != "" {
+		t.Errorf("left (-want +got):\n%s", d)
 	}
 }
 
@@ -160,7 +188,7 @@ func TestSetAsideMany(t *testing.T) {
 	b, err := e.Backlog(e.ctx)
 	e.must(err)
 	first := e.rdb.XRangeN(e.ctx, damagedKey(3), "-", "+", 1).Val()[0]
-	if b != (Backlog{Damaged: keptDamaged}) || !strings.Contains(fmt.Sprint(first.Values["fields"]), `5","n"`) {
+	if b != (Backlog{Damaged: keptDamaged}) || !strings.HasSuffix(fmt.Sprint(first.Values["m"]), `"5`) {
 		t.Errorf("backlog %+v, the first kept is %+v", b, first)
 	}
 }

@@ -16,15 +16,21 @@ func replicated(t *testing.T) (e *env, replica *redistest.Server) {
 	t.Helper()
 	master := ownServer(t, "--repl-diskless-sync-delay", "0")
 	replica = ownServer(t, "--replicaof", "127.0.0.1", fmt.Sprint(master.Port))
-	e = on(t, master, redis.Options{})
-	e.opts.WaitReplicas, e.opts.WaitTimeout = 1, 5*time.Second
-	clocktest.WaitFor(t, "the replica is linked", func() bool {
-		info := e.rdb.InfoMap(e.ctx, "replication")
-		return info.Err() == nil && info.Item("Replication", "connected_slaves") == "1"
-	})
-	// Linked is not yet in step.
-	clocktest.WaitFor(t, "the replica is in step", func() bool { return e.rdb.Do(e.ctx, "WAIT", 1, 1000).Val() == int64(1) })
+	e = envOn(t, clientOn(t, master, redis.Options{}), Options{WaitReplicas: 1, WaitTimeout: 5 * time.Second})
+	e.inStep()
 	return e, replica
+}
+
+// inStep waits until one replica holds all.
+func (e *env) inStep() {
+	e.Helper()
+	clocktest.WaitFor(e, "the replica is in step", func() bool { return e.rdb.Do(e.ctx, "WAIT", 1, 1000).Val() == int64(1) })
+}
+
+// impatient is the same process, which waits for replicas for a moment only.
+func (e *env) impatient() {
+	e.opts.WaitTimeout = 50 * time.Millisecond
+	e.store.opts.WaitTimeout = 50 * time.Millisecond
 }
 
 func TestWaitReplicas(t *testing.T) {
@@ -37,26 +43,29 @@ func TestWaitReplicas(t *testing.T) {
 	reader := redis.NewClient(&redis.Options{Addr: replica.Addr(), DB: e.rdb.(*redis.Client).Options().DB})
 	t.Cleanup(func() { _ = reader.Close() })
 	there := envOn(t, reader, Options{})
-	if r, err := there.Get(e.ctx, x.Key); err != nil || r.Status != Queued {
-		t.Errorf("at the replica: %s, %v", r.Status, err)
+	if r := there.get(x.Key); r.Status != Queued {
+		t.Errorf("at the replica: %s", r.Status)
 	}
 	g := e.begin(x, StepSend)
-	if r, err := there.Get(e.ctx, x.Key); err != nil || r.Status != Sending {
-		t.Errorf("at the replica: %s, %v", r.Status, err)
+	if r := there.get(x.Key); r.Status != Sending {
+		t.Errorf("at the replica: %s", r.Status)
 	}
 	e.finish(g, Next{Status: Review})
-	_, err := e.Retry(e.ctx, x.Key, Decision{Who: "kim"})
+	_, err := e.Retry(e.ctx, x.Key, kim)
 	e.must(err)
+	if r := there.get(x.Key); r.Status != Unknown {
+		t.Errorf("at the replica: %s", r.Status)
+	}
 	e.must(e.rdb.ScriptFlush(e.ctx).Err())
 	if _, known, err := e.Accept(e.ctx, x); !known || err != nil {
-		t.Errorf("after the scripts were forgotten: %v, %v", known, err)
+		t.Errorf("after the script was forgotten: %v, %v", known, err)
 	}
 
 	// Gone: nothing is confirmed, however often it is asked for.
 	y, z := partial("refund-2", "pay-2"), partial("refund-3", "pay-3")
 	e.accept(y)
 	replica.Kill()
-	e.opts.WaitTimeout = 50 * time.Millisecond
+	e.impatient()
 	for i := range 3 {
 		_, _, err := e.Accept(e.ctx, z)
 		wantErr(t, err, ErrNotReplicated)
@@ -68,23 +77,20 @@ func TestWaitReplicas(t *testing.T) {
 	}
 	g, err = e.Begin(e.ctx, y)
 	wantErr(t, err, ErrNotReplicated)
-	if g.Step != StepSend {
-		t.Errorf("step %d", g.Step)
+	if g.Step != 0 {
+		t.Errorf("step %d: it could be sent", g.Step)
 	}
-	again, err := e.Begin(e.ctx, y)
-	wantErr(t, err, ErrNotReplicated)
-	if again.Step != StepHeld {
-		t.Errorf("another attempt: step %d", again.Step)
-	}
-	// Outcomes are kept nevertheless: what was granted and not sent goes back.
-	e.must(e.Finish(e.ctx, g, Attempt{Class: Unsent}, Next{Status: Queued}))
-	_, err = e.Resolve(e.ctx, x.Key, Decision{As: Rejected})
+	e.begin(y, StepHeld) // the intent stands
+	// What was granted and not sent goes back.
+	_, err = e.Finish(e.ctx, g, Attempt{Class: Unsent}, Next{Status: Queued})
+	e.must(err)
+	_, err = e.Resolve(e.ctx, x.Key, as(Rejected))
 	wantErr(t, err, ErrNotReplicated)
 
 	// Back: the same calls are confirmed.
 	e.must(replica.Restart())
-	e.opts.WaitTimeout = 5 * time.Second
-	clocktest.WaitFor(t, "the replica is in step", func() bool { return e.rdb.Do(e.ctx, "WAIT", 1, 1000).Val() == int64(1) })
+	e.store.opts.WaitTimeout = 5 * time.Second
+	e.inStep()
 	if _, known, err := e.Accept(e.ctx, z); !known || err != nil {
 		t.Errorf("repeated: known %v, %v", known, err)
 	}
@@ -96,24 +102,26 @@ func TestWaitReplicas(t *testing.T) {
 func TestRepeatsWrite(t *testing.T) {
 	t.Parallel()
 	e := on(t, ownServer(t), redis.Options{})
+	e.opts.WaitReplicas, e.store.opts.WaitReplicas = 1, 1 // there is none: each call fails, and has written
+	e.impatient()
 	x := partial("refund-1", "pay-1")
-	e.reach(x, Rejected)
-	for _, c := range []*call{
-		{script: acceptScript, args: []any{x.Amount, "", string(x.Params), "", "", 1000}},
-		{script: retryScript, args: []any{"kim", "", newToken()}},
-		{script: beginScript, args: []any{x.Amount, "", string(x.Params), newToken(), lease.Milliseconds(), 1000}},
-		{script: resolveScript, args: []any{"kim", "", "rejected", retention.Milliseconds(), newToken()}},
-	} {
-		c.place = locate(x.Key, x.MchtID, x.OrgTrdNo)
-		if c.script == resolveScript {
-			e.clock.Advance(lease) // a request is no longer on the wire
+	for i := range 3 {
+		before := e.changes()
+		_, _, err := e.Accept(e.ctx, x)
+		wantErr(t, err, ErrNotReplicated)
+		if e.changes() == before {
+			t.Errorf("acceptance %d wrote nothing", i+1)
 		}
-		e.must(e.run(e.ctx, false, c))
-		first, before := c.reply.word(), e.changes()
-		e.must(e.run(e.ctx, false, c))
-		if again := c.reply.word(); again != first || e.changes() == before {
-			t.Errorf("answered %s, then %s; %d changes", first, again, e.changes()-before)
-		}
+	}
+	// A run of the script whose write is there already counts, and so writes.
+	p := e.payment(x)
+	c := &change{at: placeOfEntry(x), moment: Moment{Now: e.clock.Now().UnixMilli()}}
+	w := writing{keys: []string{c.at.paymentKey(), shardStateKey(c.at.shard)}, args: []any{"before", p.Write, "{}", 0, 0, 0, ""}}
+	before := e.changes()
+	a, err := e.store.run(e.ctx, c, w)
+	e.must(err)
+	if a.word != "ok" || e.changes() == before || e.payment(x).Write != p.Write {
+		t.Errorf("answered %q, %d changes", a.word, e.changes()-before)
 	}
 }
 

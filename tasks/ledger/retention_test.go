@@ -1,8 +1,8 @@
 package ledger
 
 import (
-	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,50 +11,52 @@ import (
 	"settlecancel/tasks/clocktest"
 )
 
-// keysOf lists the two keys of each cancellation, and the sets that hold one of them.
-func keysOf(sets []string, entries ...Entry) []string {
-	keys := slices.Clone(sets)
-	for _, x := range entries {
-		p := locate(x.Key, x.MchtID, x.OrgTrdNo)
-		keys = append(keys, p.txnKey(), indexKey(p.key))
-	}
-	slices.Sort(keys)
-	return slices.Compact(keys)
-}
-
-// In every state the ledger holds a transaction, an index entry and at most one member of one set;
-// what has ended expires, and all of it.
+// In every state the ledger holds a payment, an index entry and at most one member of one set, beside
+// the indexes of the day, of the order and the counters; what has ended expires, and all of it.
 func TestRetention(t *testing.T) {
 	t.Parallel()
 	x := partial("refund-1", "pay-1")
-	p := locate(x.Key, x.MchtID, x.OrgTrdNo)
+	p := placeOfEntry(x)
+	day := dayOf(start.UnixMilli())
 	for _, s := range Statuses() {
 		t.Run(string(s), func(t *testing.T) {
 			t.Parallel()
 			e := newEnv(t)
 			e.reach(x, s)
-			r, err := e.Get(e.ctx, x.Key)
-			e.must(err)
-			var sets []string
+			r := e.get(x.Key)
+			indexes := []string{dayKey(p.shard, day), orderKey(p.shard, monthOf(start.UnixMilli()), x.OrgMchtTrdNo)}
+			want := append(slices.Clone(indexes), p.paymentKey(), indexKey(x.Key))
 			switch {
 			case r.Open():
-				sets = []string{p.openKey()}
+				want = append(want, openKey(p.shard))
 			case r.Dead():
-				sets = []string{p.deadKey()}
+				want = append(want, deadKey(p.shard))
 			}
-			e.told()
-			if d := cmp.Diff(keysOf(sets, x), e.keys()); d != "" {
+			if !r.Open() {
+				want = append(want, countersKey(p.shard, day))
+			}
+			slices.Sort(want)
+			if d := cmp.Diff(want, e.keys()); d != "" {
 				t.Errorf("keys (-want +got):\n%s", d)
 			}
 			if got := e.stand(x); got.Expires != r.Ended() || got.Index != r.Ended() {
-				t.Errorf("transaction expires: %v, index expires: %v", got.Expires, got.Index)
+				t.Errorf("payment expires: %v, index expires: %v", got.Expires, got.Index)
+			}
+			for i, key := range indexes {
+				slack := []time.Duration{48 * time.Hour, 32 * 24 * time.Hour}[i]
+				if ttl := e.rdb.PTTL(e.ctx, key).Val(); ttl > retention+slack || ttl < retention+slack-time.Minute {
+					t.Errorf("%s lives for %v", key, ttl)
+				}
+			}
+			if ttl := e.rdb.PTTL(e.ctx, countersKey(p.shard, day)).Val(); !r.Open() && (ttl < countersKept || ttl > countersKept+48*time.Hour) {
+				t.Errorf("the counters live for %v", ttl)
 			}
 		})
 	}
 }
 
-// A transaction lives as long as any of its cancellations is not ended; the index entry of an ended
-// one does not wait for that.
+// A payment lives as long as any of its cancellations is not ended; the index entry of an ended one
+// does not wait for that.
 func TestRetentionOfSiblings(t *testing.T) {
 	t.Parallel()
 	x, y := partial("refund-1", "pay-1"), partial("refund-2", "pay-1")
@@ -80,119 +82,85 @@ func TestRetentionOfSiblings(t *testing.T) {
 	}
 }
 
-// What asks for an ended one again does not let its index entry live for ever.
+// What asks for an ended one again does not let it live for ever, or its index entry.
 func TestRetentionOfRepeats(t *testing.T) {
 	t.Parallel()
 	x := partial("refund-1", "pay-1")
 	other, elsewhere := x, x
 	other.Amount++
 	elsewhere.OrgTrdNo = "pay-2"
-	for _, s := range []Status{Cancelled, AlreadyCancelled, Rejected} {
+	for _, s := range []Status{Cancelled, AlreadyCancelled, RefundedElsewhere} {
 		e := newEnv(t)
 		e.reach(x, s)
-		if s == Rejected {
-			_, err := e.Resolve(e.ctx, x.Key, as(Rejected))
-			e.must(err)
+		check := func(after string) {
+			t.Helper()
+			if got := e.stand(x); !got.Expires || !got.Index {
+				t.Errorf("%s, after %s: payment expires: %v, index expires: %v", s, after, got.Expires, got.Index)
+			}
 		}
 		for _, y := range []Entry{x, other, elsewhere} {
 			_, _, _ = e.Accept(e.ctx, y)
-			if got := e.stand(x); !got.Expires || !got.Index {
-				t.Errorf("%s: transaction expires: %v, index expires: %v", s, got.Expires, got.Index)
-			}
+			check("an acceptance")
 		}
 		_, err := e.Resolve(e.ctx, x.Key, as(Cancelled))
 		wantErr(t, err, ErrEnded)
-		if got := e.stand(x); !got.Expires || !got.Index {
-			t.Errorf("%s: transaction expires: %v, index expires: %v", s, got.Expires, got.Index)
-		}
+		check("a resolution")
+		e.begin(x, StepEnded)
+		check("a look")
+	}
+	// A person's word that the gateway confirms afterwards, and a late answer.
+	e := newEnv(t)
+	e.accept(x)
+	late := e.begin(x, StepSend)
+	e.clock.Advance(lease)
+	_, err := e.Resolve(e.ctx, x.Key, as(Cancelled))
+	e.must(err)
+	_, err = e.Prove(e.ctx, x.Key, Evidence{CanTrdNo: "C-1"})
+	e.must(err)
+	_, err = e.Finish(e.ctx, late, Attempt{Class: "late"}, rejectedCode)
+	wantErr(t, err, ErrStale)
+	if got := e.stand(x); !got.Expires || !got.Index {
+		t.Errorf("proved: %+v", got)
 	}
 }
 
 // Expired, a key is free again.
 func TestRetentionEnds(t *testing.T) {
 	t.Parallel()
-	e := newEnv(t)
-	e.opts.Retention = time.Millisecond
+	e := envOn(t, shared.Client(t), Options{Retention: time.Millisecond})
 	x := partial("refund-1", "pay-1")
 	e.reach(x, Cancelled)
 	e.told()
-	clocktest.WaitFor(t, "what has ended is gone", func() bool { return len(e.keys()) == 0 })
-	e.opts.Retention = retention
+	clocktest.WaitFor(t, "what has ended is gone", func() bool {
+		return !slices.ContainsFunc(e.keys(), func(key string) bool { return strings.Contains(key, ":p:") || strings.Contains(key, ":k:") })
+	})
 	_, err := e.Get(e.ctx, x.Key)
 	wantErr(t, err, ErrNotFound)
 	e.begin(x, StepNotFound)
+	for name, q := range map[string]Query{"day": {}, "order": {OrgMchtTrdNo: x.OrgMchtTrdNo}} {
+		if records, _, err := e.Search(e.ctx, q); len(records) != 0 || err != nil {
+			t.Errorf("found by its %s: %v, %v", name, records, err)
+		}
+	}
 	x.OrgTrdNo = "pay-2"
 	e.accept(x)
 }
 
-// An index entry that got lost, or would expire, is there again when a person has to find the
-// cancellation by it.
-func TestIndexOfDeadLetters(t *testing.T) {
-	t.Parallel()
-	x := partial("refund-1", "pay-1")
-	for name, harm := range map[string]func(*env){
-		"gone":     func(e *env) { e.must(e.rdb.Del(e.ctx, indexKey(x.Key)).Err()) },
-		"expiring": func(e *env) { e.must(e.rdb.PExpire(e.ctx, indexKey(x.Key), claimLife).Err()) },
-	} {
-		for _, s := range []Status{Rejected, Exhausted, Review} {
-			t.Run(fmt.Sprintf("%s %s", name, s), func(t *testing.T) {
-				t.Parallel()
-				e := newEnv(t)
-				e.accept(x)
-				g := e.begin(x, StepSend)
-				harm(e)
-				e.finish(g, Next{Status: s})
-				if e.expires(indexKey(x.Key)) {
-					t.Error("the index entry expires")
-				}
-				_, err := e.Retry(e.ctx, x.Key, kim)
-				e.must(err)
-			})
-		}
-	}
-	// What came too late to be true must not have set the life of the entry.
-	for _, n := range []Next{{Status: Cancelled, CanTrdNo: "C-late"}, rejectedCode} {
-		t.Run("stale "+string(n.Status), func(t *testing.T) {
-			t.Parallel()
-			e := newEnv(t)
-			stale := e.sendAndLose(x)
-			e.disprove(x)
-			g := e.begin(x, StepSend)
-			wantErr(t, e.Finish(e.ctx, stale, Attempt{}, n), ErrStale)
-			if e.expires(indexKey(x.Key)) {
-				t.Error("of an open one the index entry expires")
-			}
-			e.finish(g, cancelled(x))
-			wantErr(t, e.Finish(e.ctx, stale, Attempt{}, n), ErrStale)
-			if !e.expires(indexKey(x.Key)) {
-				t.Error("of an ended one the index entry does not expire")
-			}
-		})
-	}
-}
-
-// The defaults are those of the documentation.
-func TestDefaults(t *testing.T) {
-	t.Parallel()
-	o := New(nil, Options{}).opts
-	got := []time.Duration{o.Retention, o.Lease, o.Margin, o.VerifyAfter, o.WaitTimeout}
-	want := []time.Duration{4320 * time.Hour, time.Minute, 15 * time.Second, time.Minute, 2 * time.Second}
-	if d := cmp.Diff(want, got); d != "" || o.WaitReplicas != 0 || o.Now != nil {
-		t.Errorf("defaults (-want +got):\n%s", d)
-	}
-}
-
-// Without a clock of its own the ledger goes by that of Redis.
-func TestClockOfRedis(t *testing.T) {
+// The indexes are told anew to expire as long as something is added to them, about once an hour, and
+// at once after Redis has forgotten what it was told.
+func TestRetentionOfIndexes(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t)
-	e.opts.Now = nil
-	before := e.rdb.Time(e.ctx).Val().Truncate(time.Millisecond)
-	r := e.accept(partial("refund-1", "pay-1"))
-	after := e.rdb.Time(e.ctx).Val()
-	if r.AcceptedAt.Before(before) || r.AcceptedAt.After(after) {
-		t.Errorf("accepted at %v, not between %v and %v", r.AcceptedAt, before, after)
+	x := stepEntry
+	day := dayKey(placeOfEntry(x).shard, dayOf(start.UnixMilli()))
+	e.accept(x)
+	e.accept(partial("refund-2", "pay-1"))
+	e.must(e.rdb.FlushDB(e.ctx).Err())
+	e.accept(x)
+	if ttl := e.rdb.PTTL(e.ctx, day).Val(); ttl <= 0 {
+		t.Errorf("written anew it lives for %v", ttl)
 	}
-	e.begin(partial("refund-1", "pay-1"), StepSend)
-	e.begin(partial("refund-1", "pay-1"), StepHeld)
+	if n := len(e.store.expiring); n != 2 {
+		t.Errorf("remembered for %d indexes, want the day's and the order's", n)
+	}
 }

@@ -53,6 +53,7 @@ func (l *Ledger) Counts(ctx context.Context) (open, dead int64, err error) {
 // Listing says which part of a set to list.
 type Listing struct {
 	Newest bool      // the latest first; else the earliest first
+	Since  time.Time // only what is due, or has died, then or later; zero is no bound
 	Until  time.Time // only what was due, or had died, by then; zero is no bound
 	Cursor string    // where an earlier page ended; "" is the start
 	Limit  int       // records a page; 0 is 100
@@ -128,8 +129,6 @@ type member struct {
 
 func (m member) cursor() string { return strconv.FormatFloat(m.score, 'f', 0, 64) + " " + m.name }
 
-var errCursor = errors.New("ledger: the cursor is not one that a list answered")
-
 func parseCursor(s string) (*member, error) {
 	if s == "" {
 		return nil, nil
@@ -138,7 +137,7 @@ func parseCursor(s string) (*member, error) {
 	ms, err := strconv.ParseInt(score, 10, 64)
 	m := &member{score: float64(ms), name: name}
 	if !ok || err != nil || m.cursor() != s {
-		return nil, errCursor
+		return nil, ErrCursor
 	}
 	return m, nil
 }
@@ -198,6 +197,9 @@ func (l *Ledger) first(ctx context.Context, set Set, o Listing, after *member) [
 
 func (l *Ledger) byScore(ctx context.Context, r redis.Cmdable, key string, o Listing, after *member, count int64) *redis.ZSliceCmd {
 	low, high := "-inf", "+inf"
+	if !o.Since.IsZero() {
+		low = strconv.FormatInt(o.Since.UnixMilli(), 10)
+	}
 	if !o.Until.IsZero() {
 		high = strconv.FormatInt(o.Until.UnixMilli(), 10)
 	}

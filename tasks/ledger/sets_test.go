@@ -24,18 +24,20 @@ func (e *env) fill(n, same int) []string {
 		var entries []Entry
 		for j := range min(same, n-i) {
 			x := partial(fmt.Sprintf("refund-%d", i+j), fmt.Sprintf("pay-%d", (i+j)%97))
+			x.Amount = 1
 			entries = append(entries, x)
 			all = append(all, one{i, locate(x.Key, x.MchtID, x.OrgTrdNo)})
 		}
-		_, err := e.AcceptMany(e.ctx, entries)
-		e.must(err)
+		for _, a := range e.AcceptMany(e.ctx, entries) {
+			e.must(a.Err)
+		}
 		e.clock.Advance(time.Millisecond)
 	}
 	slices.SortFunc(all, func(a, b one) int {
 		if a.at != b.at {
 			return a.at - b.at
 		}
-		return strings.Compare(a.p.member, b.p.member)
+		return strings.Compare(a.p.member(), b.p.member())
 	})
 	keys := make([]string, n)
 	for i, o := range all {
@@ -102,6 +104,39 @@ func TestList(t *testing.T) {
 			t.Errorf("before the first: %d, %q, %v", len(records), next, err)
 		}
 	})
+	t.Run("since", func(t *testing.T) {
+		t.Parallel()
+		e := newEnv(t)
+		keys := e.fill(30, 3)
+		since := start.Add(5 * time.Millisecond)
+		if d := cmp.Diff(keys[15:], e.walk(Open, Listing{Limit: 4, Since: since})); d != "" {
+			t.Errorf("earliest first (-want +got):\n%s", d)
+		}
+		if d := cmp.Diff(keys[15:18], e.walk(Open, Listing{Limit: 2, Since: since, Until: since})); d != "" {
+			t.Errorf("of one moment (-want +got):\n%s", d)
+		}
+	})
+	// A clock that was a year ahead for a moment: nobody would come for those again.
+	t.Run("since finds what is due too far ahead", func(t *testing.T) {
+		t.Parallel()
+		e := newEnv(t)
+		x, y := partial("ahead", "pay-1"), partial("in-order", "pay-2")
+		e.reach(y, Sending)
+		e.clock.Advance(365 * 24 * time.Hour)
+		e.reach(x, Sending)
+		e.clock.Set(start)
+		if d := cmp.Diff([]string{"ahead"}, e.walk(Open, Listing{Limit: 4, Since: start.Add(e.Farthest())})); d != "" {
+			t.Errorf("too far ahead (-want +got):\n%s", d)
+		}
+		e.begin(x, StepHeld) // asked after, it is capped
+		if keys := e.walk(Open, Listing{Limit: 4, Since: start.Add(e.Farthest())}); len(keys) != 0 {
+			t.Errorf("too far ahead still: %v", keys)
+		}
+		e.clock.Advance(lease)
+		if g := e.begin(x, StepWait); g.Wait != verifyAfter {
+			t.Errorf("wait %v", g.Wait)
+		}
+	})
 	t.Run("by default 100 a page", func(t *testing.T) {
 		t.Parallel()
 		e := newEnv(t)
@@ -153,7 +188,7 @@ func TestAll(t *testing.T) {
 		break // a caller may stop early
 	}
 	for _, err := range e.All(e.ctx, Open, Listing{Cursor: "nonsense"}) {
-		wantErr(t, err, errCursor)
+		wantErr(t, err, ErrCursor)
 	}
 }
 
@@ -193,10 +228,10 @@ func TestListDamaged(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t)
 	e.fill(10, 10)
-	e.must(e.rdb.Set(e.ctx, locate("", "nxca_jt_bi", "pay-4").txnKey(), `{"s":0,"r":1,"c":{"refund-4":{"s":"gone"}}}`, 0).Err())
-	e.must(e.rdb.Set(e.ctx, locate("", "nxca_jt_bi", "pay-7").txnKey(), `nonsense`, 0).Err())
-	e.must(e.rdb.Del(e.ctx, locate("", "nxca_jt_bi", "pay-8").txnKey()).Err())
-	e.must(e.rdb.Set(e.ctx, locate("", "nxca_jt_bi", "pay-9").txnKey(), `{"s":0,"r":1,"c":{}}`, 0).Err())
+	e.must(e.rdb.Set(e.ctx, locate("", "nxca_jt_bi", "pay-4").paymentKey(), document(`{"k":"refund-4","st":"gone"}`), 0).Err())
+	e.must(e.rdb.Set(e.ctx, locate("", "nxca_jt_bi", "pay-7").paymentKey(), `nonsense`, 0).Err())
+	e.must(e.rdb.Del(e.ctx, locate("", "nxca_jt_bi", "pay-8").paymentKey()).Err())
+	e.must(e.rdb.Set(e.ctx, locate("", "nxca_jt_bi", "pay-9").paymentKey(), document(`{"k":"another","st":"queued"}`), 0).Err())
 	for _, limit := range []int{1, 3, 100} {
 		var records, damaged int
 		for _, err := range e.All(e.ctx, Open, Listing{Limit: limit}) {
@@ -205,8 +240,8 @@ func TestListDamaged(t *testing.T) {
 				continue
 			}
 			wantErr(t, err, ErrDamaged)
-			damaged += strings.Count(err.Error(), "refund-")
-			if !strings.Contains(err.Error(), "refund-4") && !strings.Contains(err.Error(), "refund-7") {
+			damaged += strings.Count(err.Error(), "payment nxca_jt_bi:")
+			if !strings.Contains(err.Error(), "pay-4") && !strings.Contains(err.Error(), "pay-7") {
 				t.Errorf("error %v names none of the damaged", err)
 			}
 		}
@@ -224,31 +259,6 @@ func TestListDamaged(t *testing.T) {
 	}
 }
 
-func TestTransaction(t *testing.T) {
-	t.Parallel()
-	e := newEnv(t)
-	for _, key := range []string{"c", "a", "b"} {
-		e.accept(partial(key, "pay-1"))
-		e.clock.Advance(time.Second)
-	}
-	e.accept(partial("d", "pay-2"))
-	records, err := e.Transaction(e.ctx, "nxca_jt_bi", "pay-1")
-	e.must(err)
-	var keys []string
-	for _, r := range records {
-		keys = append(keys, r.Key)
-		if r.OrgTrdNo != "pay-1" || r.MchtID != "nxca_jt_bi" {
-			t.Errorf("%s is of %s %s", r.Key, r.MchtID, r.OrgTrdNo)
-		}
-	}
-	if d := cmp.Diff([]string{"c", "a", "b"}, keys); d != "" {
-		t.Errorf("keys (-want +got):\n%s", d)
-	}
-	if records, err := e.Transaction(e.ctx, "nxca_jt_bi", "pay-3"); len(records) > 0 || err != nil {
-		t.Errorf("of a payment unknown: %d, %v", len(records), err)
-	}
-}
-
 func FuzzParseCursor(f *testing.F) {
 	for _, s := range []string{"", "1702600000000 refund-1 m:o", "-5 a b", "NaN x", "Inf x", "1e3 x", "0x10 x", "+1 x", "007 x", "1.5 x",
 		"9007199254740993 x", "1", " x", "1  ", "99999999999999999999 x"} {
@@ -262,7 +272,7 @@ func FuzzParseCursor(f *testing.F) {
 				t.Errorf("no cursor: %v, %v", m, err)
 			}
 		case err != nil:
-			if !errors.Is(err, errCursor) || m != nil {
+			if !errors.Is(err, ErrCursor) || m != nil {
 				t.Errorf("%q: %v, %v", s, m, err)
 			}
 		case m.cursor() != s:
@@ -278,7 +288,7 @@ func TestCursor(t *testing.T) {
 	e.fill(3, 3)
 	for _, s := range []string{"x", "NaN x", "Inf x", "+Inf x", "1e3 x", "0x10 x", "+1 x", "007 x", "1.5 x", "1", " x", "9007199254740993 x"} {
 		_, _, err := e.List(e.ctx, Open, Listing{Cursor: s})
-		wantErr(t, err, errCursor)
+		wantErr(t, err, ErrCursor)
 	}
 	for s, want := range map[string]int{"0 a": 3, "-1 ": 3, "99999999999999 z": 0} {
 		if keys := e.walk(Open, Listing{Cursor: s, Limit: 2}); len(keys) != want {

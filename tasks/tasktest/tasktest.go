@@ -74,7 +74,7 @@ func Attempt(t testing.TB, l *ledger.Ledger, x tasks.Cancellation, a ledger.Atte
 	if n.Status == ledger.Sending {
 		return
 	}
-	if err := l.Finish(t.Context(), g, a, n); err != nil {
+	if _, err := l.Finish(t.Context(), g, a, n); err != nil {
 		t.Fatal(err)
 	}
 }

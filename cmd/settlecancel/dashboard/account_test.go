@@ -51,7 +51,7 @@ func TestAccountsAreNowhere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := b.ledger.Finish(t.Context(), g, ledger.Attempt{Class: "rejected"}, ledger.Next{Status: ledger.Rejected, Code: "ST09"}); err != nil {
+	if _, err := b.ledger.Finish(t.Context(), g, ledger.Attempt{Class: "rejected"}, ledger.Next{Status: ledger.Rejected, Code: "ST09"}); err != nil {
 		t.Fatal(err)
 	}
 	hidden(storyURL(x.IdempotencyKey))

@@ -46,8 +46,8 @@ func TestDecisions(t *testing.T) {
 				t.Error("it is said twice")
 			}
 			r := b.get(x.IdempotencyKey)
-			if r.Status != c.to || r.Closed != c.closed || r.Sum != c.sum {
-				t.Errorf("it is %s, closed %v, sum %d", r.Status, r.Closed, r.Sum)
+			if r.Status != c.to || r.Closed != c.closed || r.ConfirmedCancelled != c.sum {
+				t.Errorf("it is %s, closed %v, sum %d", r.Status, r.Closed, r.ConfirmedCancelled)
 			}
 			if c.from == c.to && !c.closed {
 				return

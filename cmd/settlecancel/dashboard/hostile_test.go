@@ -34,7 +34,7 @@ func hostileRecord(b *fixture) ledger.Record {
 	if err != nil {
 		b.Fatal(err)
 	}
-	err = b.ledger.Finish(b.Context(), g, ledger.Attempt{Class: hostile, Code: "<b>", Message: hostile},
+	_, err = b.ledger.Finish(b.Context(), g, ledger.Attempt{Class: hostile, Code: "<b>", Message: hostile},
 		ledger.Next{Status: ledger.Rejected, Code: "<b>", Message: hostile})
 	if err != nil {
 		b.Fatal(err)

@@ -96,7 +96,7 @@ func newStory(r ledger.Record) storyBody {
 	s := storyBody{
 		item: i, X: masked(x), Damaged: x.IdempotencyKey == "", CanTrdNo: clean(r.CanTrdNo),
 		Queue: clean(cmp.Or(r.Queue, tasks.QueueDefault)), AcceptedBy: clean(r.AcceptedBy), AcceptedAt: r.AcceptedAt,
-		DueAt: r.DueAt, Spent: r.Spent, Dropped: r.Dropped, Sum: r.Sum, Full: r.Full,
+		DueAt: r.DueAt, Spent: r.Spent, Dropped: r.Dropped, Sum: r.ConfirmedCancelled, Full: r.Full,
 		Inquirable: x.OrgTrdAmt > 0 && x.Method != "", Dead: r.Dead(), Open: r.Open(), Message: clean(r.Message),
 	}
 	s.Events = append(s.Events, event{At: r.AcceptedAt, Kind: "accepted", Who: s.AcceptedBy})

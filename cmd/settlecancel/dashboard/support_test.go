@@ -117,7 +117,7 @@ func (b *fixture) put(x tasks.Cancellation, s ledger.Status) tasks.Cancellation 
 	case ledger.Sending:
 		b.attempt(x, ledger.Attempt{}, ledger.Next{Status: ledger.Sending})
 	case ledger.Unknown:
-		b.attempt(x, lost, ledger.Next{Status: s, After: time.Minute, Message: lost.Message, Verification: ledger.Verification{Reason: "unknown"}})
+		b.attempt(x, lost, ledger.Next{Status: s, After: time.Minute, Message: lost.Message})
 	case ledger.Review:
 		b.attempt(x, lost, ledger.Next{Status: ledger.Unknown})
 		b.attempt(x, ledger.Attempt{Class: "ok", Code: "0000", Message: "정상처리", Duration: 80 * time.Millisecond, Shown: &shown},

@@ -109,7 +109,7 @@ func TestBankMaintenance(t *testing.T) {
 		c.spoil(&r)
 		e, err := r.Entry()
 		p.must(err)
-		if got := x.bidden(ledger.Record{Key: e.Key, MchtID: e.MchtID, Amount: e.Amount, Full: e.Full, Params: e.Params}, nil); got != c.want {
+		if got := x.bidden(ledger.Record{Key: e.Key, MchtID: e.MchtID, Amount: e.Amount, Method: e.Method, Params: e.Params}, nil); got != c.want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
@@ -135,7 +135,7 @@ func TestDamaged(t *testing.T) {
 	p := newPatient(t)
 	p.accept("refund-1", time.Now().Add(-time.Hour))
 	p.accept("refund-2", time.Now().Add(-time.Hour))
-	key := p.rdb.Keys(context.Background(), "settlecancel:{*}:t:shop:TRD-refund-1").Val()
+	key := p.rdb.Keys(context.Background(), "settlecancel:{*}:p:shop:TRD-refund-1").Val()
 	if len(key) != 1 {
 		t.Fatalf("keys %q", key)
 	}

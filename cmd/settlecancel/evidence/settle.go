@@ -16,13 +16,13 @@ const (
 
 // Resolver is the part of ledger.Ledger that settles.
 type Resolver interface {
-	Resolve(ctx context.Context, key string, d ledger.Decision) (ledger.Record, error)
+	Prove(ctx context.Context, key string, e ledger.Evidence) (ledger.Record, error)
 }
 
 // Settle ends a record as cancelled, by the word of who told of the line. Its errors are those of
-// ledger.Resolve: ErrBusy while an attempt holds the record, ErrEnded with the record as it is.
+// ledger.Prove: ErrBusy while an attempt holds the record, ErrEnded with the record as it is.
 func Settle(ctx context.Context, to Resolver, key, who string, l Line) (ledger.Record, error) {
-	return to.Resolve(ctx, key, ledger.Decision{Who: who, Note: note(l), As: ledger.Cancelled})
+	return to.Prove(ctx, key, ledger.Evidence{Who: who, Note: note(l), CanTrdNo: l.TrdNo})
 }
 
 // noteBegin is how a note names the line; NumberOf reads it back.

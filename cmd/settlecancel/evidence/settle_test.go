@@ -11,13 +11,13 @@ import (
 // resolver takes down what it is told.
 type resolver struct {
 	key string
-	d   ledger.Decision
+	e   ledger.Evidence
 	err error
 }
 
-func (r *resolver) Resolve(_ context.Context, key string, d ledger.Decision) (ledger.Record, error) {
-	r.key, r.d = key, d
-	return ledger.Record{Key: key, Status: d.As, Closed: true, Acts: []ledger.Act{{Who: d.Who, Note: d.Note}}}, r.err
+func (r *resolver) Prove(_ context.Context, key string, e ledger.Evidence) (ledger.Record, error) {
+	r.key, r.e = key, e
+	return ledger.Record{Key: key, Status: ledger.Cancelled, CanTrdNo: e.CanTrdNo, Acts: []ledger.Act{{Who: e.Who, Note: e.Note}}}, r.err
 }
 
 // TestSettle: the line that settled a record is found again in it.
@@ -26,11 +26,11 @@ func TestSettle(t *testing.T) {
 	for _, trdNo := range []string{"C1", "C,1", "C,", "a,,b"} {
 		to := &resolver{}
 		r, err := Settle(t.Context(), to, "refund-1", Noti, line(trdNo))
-		if err != nil || to.key != "refund-1" || to.d.Who != Noti || to.d.As != ledger.Cancelled {
-			t.Fatalf("resolved %+v, %v", to, err)
+		if err != nil || to.key != "refund-1" || to.e.Who != Noti || to.e.CanTrdNo != trdNo {
+			t.Fatalf("proved %+v, %v", to, err)
 		}
-		if want := "SettleBank tells of the cancellation: trdNo " + trdNo + ", 500 KRW, 2024-01-02 12:00:01 KST"; to.d.Note != want {
-			t.Errorf("note %q, want %q", to.d.Note, want)
+		if want := "SettleBank tells of the cancellation: trdNo " + trdNo + ", 500 KRW, 2024-01-02 12:00:01 KST"; to.e.Note != want {
+			t.Errorf("note %q, want %q", to.e.Note, want)
 		}
 		if got := NumberOf(r); got != trdNo {
 			t.Errorf("number %q, want %q", got, trdNo)

@@ -79,7 +79,7 @@ func (b *bench) moneyWaits(t *testing.T) {
 	b.put(sample("doubt"), ledger.Unknown)
 	b.put(other("stuck", "nxca_jt_il"), ledger.Queued)
 	b.put(other("broken", "broken"), ledger.Queued)
-	keys, err := b.rdb.Keys(t.Context(), "settlecancel:{*}:t:broken:*").Result()
+	keys, err := b.rdb.Keys(t.Context(), "settlecancel:{*}:p:broken:*").Result()
 	if err != nil || len(keys) != 1 {
 		t.Fatalf("%q, %v", keys, err)
 	}
@@ -117,7 +117,7 @@ func (b *bench) relays() {
 	b.Helper()
 	events, err := b.client.Ledger().Outbox(b.Context(), 1000)
 	if err == nil {
-		err = b.client.Ledger().CrossOut(b.Context(), events)
+		err = b.client.Ledger().Ack(b.Context(), events)
 	}
 	if err != nil {
 		b.Fatal(err)

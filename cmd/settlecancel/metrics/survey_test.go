@@ -248,7 +248,7 @@ func TestStateEvents(t *testing.T) {
 	if err != nil || len(page) != 2 {
 		t.Fatalf("%+v, %v", page, err)
 	}
-	if err := b.client.Ledger().CrossOut(t.Context(), page[:1]); err != nil {
+	if err := b.client.Ledger().Ack(t.Context(), page[:1]); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.client.Ledger().SetAside(t.Context(), page[1]); err != nil {
@@ -318,7 +318,7 @@ func TestStateDamaged(t *testing.T) {
 	for _, name := range []string{"good", "bad", "worse"} {
 		b.put(sample(name), ledger.Queued)
 	}
-	keys, err := b.rdb.Keys(t.Context(), "settlecancel:{*}:t:*").Result()
+	keys, err := b.rdb.Keys(t.Context(), "settlecancel:{*}:p:*").Result()
 	if err != nil || len(keys) != 3 {
 		t.Fatalf("%q, %v", keys, err)
 	}

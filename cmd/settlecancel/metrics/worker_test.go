@@ -49,7 +49,7 @@ func newPlant(t *testing.T) *plant {
 	t.Cleanup(gw.Close)
 	queue := redis.NewClient(p.rdb.Options())
 	t.Cleanup(func() { _ = queue.Close() })
-	p.work, err = worker.New(worker.Options{Redis: queue, Client: p.client, Gateway: gw, Inquiry: true, Observer: p.watch,
+	p.work, err = worker.New(worker.Options{Redis: queue, Client: p.client, Gateway: gw, Observer: p.watch,
 		RetryInitial: time.Millisecond, RetryCap: 10 * time.Millisecond, VerifyAfter: time.Millisecond, HoldFor: 50 * time.Millisecond,
 		IdlePoll: 10 * time.Millisecond, DelayedPoll: 20 * time.Millisecond, SweepEvery: 50 * time.Millisecond, Concurrency: 1,
 		Logger: slog.New(slog.DiscardHandler)})

@@ -56,7 +56,7 @@ func TestEndToEnd(t *testing.T) {
 			if err := sim.Await(ctx, func(s simulator.Stats) bool { return s.Notis.Attempts > 0 }); err != nil { // before the outcome is stored
 				t.Fatal(err)
 			}
-			if err := b.ledger.Finish(t.Context(), g, ledger.Attempt{Class: "unknown", Duration: time.Second}, ends(ledger.Unknown)); err != nil {
+			if _, err := b.ledger.Finish(t.Context(), g, ledger.Attempt{Class: "unknown", Duration: time.Second}, ends(ledger.Unknown)); err != nil {
 				t.Fatal(err)
 			}
 			if err := sim.Await(ctx, func(s simulator.Stats) bool { return s.Notis.Delivered == 1 }); err != nil {

@@ -31,7 +31,7 @@ import (
 // Ledger is the part of ledger.Ledger that a notification needs.
 type Ledger interface {
 	Transaction(ctx context.Context, mchtID, orgTrdNo string) ([]ledger.Record, error)
-	Resolve(ctx context.Context, key string, d ledger.Decision) (ledger.Record, error)
+	Prove(ctx context.Context, key string, e ledger.Evidence) (ledger.Record, error)
 }
 
 // Gateway is the part of gateway.Client that a notification needs.

@@ -31,12 +31,12 @@ func TestSettles(t *testing.T) {
 				b.send(refund("r1", "P1"), ends(status))
 				b.want("OK", form(f...))
 				r := b.record("r1")
-				if r.Status != ledger.Cancelled || r.Sum != 500 || len(r.Acts) != 1 || r.Acts[0].Who != "noti" ||
+				if r.Status != ledger.Cancelled || r.ConfirmedCancelled != 500 || len(r.Acts) != 1 || r.Acts[0].Who != "noti" ||
 					r.Acts[0].Note != "SettleBank tells of the cancellation: trdNo C1, 500 KRW, 2024-01-02 12:00:01 KST" {
 					t.Errorf("record %+v", r)
 				}
 				b.want("OK", form(f...))
-				if r := b.record("r1"); r.Sum != 500 || len(r.Acts) != 1 {
+				if r := b.record("r1"); r.ConfirmedCancelled != 500 || len(r.Acts) != 1 {
 					t.Errorf("told again, it is %+v", r)
 				}
 				if log := b.log.String(); strings.Count(log, "settled by a notification") != 1 || strings.Contains(log, hashKey) {
@@ -111,7 +111,7 @@ func TestDecidesNothing(t *testing.T) {
 		b.send(refund("r1", "P1"), done("C9"))
 		b.send(refund("r2", "P1"), review)
 		b.want("OK", form())
-		if r := b.record("r2"); r.Status != ledger.Cancelled || r.Sum != 1000 {
+		if r := b.record("r2"); r.Status != ledger.Cancelled || r.ConfirmedCancelled != 1000 {
 			t.Errorf("record %+v", r)
 		}
 	})
@@ -135,7 +135,7 @@ func TestComesAgain(t *testing.T) {
 		b := newBench(t)
 		g := b.begin(refund("r1", "P1"))
 		b.want("FAIL", form())
-		if err := b.ledger.Finish(t.Context(), g, ledger.Attempt{Class: "unknown", Duration: time.Second}, ends(ledger.Unknown)); err != nil {
+		if _, err := b.ledger.Finish(t.Context(), g, ledger.Attempt{Class: "unknown", Duration: time.Second}, ends(ledger.Unknown)); err != nil {
 			t.Fatal(err)
 		}
 		b.want("OK", form())
@@ -151,11 +151,11 @@ func TestComesAgain(t *testing.T) {
 		b.now = noon.Add(time.Minute)
 		g := tasktest.Begin(t, b.ledger, x) // an inquiry
 		b.want("FAIL", form())
-		if err := b.ledger.Finish(t.Context(), g, ledger.Attempt{Class: "ok"}, done("")); err != nil {
+		if _, err := b.ledger.Finish(t.Context(), g, ledger.Attempt{Class: "ok"}, done("")); err != nil {
 			t.Fatal(err)
 		}
 		b.want("OK", form())
-		if r := b.record("r1"); r.Sum != 500 || len(r.Acts) != 0 {
+		if r := b.record("r1"); r.ConfirmedCancelled != 500 || len(r.Acts) != 0 {
 			t.Errorf("record %+v", r)
 		}
 	})
@@ -177,7 +177,7 @@ type resolving struct {
 	err error
 }
 
-func (r resolving) Resolve(context.Context, string, ledger.Decision) (ledger.Record, error) {
+func (r resolving) Prove(context.Context, string, ledger.Evidence) (ledger.Record, error) {
 	return ledger.Record{}, r.err
 }
 

@@ -88,7 +88,7 @@ func (b *bench) begin(x tasks.Cancellation) ledger.Grant {
 
 func (b *bench) send(x tasks.Cancellation, n ledger.Next) {
 	b.Helper()
-	if err := b.ledger.Finish(b.Context(), b.begin(x), ledger.Attempt{Class: "test", Duration: time.Second}, n); err != nil {
+	if _, err := b.ledger.Finish(b.Context(), b.begin(x), ledger.Attempt{Class: "test", Duration: time.Second}, n); err != nil {
 		b.Fatal(err)
 	}
 }

@@ -157,8 +157,8 @@ func TestEndToEnd(t *testing.T) {
 			}
 			rows, _ = s.compare()
 			s.want(rows, slices.Sorted(slices.Values(append(tt.then, same...)))...)
-			if o, _ := s.sim.Original(shop, "P2"); o.CancelledAmount != 400 || s.record("b1").Sum != 400 {
-				t.Errorf("SettleBank cancelled %d, we say %d", o.CancelledAmount, s.record("b1").Sum)
+			if o, _ := s.sim.Original(shop, "P2"); o.CancelledAmount != 400 || s.record("b1").ConfirmedCancelled != 400 {
+				t.Errorf("SettleBank cancelled %d, we say %d", o.CancelledAmount, s.record("b1").ConfirmedCancelled)
 			}
 		})
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
@@ -42,23 +43,22 @@ func (e *entry) methodName() string {
 	return string(e.method[:])
 }
 
-// scanPage is how many records are read at a time.
-const scanPage = 500
-
-// gather reads what the ledger has of the day, by merchant: in order of the key, none twice.
+// gather reads what the ledger has of the day, by merchant: in order of the key, none twice. What is
+// open, or a dead letter, may have been sent on the day, and stands in no index of it.
 func (r *run) gather(ctx context.Context) (map[string][]entry, error) {
 	ours := make(map[string][]entry)
-	scanning := ledger.Scanning{Limit: scanPage, Match: func(rec ledger.Record) bool {
-		return slices.Contains(r.query.MchtIDs, rec.MchtID) && r.concerns(rec)
-	}}
-	for more := true; more; more = scanning.Cursor != "" {
-		records, next, err := r.opts.Ledger.Scan(ctx, scanning)
-		if errors.Is(err, ledger.ErrDamaged) {
-			r.fail(err)
-		} else if err != nil {
-			return nil, fmt.Errorf("reconcile: %w", err)
-		}
-		for _, rec := range records {
+	take := func(records iter.Seq2[ledger.Record, error]) error {
+		for rec, err := range records {
+			if errors.Is(err, ledger.ErrDamaged) {
+				r.fail(err)
+				continue
+			}
+			if err != nil {
+				return fmt.Errorf("reconcile: %w", err)
+			}
+			if !slices.Contains(r.query.MchtIDs, rec.MchtID) || !r.concerns(rec) {
+				continue
+			}
 			e, err := newEntry(rec)
 			if err != nil {
 				r.fail(err)
@@ -68,7 +68,13 @@ func (r *run) gather(ctx context.Context) (map[string][]entry, error) {
 				ours[rec.MchtID] = append(ours[rec.MchtID], e)
 			}
 		}
-		scanning.Cursor = next
+		return nil
+	}
+	for _, records := range []iter.Seq2[ledger.Record, error]{r.opts.Ledger.Day(ctx, r.query.Date),
+		r.opts.Ledger.All(ctx, ledger.Open, ledger.Listing{Limit: 500}), r.opts.Ledger.All(ctx, ledger.DeadLetters, ledger.Listing{Limit: 500})} {
+		if err := take(records); err != nil {
+			return nil, err
+		}
 	}
 	for id, entries := range ours {
 		slices.SortFunc(entries, func(a, b entry) int { return cmp.Compare(a.key(), b.key()) })

@@ -25,7 +25,7 @@ func (m meddled) Transaction(ctx context.Context, mchtID, orgTrdNo string) ([]le
 	return m.Ledger.Transaction(ctx, mchtID, orgTrdNo)
 }
 
-func (m meddled) Resolve(context.Context, string, ledger.Decision) (ledger.Record, error) {
+func (m meddled) Prove(context.Context, string, ledger.Evidence) (ledger.Record, error) {
 	return m.resolve()
 }
 

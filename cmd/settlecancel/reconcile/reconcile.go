@@ -24,9 +24,11 @@ func Methods() []string { return settlebank.Methods() }
 
 // Ledger is the part of ledger.Ledger that a comparison needs.
 type Ledger interface {
-	Scan(ctx context.Context, o ledger.Scanning) ([]ledger.Record, string, error)
+	Day(ctx context.Context, day string) iter.Seq2[ledger.Record, error]
+	All(ctx context.Context, set ledger.Set, o ledger.Listing) iter.Seq2[ledger.Record, error]
 	Transaction(ctx context.Context, mchtID, orgTrdNo string) ([]ledger.Record, error)
-	Resolve(ctx context.Context, key string, d ledger.Decision) (ledger.Record, error)
+	Prove(ctx context.Context, key string, e ledger.Evidence) (ledger.Record, error)
+	Seed(ctx context.Context, mchtID, orgTrdNo string, sum int64, rounds int) (bool, error)
 }
 
 // Gateway is the part of gateway.Client that a comparison needs.

@@ -137,7 +137,7 @@ func TestSettles(t *testing.T) {
 			want := ledger.Act{At: later.UTC(), Who: "reconcile", What: "resolve cancelled",
 				Note: "SettleBank tells of the cancellation: trdNo C1, 500 KRW, 2024-01-02 12:00:00 KST"}
 			if len(r.Acts) != 1 || !cmp.Equal(want, r.Acts[0], cmp.Comparer(func(a, b time.Time) bool { return a.Equal(b) })) ||
-				r.Status != ledger.Cancelled || r.Sum != 500 {
+				r.Status != ledger.Cancelled || r.ConfirmedCancelled != 500 {
 				t.Errorf("record %+v", r)
 			}
 			rows, s = b.run(later)
@@ -160,8 +160,8 @@ func TestSettleBesides(t *testing.T) {
 	b.lists.put(day, listed("C1", "P1", 500, on("2 12:00:00")), listed("C2", "P1", 500, on("2 12:10:00")), listed("C3", "P1", 300, on("2 12:20:00")))
 	rows, s := b.run(later)
 	b.want(rows, "agreed r1 cancelled C1", "settled r2 cancelled C2", "settled r3 cancelled C3")
-	if r := b.record("r3"); !s.Agrees() || r.Sum != 1300 {
-		t.Errorf("summary %+v, sum %d", s, r.Sum)
+	if r := b.record("r3"); !s.Agrees() || r.ConfirmedCancelled != 1300 {
+		t.Errorf("summary %+v, sum %d", s, r.ConfirmedCancelled)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"iter"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
@@ -39,7 +40,7 @@ func paymentOf(i int) string { return fmt.Sprintf("STFP_PGCAnxca_jt_il0211129135
 
 func (v *vast) record(i int) ledger.Record {
 	r := ledger.Record{Key: key(i), MchtID: shop, OrgTrdNo: paymentOf(i), Amount: 1000, Full: true,
-		Params: json.RawMessage(fmt.Sprintf(`{"o":"ORDER20231215%06d","d":"20231215","x":"CA"}`, i)), Status: ledger.Cancelled,
+		OrgMchtTrdNo: fmt.Sprintf("ORDER20231215%06d", i), Method: "CA", Params: json.RawMessage(`{"d":"20231215"}`), Status: ledger.Cancelled,
 		AcceptedAt: v.at, EndedAt: v.at.Add(time.Second),
 		Attempts: []ledger.Attempt{{Kind: ledger.Request, StartedAt: v.at, Duration: time.Second, Class: "ok", Code: "0000", HTTPStatus: 200}}}
 	if v.numbered {
@@ -57,20 +58,24 @@ func (v *vast) look() {
 	v.heap = max(v.heap, m.HeapAlloc)
 }
 
-func (v *vast) Scan(_ context.Context, o ledger.Scanning) ([]ledger.Record, string, error) {
-	from, _ := strconv.Atoi(o.Cursor)
-	var page []ledger.Record
-	for i := from; i < min(from+o.Limit, manyCancellations); i++ {
-		if r := v.record(i); o.Match(r) {
-			page = append(page, r)
+func (v *vast) Day(context.Context, string) iter.Seq2[ledger.Record, error] {
+	return func(yield func(ledger.Record, error) bool) {
+		for i := range manyCancellations {
+			if i%500 == 0 {
+				v.look()
+			}
+			if !yield(v.record(i), nil) {
+				return
+			}
 		}
 	}
-	v.look()
-	if from+o.Limit >= manyCancellations {
-		return page, "", nil
-	}
-	return page, strconv.Itoa(from + o.Limit), nil
 }
+
+func (v *vast) All(context.Context, ledger.Set, ledger.Listing) iter.Seq2[ledger.Record, error] {
+	return func(func(ledger.Record, error) bool) {}
+}
+
+func (v *vast) Seed(context.Context, string, string, int64, int) (bool, error) { return false, nil }
 
 func (v *vast) Transaction(_ context.Context, _, orgTrdNo string) ([]ledger.Record, error) {
 	i, err := strconv.Atoi(orgTrdNo[len(orgTrdNo)-6:])
@@ -83,7 +88,7 @@ func (v *vast) Transaction(_ context.Context, _, orgTrdNo string) ([]ledger.Reco
 	return []ledger.Record{v.record(i)}, nil
 }
 
-func (v *vast) Resolve(context.Context, string, ledger.Decision) (ledger.Record, error) {
+func (v *vast) Prove(context.Context, string, ledger.Evidence) (ledger.Record, error) {
 	return ledger.Record{}, ledger.ErrNotFound
 }
 

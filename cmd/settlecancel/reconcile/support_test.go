@@ -168,7 +168,7 @@ func (b *bench) send(x tasks.Cancellation, at time.Time, n ledger.Next) {
 	tasktest.Accept(b, b.ledger, x)
 	g := tasktest.Begin(b, b.ledger, x)
 	b.clock.Set(at.Add(time.Second))
-	if err := b.ledger.Finish(b.Context(), g, ledger.Attempt{Class: "test", Duration: time.Second}, n); err != nil {
+	if _, err := b.ledger.Finish(b.Context(), g, ledger.Attempt{Class: "test", Duration: time.Second}, n); err != nil {
 		b.Fatal(err)
 	}
 }

@@ -1,0 +1,56 @@
+-- store writes a payment if it is still the one that was read, and moves what goes with it.
+--
+-- KEYS  1 payment  2 state of the shard  3… whatever the commands below use
+-- ARGV  1 id of the write that the payment was read with, '' where there was none
+--       2 id of this write; the document begins {"w":"<id>"
+--       3 document  4 how long it is kept, ms; 0 for ever
+--       5 highest count of the shard that this process was answered  6 epoch that it knows
+--       7 '' or the name that key 3 must lead to, and does from now on if it led nowhere
+--       8… commands: how many arguments, the command, the number of its key, the arguments
+--
+-- Returns {word, now in ms, count, epoch, since when in ms, document}:
+--   'ok'      it is written, now or by an earlier call of the same id whose reply got lost
+--   'moved'   the payment is another one: document, '' for none
+--   'epoch'   the shard has forgotten writes, or did since this process last saw it; nothing is written
+--   'foreign' key 3 leads elsewhere; nothing is written
+--
+-- The state of a shard: w counts its writes, e is its epoch, t since when, f how many writes were
+-- found missing. A count or an epoch below one that was answered before means that confirmed writes
+-- are gone; the new epoch lies above both, or who knew a higher one would take it for its own.
+-- The next count lies far above all that were ever answered, so that the others do not find it again.
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local state = redis.call('HMGET', KEYS[2], 'w', 'e', 't')
+local count, epoch, since = tonumber(state[1] or 0), tonumber(state[2] or 0), tonumber(state[3] or 0)
+
+local seen, known = tonumber(ARGV[5]), tonumber(ARGV[6])
+if count < seen or epoch < known then
+  redis.call('HINCRBY', KEYS[2], 'f', math.max(seen - count, 1))
+  count, epoch, since = math.max(seen, count) + 1048576, math.max(known, epoch) + 1, now
+  redis.call('HSET', KEYS[2], 'w', count, 'e', epoch, 't', since)
+end
+if epoch ~= known then return { 'epoch', now, count, epoch, since } end
+
+local raw = redis.call('GET', KEYS[1])
+local stored = raw and raw:sub(7, 6 + #ARGV[2]) or ''
+if stored ~= ARGV[2] then
+  if stored ~= ARGV[1] or raw and ARGV[1] == '' then return { 'moved', now, count, epoch, since, raw or '' } end
+  if ARGV[7] ~= '' then
+    local to = redis.call('GET', KEYS[3])
+    if to and to ~= ARGV[7] then return { 'foreign', now, count, epoch, since } end
+    redis.call('SET', KEYS[3], ARGV[7])
+  end
+  if ARGV[4] == '0' then
+    redis.call('SET', KEYS[1], ARGV[3])
+  else
+    redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
+  end
+  local i = 8
+  while ARGV[i] do
+    local last = i + 2 + ARGV[i]
+    redis.call(ARGV[i + 1], KEYS[tonumber(ARGV[i + 2])], unpack(ARGV, i + 3, last))
+    i = last + 1
+  end
+end
+-- Counted even where the write was there before: a WAIT behind this script needs a write to wait for.
+return { 'ok', now, redis.call('HINCRBY', KEYS[2], 'w', 1), epoch, since }

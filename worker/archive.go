@@ -30,7 +30,9 @@ type archive struct {
 	redis     redis.UniversalClient
 	inspector *asynq.Inspector
 	ledger    *ledger.Ledger
+	client    *tasks.Client
 	parse     func([]byte) (tasks.Task, error)
+	refused   func() // tells of a refusal
 	log       *slog.Logger
 
 	limit   int64                     // tasks of a queue, beyond which copies of dead letters go too
@@ -44,7 +46,8 @@ type archiveCursor struct {
 }
 
 func (w *Worker) newArchive() *archive {
-	a := &archive{redis: w.opts.Redis, inspector: w.inspector, ledger: w.ledger, parse: w.parse, log: w.log, limit: archiveLimit, cursors: map[string]*archiveCursor{}}
+	a := &archive{redis: w.opts.Redis, inspector: w.inspector, ledger: w.ledger, client: w.opts.Client,
+		parse: w.parse, refused: w.opts.Observer.Refused, log: w.log, limit: archiveLimit, cursors: map[string]*archiveCursor{}}
 	for queue := range tasks.Queues() {
 		a.cursors[queue] = &archiveCursor{page: 1}
 	}
@@ -59,6 +62,7 @@ const (
 	spare               // a copy of a dead letter, which is kept as long as there is room
 	ended               // nobody needs it any more
 	exposed             // holds an account number in plain text
+	silent              // no handler gave it up: it is queued once more
 )
 
 // trim does one round: a few tasks of each queue. What cannot be deleted does not keep it from the
@@ -115,6 +119,15 @@ func (a *archive) trimPage(ctx context.Context, queue string, page int, excess i
 		if f == kept || f == spare && excess <= 0 {
 			continue
 		}
+		if f == silent {
+			if err := a.client.Requeue(ctx, t); err != nil {
+				failed = append(failed, err)
+				continue
+			}
+			deleted++
+			logRequeued(ctx, a.log, t)
+			continue
+		}
 		if err := a.inspector.DeleteTask(queue, t.ID); err != nil {
 			if !errors.Is(err, asynq.ErrTaskNotFound) {
 				failed = append(failed, fmt.Errorf("task %s cannot be deleted: %w", oneLine(t.ID), err))
@@ -126,6 +139,9 @@ func (a *archive) trimPage(ctx context.Context, queue string, page int, excess i
 		case spare:
 			excess--
 		case exposed:
+			if !decided(t.LastErr) {
+				a.refused()
+			}
 			a.log.WarnContext(ctx, "archived task deleted: it held an account number in plain text", "task", oneLine(t.ID), "queue", queue)
 		}
 	}
@@ -135,21 +151,27 @@ func (a *archive) trimPage(ctx context.Context, queue string, page int, excess i
 // fate decides about one archived task. Should its cancellation be taken back to work meanwhile,
 // and the new task be deleted in the place of the old one, the sweeper queues it again.
 func (a *archive) fate(ctx context.Context, t *asynq.TaskInfo) (fate, error) {
+	unknown := kept // what becomes of a task that the ledger has nothing of
+	if tasks.Foreign(t) && !decided(t.LastErr) {
+		unknown = silent
+	}
 	x, err := a.parse(t.Payload)
 	if refused := err != nil || t.Type != tasks.TypeCancel; refused {
 		if holdsAccount(string(t.Payload)) {
 			return exposed, nil
 		}
-		return kept, nil
+		return unknown, nil
 	}
 	r, err := a.ledger.Get(ctx, x.IdempotencyKey)
 	switch {
-	case errors.Is(err, ledger.ErrNotFound), errors.Is(err, ledger.ErrDamaged):
+	case errors.Is(err, ledger.ErrNotFound):
+		return unknown, nil
+	case errors.Is(err, ledger.ErrDamaged):
 		return kept, nil
 	case err != nil:
 		return kept, err
 	case !standsFor(x, r):
-		return kept, nil // in conflict: it asks for something else than what the ledger has
+		return unknown, nil // in conflict: it asks for something else than what the ledger has
 	case r.Ended():
 		return ended, nil
 	case r.Dead():

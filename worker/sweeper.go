@@ -19,14 +19,15 @@ const (
 )
 
 // sweeper finds every open cancellation whose task asynq no longer has, whatever took it away, and
-// queues it again; and now and then it trims asynq's archive. Every worker sweeps, one at a time among
-// them.
+// queues it again; it looks for the tasks that asynq shows to no worker; and now and then it trims
+// asynq's archive. Every worker sweeps, one at a time among them.
 type sweeper struct {
 	ledger  *ledger.Ledger
 	client  *tasks.Client
 	turn    *turn
 	every   time.Duration
 	after   time.Duration // how long overdue they must be
+	unseen  *unseen
 	archive *archive
 	log     *slog.Logger
 	now     func() time.Time
@@ -37,7 +38,7 @@ type sweeper struct {
 
 func (w *Worker) newSweeper() *sweeper {
 	return &sweeper{ledger: w.ledger, client: w.opts.Client, turn: newTurn(w.opts.Redis, sweeperKey, 3*w.opts.SweepEvery),
-		every: w.opts.SweepEvery, after: w.opts.SweepAfter, archive: w.newArchive(), log: w.log, now: w.opts.Now}
+		every: w.opts.SweepEvery, after: w.opts.SweepAfter, unseen: w.newUnseen(), archive: w.newArchive(), log: w.log, now: w.opts.Now}
 }
 
 func (s *sweeper) run(ctx context.Context) {
@@ -66,7 +67,7 @@ func (s *sweeper) once(ctx context.Context) error {
 	s.cursor = next
 	// What is due later than any rule can put it was stored by a clock that was ahead for a moment.
 	ahead, _, failed := s.ledger.List(ctx, ledger.Open, ledger.Listing{Since: s.now().Add(s.ledger.Farthest() + time.Minute), Limit: sweepPage})
-	err = errors.Join(err, failed, s.queue(ctx, append(overdue, ahead...)))
+	err = errors.Join(err, failed, s.queue(ctx, append(overdue, ahead...)), s.unseen.look(ctx))
 	if s.round%trimEvery == 0 {
 		err = errors.Join(err, s.archive.trim(ctx))
 	}

@@ -121,6 +121,52 @@ func (x *examiner) queues(_ context.Context, s *sheet) {
 		}
 		queueState(s, info)
 	}
+	strays(s, inspector, exist)
+}
+
+// strayPage is how many tasks of each state of a foreign queue are looked at.
+const strayPage = 100
+
+// strays tells of each queue that no worker of ours serves, and that holds cancellations all the
+// same. Only the first tasks of each state are looked at: a queue of another program may be long.
+func strays(s *sheet, inspector *asynq.Inspector, exist []string) {
+	for _, queue := range slices.Sorted(slices.Values(exist)) {
+		if _, ours := tasks.Queues()[queue]; ours || queue == events.QueueWebhooks {
+			continue
+		}
+		found, err := strayed(inspector, queue)
+		if err != nil {
+			s.note("look at asynq's keys of this queue", "queue %s, which is not ours, cannot be read: %v", queue, err)
+		}
+		if found > 0 {
+			s.danger("let the producer name queue "+tasks.QueueUrgent+", "+tasks.QueueDefault+" or "+tasks.QueueBulk+", or enqueue with settlecancel; then enqueue what stands there again, under the same keys",
+				"queue %s is not ours, and holds %s at least: no worker of settlecancel takes them", queue, plural(found, tasks.TypeCancel+" task"))
+		}
+	}
+}
+
+// strayed counts cancellations among the first tasks of a queue, of each state.
+func strayed(inspector *asynq.Inspector, queue string) (found int, failed error) {
+	count := func(listed []*asynq.TaskInfo, err error) {
+		failed = errors.Join(failed, err)
+		for _, t := range listed {
+			if t.Type == tasks.TypeCancel {
+				found++
+			}
+		}
+	}
+	page := asynq.PageSize(strayPage)
+	count(inspector.ListPendingTasks(queue, page))
+	count(inspector.ListActiveTasks(queue, page))
+	count(inspector.ListScheduledTasks(queue, page))
+	count(inspector.ListRetryTasks(queue, page))
+	count(inspector.ListArchivedTasks(queue, page))
+	groups, err := inspector.Groups(queue)
+	failed = errors.Join(failed, err)
+	for _, g := range groups[:min(len(groups), strayPage)] {
+		count(inspector.ListAggregatingTasks(queue, g.Group, page))
+	}
+	return found, failed
 }
 
 func queueState(s *sheet, q *asynq.QueueInfo) {

@@ -36,6 +36,28 @@ func TestQueues(t *testing.T) {
 	p.examine().want("queues", Danger, "queue default cannot be read", "may be damaged")
 }
 
+// Cancellations in a queue that no worker of ours serves are told of, whatever their state.
+func TestStrays(t *testing.T) {
+	t.Parallel()
+	for name, options := range map[string][]asynq.Option{
+		"pending":     nil,
+		"scheduled":   {asynq.ProcessIn(time.Hour)},
+		"aggregating": {asynq.Group("orders")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPatient(t)
+			producer := asynq.NewClientFromRedisClient(p.rdb)
+			_, err := producer.Enqueue(asynq.NewTask("mail", nil), asynq.Queue("letters"))
+			p.must(err)
+			p.examine().wantNoWorse(OK, "workers")
+			_, err = producer.Enqueue(asynq.NewTask(tasks.TypeCancel, []byte("{}")), append(options, asynq.Queue("refunds"))...)
+			p.must(err)
+			p.examine().want("queues", Danger, "queue refunds is not ours, and holds 1 settlebank:cancel task at least", "urgent, default or bulk")
+		})
+	}
+}
+
 func TestArchive(t *testing.T) {
 	t.Parallel()
 	p := newPatient(t)

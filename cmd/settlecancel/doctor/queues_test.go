@@ -163,7 +163,7 @@ func TestDamaged(t *testing.T) {
 	}
 	p.must(p.rdb.Set(context.Background(), key[0], "{", 0).Err())
 	found := p.examine()
-	found.want("open", Danger, "cannot be read: ledger: list: refund-1", "ask SettleBank")
+	found.want("open", Danger, "the record cannot be read: payment shop:TRD-refund-1", "ask SettleBank")
 	found.want("open", Danger, "1 of 2 open cancellations are overdue", "refund-2")
 }
 

@@ -133,7 +133,8 @@ var standardSuccesses = []standardCase{
 var standardFailures = []standardCase{
 	{"ErrRejected", failure("CA20"), nil, refusedWith("CA20", Rejected)},
 	{"ErrAlready", failure("CA12"), nil, refusedWith("CA12", Already)},
-	{"ErrDuplicate", failure("ST25"), nil, refusedWith("ST25", Duplicate)},
+	{"ErrCancelledBefore", failure("ST25"), nil, refusedWith("ST25", Already)},
+	{"ErrDuplicate", failure("ST50"), nil, refusedWith("ST50", Duplicate)},
 	{"ErrTransient", failure("ST41"), nil, refusedWith("ST41", Transient)},
 	{"ErrMisconfigured", failure("1901"), nil, refusedWith("1901", Misconfigured)},
 	{"ErrUnknown", failure("9999"), nil, refusedWith("9999", Unknown)},

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -21,15 +22,16 @@ type breakers struct {
 	log   *slog.Logger
 	tell  func(mchtID, state string)
 
-	mu sync.Mutex
-	by map[string]*gobreaker.TwoStepCircuitBreaker[struct{}]
+	mu   sync.Mutex
+	last map[string]gateway.Class // by merchant: the class of the latest failure
+	by   map[string]*gobreaker.TwoStepCircuitBreaker[struct{}]
 }
 
 // tripAfter is how many failures in a row hold a merchant.
 const tripAfter = 10
 
 func newBreakers(what string, pause time.Duration, log *slog.Logger, tell func(mchtID, state string)) *breakers {
-	return &breakers{what: what, pause: pause, log: log, tell: tell, by: map[string]*gobreaker.TwoStepCircuitBreaker[struct{}]{}}
+	return &breakers{what: what, pause: pause, log: log, tell: tell, last: map[string]gateway.Class{}, by: map[string]*gobreaker.TwoStepCircuitBreaker[struct{}]{}}
 }
 
 func (b *breakers) of(mchtID string) *gobreaker.TwoStepCircuitBreaker[struct{}] {
@@ -71,6 +73,23 @@ func (b *breakers) allow(mchtID string) (told func(health), err error) {
 		return nil, err
 	}
 	return func(h health) { done(errorsOf[h]) }, nil
+}
+
+// note keeps how a call failed.
+func (b *breakers) note(mchtID string, o gateway.Outcome) {
+	if healthOf(o) != failing {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.last[mchtID] = o.Class
+}
+
+// lastFailure returns the class of the latest failure of a merchant's calls.
+func (b *breakers) lastFailure(mchtID string) gateway.Class {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return cmp.Or(b.last[mchtID], gateway.Unknown)
 }
 
 // errorsOf is what a breaker counts.

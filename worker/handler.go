@@ -53,7 +53,7 @@ const maxSteps = 6
 // or is a dead letter, or an error that is for asynq, mostly *postponed.
 func (w *Worker) advance(ctx context.Context, x tasks.Task, entry ledger.Entry) (ledger.Record, error) {
 	var record ledger.Record
-	err := error(&postponed{after: time.Second, reason: "more steps are due"})
+	err := error(&postponed{after: time.Second, reason: "not due yet: more steps follow"})
 	for range maxSteps {
 		g, stop := w.begin(ctx, entry)
 		if stop != nil {

@@ -86,7 +86,9 @@ func (w *Worker) inquire(ctx context.Context, x tasks.Cancellation, g ledger.Gra
 	}
 	told, err := w.inquiries.allow(x.MchtID)
 	if err != nil {
-		return w.stepBack(ctx, h.release(), "held: "+err.Error(), w.policy.Hold())
+		// Who waits for an answer must not wait for ever: not asking counts as asking in vain.
+		q := gateway.Inquiry{Outcome: gateway.Outcome{Class: w.inquiries.lastFailure(x.MchtID), Message: "held: " + err.Error()}}
+		return w.finish(ctx, h, x.Method, ledger.Attempt{Class: string(q.Class), Message: q.Message}, w.policy.AfterInquiry(g, q))
 	}
 	if err := w.gate.pacers.waitForSlot(ctx, x.MchtID); err != nil {
 		told(healthUntold)
@@ -97,6 +99,7 @@ func (w *Worker) inquire(ctx context.Context, x tasks.Cancellation, g ledger.Gra
 		ID: "INQ-" + rand.Text(), MchtID: x.MchtID, OrgTrdNo: x.OrgTrdNo, OrgMchtTrdNo: x.OrgMchtTrdNo,
 		OrgTrdDt: x.OrgTrdDt, Method: g.Record.Method, OrgTrdAmt: g.Record.PaymentAmount})
 	told(healthOf(q.Outcome))
+	w.inquiries.note(x.MchtID, q.Outcome)
 	a := ledger.Attempt{Duration: time.Since(start), Class: string(q.Class), Code: q.Code, Message: q.Message, HTTPStatus: q.HTTPStatus}
 	if q.CancelledKnown {
 		a.Shown = &q.Cancelled

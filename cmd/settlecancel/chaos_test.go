@@ -198,8 +198,8 @@ func (o *orders) right(x tasks.Cancellation, r ledger.Record, n int) bool {
 	case ledger.Rejected:
 		return n == 0 && o.doomed[x.IdempotencyKey]
 	case ledger.Review:
-		// It could not be inquired after, or it went out while what was cancelled before could not be asked.
-		return x.OrgTrdAmt == 0 || r.Reason == ledger.ReasonUnbased
+		// It could not be inquired after, or what was cancelled before could not be asked, or Redis forgot.
+		return x.OrgTrdAmt == 0 || r.Reason == ledger.ReasonUnbased || r.Reason == ledger.ReasonForgotten
 	default:
 		return false
 	}

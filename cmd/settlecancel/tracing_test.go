@@ -97,7 +97,7 @@ func TestTrace(t *testing.T) {
 	const shop = "4bf92f3577b34da6a3ce929d0e0e4736"
 	p.until("it is accepted", time.Minute, func() bool {
 		r, err := http.NewRequest(http.MethodPost, "http://"+addr+"/v1/cancellations", strings.NewReader(
-			`{"mchtId":"nxca_jt_bi","orgTrdNo":"STFP_1","orgMchtTrdNo":"O1","orgTrdDt":"20231215","canAmt":500,"orgTrdAmt":1000,"method":"CA"}`))
+			`{"mchtId":"nxca_jt_bi","orgTrdNo":"STFP_1","orgMchtTrdNo":"O1","orgTrdDt":"20231215","canAmt":1000,"orgTrdAmt":1000,"method":"CA"}`))
 		if err != nil {
 			t.Fatal(err)
 		}

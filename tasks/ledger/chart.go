@@ -38,6 +38,7 @@ var transitions = []Transition{
 	{Unknown, Exhausted, "Finish"},
 	{Unknown, Review, "Finish"},
 	{Review, Cancelled, "Finish"},
+	{Review, Rejected, "Finish"},
 
 	{Queued, Cancelled, "Prove"},
 	{Sending, Cancelled, "Prove"},

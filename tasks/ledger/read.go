@@ -93,6 +93,9 @@ func (l *Ledger) payments(ctx context.Context, places []place) ([]*Payment, erro
 		}
 		if payments[i], err = decodePayment(places[i], raw); err != nil {
 			payments[i] = nil
+			if places[i].key != "" {
+				err = fmt.Errorf("%s: %w", places[i].key, err)
+			}
 			damaged = append(damaged, err)
 		}
 	}

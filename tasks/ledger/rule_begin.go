@@ -67,7 +67,7 @@ type Beginning struct {
 // Barred says what cannot be done for a merchant now, because it would fail. The zero value bars nothing.
 type Barred struct {
 	Requests  bool
-	Inquiries bool
+	Inquiries bool // a basis is done without then; what has to be verified counts it as a failure
 }
 
 // heldMost is the longest that a cancellation which waits for another one is told to stay away. Who
@@ -106,7 +106,7 @@ func (p *Payment) Begin(at Moment, r Rules, b Beginning) Grant {
 		return Grant{Step: StepWait, Wait: time.Duration(c.Due-at.Now) * time.Millisecond}
 	}
 	purpose := p.purpose(at, r, c, b.Barred)
-	if purpose != ToVerify && b.Requests || purpose != 0 && b.Inquiries {
+	if purpose != ToVerify && b.Requests || purpose == ToBase && b.Inquiries {
 		return Grant{Step: StepBarred}
 	}
 	return p.lease(at, r, c, b.Token, purpose)

@@ -574,8 +574,8 @@ func TestBeginBarred(t *testing.T) {
 	requests, inquiries, all := Barred{Requests: true}, Barred{Inquiries: true}, Barred{Requests: true, Inquiries: true}
 	want := map[string]map[Barred]Step{
 		"send":    {requests: StepBarred, inquiries: StepSend, all: StepBarred},
-		"verify":  {requests: StepInquire, inquiries: StepBarred, all: StepBarred},
-		"resend":  {requests: StepBarred, inquiries: StepBarred, all: StepBarred},
+		"verify":  {requests: StepInquire, inquiries: StepInquire, all: StepInquire},
+		"resend":  {requests: StepBarred, inquiries: StepInquire, all: StepBarred},
 		"base":    {requests: StepBarred, inquiries: StepSend, all: StepBarred},
 		"wait":    {requests: StepWait, inquiries: StepWait, all: StepWait},
 		"ended":   {requests: StepEnded, inquiries: StepEnded, all: StepEnded},

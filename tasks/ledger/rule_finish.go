@@ -91,9 +91,14 @@ func (c *Cancellation) takes(n Next) bool {
 // it comes; that something was not applied may have been said before Redis forgot a later request.
 func (n Next) proven() bool { return n.Status == Cancelled || n.Status == AlreadyCancelled }
 
-// refusesDoubt reports whether n is a definite refusal of the only request that is in doubt.
+// refusesDoubt reports whether n is a definite refusal of the only request that is in doubt, of a
+// cancellation that is in review because nobody could tell. A sum that contradicts it is for a person.
 func (c *Cancellation) refusesDoubt(n Next) bool {
-	return c.Doubts == 1 && c.Reason == ReasonLost && n.NewID
+	switch c.Reason {
+	case ReasonNotInquirable, ReasonUnbased, ReasonInquiry, ReasonInquiryFails:
+		return c.Doubts == 1 && !c.Answered && n.NewID
+	}
+	return false
 }
 
 // believe takes the doubt back that stood in for the answer, now that it has come.

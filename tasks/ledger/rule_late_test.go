@@ -270,7 +270,7 @@ func TestLateRefusalOfReview(t *testing.T) {
 	f := newFixture(t)
 	late := f.sendAndLose(x)
 	f.pass(verifyAfter)
-	f.finish(f.begin(x, StepInquire), Next{Status: Review, Reason: ReasonLost})
+	f.finish(f.begin(x, StepInquire), Next{Status: Review, Reason: ReasonNotInquirable})
 	f.finish(late, Next{Status: Queued, NewID: true, Spend: 1, Code: "MP95"})
 	f.wantStand(x.Key, stand{Status: Rejected, Attempts: []string{"request 0s 1m0s lost", "inquiry 2m30s 1s test", "late 2m30s 1s test"}})
 	if r := f.record(x.Key); !r.Dead() || r.Doubtful || r.Doubted {

@@ -19,8 +19,8 @@
 //   - A request has its effect, if ever, at most lateBound after its grant, and the gateway shows an old
 //     sum for at most staleBound; together they are shorter than the time to the second inquiry, which
 //     comes two VERIFY_AFTER after the attempt's end. With Bounds.Unbounded an effect may come at any
-//     time, save between the last look before a request and that request: what is told as
-//     rejected may then be wrong, but nothing is applied twice.
+//     time, save between the last look before the next request and that request, or after the next one
+//     that reaches the gateway: what is told as rejected may then be wrong, but nothing is applied twice.
 //   - No amount that is cancelled elsewhere meanwhile equals a part of ours, or a sum of ours. One that
 //     was cancelled before may, and the whole payment may be cancelled elsewhere: a whole one of ours is
 //     then told as cancelled, or as already cancelled.

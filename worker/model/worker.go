@@ -73,9 +73,6 @@ func (m *Model) beginBarred(w *world, i, c int, barred ledger.Barred, yield func
 	switch g.Step {
 	case ledger.StepSend, ledger.StepInquire:
 		n.workers[i] = worker{doing: granted, c: c, grant: &g, epoch: w.epoch, latest: w.now + ms(lateBound)}
-		if m.bounds.Unbounded && g.Step == ledger.StepSend { // what comes later than the next request is beyond any bound
-			n.bank.flights = slices.DeleteFunc(n.bank.flights, func(f flight) bool { return f.c == c })
-		}
 		n.broken = m.checkGrant(w, c, g)
 		what := "may send"
 		if g.Step == ledger.StepInquire {
@@ -154,6 +151,9 @@ func (m *Model) send(w *world, i int, yield func(*world, string)) {
 		n := w.clone()
 		if !n.spend(reply.faults) {
 			continue
+		}
+		if m.bounds.Unbounded && (reply.effect || reply.flight) { // what comes after its successor is beyond any bound
+			n.bank.flights = slices.DeleteFunc(n.bank.flights, func(f flight) bool { return f.c == x.c })
 		}
 		if reply.effect {
 			m.carry(n, q)

@@ -25,11 +25,11 @@ func TestDecisions(t *testing.T) {
 		{from: ledger.Rejected, as: asRetry, to: ledger.Queued, says: "Queued again"},
 		{from: ledger.Exhausted, as: asRetry, to: ledger.Queued, fields: map[string]string{"note": "limit raised"}, says: "Queued again"},
 		{from: ledger.Review, as: asRetry, to: ledger.Unknown, says: "Being verified again"},
-		{from: ledger.Review, as: asCancelled, to: ledger.Cancelled, fields: sure, says: "Resolved as cancelled", closed: true, sum: 500},
+		{from: ledger.Review, as: asCancelled, to: ledger.Cancelled, fields: sure, says: "Resolved as cancelled", closed: true},
 		{from: ledger.Review, as: asRejected, to: ledger.Rejected, fields: sure, says: "Resolved as rejected", closed: true},
 		{from: ledger.Rejected, as: asRejected, to: ledger.Rejected, fields: sure, says: "Resolved as rejected", closed: true},
 		{from: ledger.Queued, as: asRejected, to: ledger.Rejected, fields: sure, says: "Resolved as rejected", closed: true},
-		{from: ledger.Unknown, as: asCancelled, to: ledger.Cancelled, fields: sure, says: "Resolved as cancelled", closed: true, sum: 500},
+		{from: ledger.Unknown, as: asCancelled, to: ledger.Cancelled, fields: sure, says: "Resolved as cancelled", closed: true},
 		{from: ledger.Sending, as: asCancelled, to: ledger.Sending, fields: sure, says: "under way"},
 	} {
 		t.Run(fmt.Sprintf("%s/%s", c.from, c.as), func(t *testing.T) {

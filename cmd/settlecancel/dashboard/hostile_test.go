@@ -98,13 +98,13 @@ func TestDamagedRecords(t *testing.T) {
 	t.Parallel()
 	b := newFixture(t)
 	b.put(sample("sound"), ledger.Rejected)
-	e := ledger.Entry{Key: "torn", MchtID: "m", OrgTrdNo: "t", Amount: 5, Params: []byte(`{"t":"no number"}`)}
+	e := ledger.Entry{Key: "torn", MchtID: "m", OrgTrdNo: "t", Amount: 5, Params: []byte(`{"ta":"no number"}`)}
 	if _, _, err := b.ledger.Accept(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}
 	b.want(b.see(cancellations+"list?status=open"), "torn")
 	b.want(b.see(cancellations+"show?key=torn"), "The parameters of this cancellation cannot be read", "₩5")
-	keys, err := b.rdb.Keys(t.Context(), "settlecancel:*:t:m:t").Result()
+	keys, err := b.rdb.Keys(t.Context(), "settlecancel:*:p:m:t").Result()
 	if err != nil || len(keys) != 1 {
 		t.Fatal(keys, err)
 	}

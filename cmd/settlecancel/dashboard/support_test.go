@@ -114,6 +114,10 @@ func (b *fixture) put(x tasks.Cancellation, s ledger.Status) tasks.Cancellation 
 	shown := int64(300)
 	switch s {
 	case ledger.Queued:
+	case ledger.RefundedElsewhere:
+		if _, err := b.ledger.Resolve(b.Context(), x.IdempotencyKey, ledger.Decision{Who: "kim", Note: "paid in cash", As: s}); err != nil {
+			b.Fatal(err)
+		}
 	case ledger.Sending:
 		b.attempt(x, ledger.Attempt{}, ledger.Next{Status: ledger.Sending})
 	case ledger.Unknown:

@@ -18,7 +18,7 @@ var died = time.Date(2024, 1, 2, 3, 4, 5, 678e6, time.UTC)
 func deadRecord(change func(*tasks.Cancellation, *ledger.Record)) ledger.Record {
 	x := tasks.Cancellation{IdempotencyKey: "refund-1", MchtID: "shop", OrgTrdNo: "TRD-refund-1", OrgMchtTrdNo: "ORDER-refund-1",
 		OrgTrdDt: "20231215", CanAmt: 500, OrgTrdAmt: 1000, Method: "CA"}
-	r := ledger.Record{Key: "refund-1", MchtID: "shop", OrgTrdNo: "TRD-refund-1", Amount: 500, Status: ledger.Rejected, Code: "1002",
+	r := ledger.Record{Key: "refund-1", MchtID: "shop", OrgTrdNo: "TRD-refund-1", OrgMchtTrdNo: "ORDER-refund-1", Amount: 500, Status: ledger.Rejected, Code: "1002",
 		AcceptedAt: died.Add(-time.Hour), EndedAt: died}
 	change(&x, &r)
 	if r.Params == nil {
@@ -37,7 +37,7 @@ func TestFilterMatches(t *testing.T) {
 	noCode := deadRecord(func(_ *tasks.Cancellation, r *ledger.Record) { r.Code, r.Status = "", ledger.Review })
 	dollars := deadRecord(func(x *tasks.Cancellation, _ *ledger.Record) { x.Currency = tasks.CurrencyUSD })
 	open := deadRecord(func(_ *tasks.Cancellation, r *ledger.Record) { r.EndedAt, r.Status = time.Time{}, ledger.Queued })
-	damaged := deadRecord(func(_ *tasks.Cancellation, r *ledger.Record) { r.Params = []byte("{") })
+	damaged := deadRecord(func(_ *tasks.Cancellation, r *ledger.Record) { r.Params, r.OrgMchtTrdNo = []byte("{"), "" })
 	ms, amount := time.Millisecond, func(n int64) *int64 { return &n }
 	for name, tt := range map[string]struct {
 		filter        Filter

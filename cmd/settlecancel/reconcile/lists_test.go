@@ -128,7 +128,7 @@ func TestDamaged(t *testing.T) {
 	b := newBench(t)
 	b.send(refund("r1", "P1"), noon, done("C1"))
 	b.send(refund("r2", "P2"), noon, ends(ledger.Review))
-	keys, err := b.rdb.Keys(t.Context(), "*:t:*:P2").Result()
+	keys, err := b.rdb.Keys(t.Context(), "*:p:*:P2").Result()
 	if err != nil || len(keys) != 1 {
 		t.Fatalf("keys %q, %v", keys, err)
 	}
@@ -138,7 +138,7 @@ func TestDamaged(t *testing.T) {
 	b.lists.put(day, listed("C1", "P1", 500, noon), listed("C2", "P2", 500, noon))
 	rows, s := b.run(later)
 	b.want(rows, "agreed r1 cancelled C1", "undecided C2")
-	if len(s.Failures) != 2 || !strings.Contains(fmt.Sprint(s.Failures), "cannot be read") {
+	if len(s.Failures) != 3 || !strings.Contains(fmt.Sprint(s.Failures), "cannot be read") {
 		t.Errorf("failures %q", s.Failures)
 	}
 }

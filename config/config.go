@@ -46,8 +46,9 @@ type Config struct {
 	// CollationURL is scheme and host of the daily collation, without a slash
 	// at its end. Default: the host of Env; never empty.
 	CollationURL string `env:"SETTLEBANK_COLLATION_URL"`
-	// Protocol is that of merchants that name none. Default flat; never empty.
-	Protocol settlebank.Protocol `env:"SETTLEBANK_PROTOCOL" envDefault:"flat"`
+	// Protocol is that of merchants that name none. Default flat in test, none in production: then
+	// it is empty where every merchant names its own.
+	Protocol settlebank.Protocol `env:"SETTLEBANK_PROTOCOL"`
 	// Merchants are the merchants this installation cancels for, each with its
 	// keys. Default in test: the testbed's public merchants. Never empty.
 	Merchants []Merchant `env:"-"`

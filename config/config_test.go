@@ -19,6 +19,7 @@ import (
 func production(more ...string) []string {
 	return append([]string{
 		"SETTLEBANK_ENV=production",
+		"SETTLEBANK_PROTOCOL=0A19",
 		"SETTLEBANK_MCHT_ID=shop01",
 		"SETTLEBANK_HASH_KEY=STproductionhashkey",
 		"SETTLEBANK_AES_KEY=0123456789abcdef0123456789abcdef",
@@ -260,7 +261,7 @@ func TestSecretFiles(t *testing.T) {
 		"PAYLOAD_KEY":         "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
 		"WEBHOOK_SECRET":      "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3",
 	}
-	base := []string{"SETTLEBANK_ENV=production", "SETTLEBANK_MCHT_ID=shop01", "WEBHOOK_URL=https://hooks.example/x"}
+	base := []string{"SETTLEBANK_ENV=production", "SETTLEBANK_PROTOCOL=flat", "SETTLEBANK_MCHT_ID=shop01", "WEBHOOK_URL=https://hooks.example/x"}
 	fromFiles := slices.Clone(base)
 	for name, value := range values {
 		fromFiles = append(fromFiles, name+"_FILE="+write(t, name, value+"\r\n"))

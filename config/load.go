@@ -89,7 +89,10 @@ func (c *Config) checkChoices(f *faults) {
 		}
 	}
 	choice("SETTLEBANK_ENV", c.Env, EnvTest, EnvProduction)
-	choice("SETTLEBANK_PROTOCOL", string(c.Protocol), string(settlebank.Flat), string(settlebank.Protocol0A19))
+	if c.Protocol == "" && c.Env == EnvTest {
+		c.Protocol = settlebank.Flat
+	}
+	choice("SETTLEBANK_PROTOCOL", string(c.Protocol), "", string(settlebank.Flat), string(settlebank.Protocol0A19))
 	choice("SETTLEBANK_INQUIRY", c.Inquiry, Inquiry0A1M, InquiryOff)
 	choice("LOG_FORMAT", c.LogFormat, "", LogText, LogJSON)
 }

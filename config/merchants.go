@@ -2,13 +2,14 @@ package config
 
 import (
 	"regexp"
+	"strings"
 
 	"settlecancel/gateway/settlebank"
 )
 
 // Merchant is one merchant and the keys SettleBank gave it.
 type Merchant struct {
-	// ID is the mchtId, 1 to 10 characters.
+	// ID is the mchtId, 1 to 12 characters, 1 to 10 with the flat protocol.
 	ID string
 	// HashKey signs requests.
 	HashKey settlebank.Secret
@@ -46,8 +47,22 @@ func (c *Config) loadMerchants(text composed, vars map[string]string, f *faults)
 	case c.Env == EnvProduction:
 		f.add("SETTLEBANK_MCHT_ID", "is missing, and production has no default; allowed: it with SETTLEBANK_HASH_KEY and SETTLEBANK_AES_KEY, or SETTLEBANK_MERCHANTS_FILE")
 	}
+	c.checkProtocols(f)
 	if len(c.Merchants) == 1 {
 		c.DefaultMerchant = c.Merchants[0].ID
+	}
+}
+
+// checkProtocols makes sure that each merchant's protocol is known, for a gateway carries nothing out
+// in another, and that flat has a merchant id that fits.
+func (c *Config) checkProtocols(f *faults) {
+	for _, m := range c.Merchants {
+		switch {
+		case m.Protocol == "" && !f.has("SETTLEBANK_PROTOCOL"):
+			f.refuse("SETTLEBANK_PROTOCOL", "is missing, and production has no default")
+		case m.Protocol == settlebank.Flat && len(m.ID) > settlebank.MaxMchtIDFlat && len(m.ID) <= settlebank.MaxMchtID:
+			f.add("SETTLEBANK_PROTOCOL", "is flat for merchant %s, whose id has more than %d characters; allowed: 0A19", m.ID, settlebank.MaxMchtIDFlat)
+		}
 	}
 }
 
@@ -71,7 +86,7 @@ func (c *Config) completeMerchant(m *Merchant, fault func(field, message string)
 	switch {
 	case m.ID == "":
 		fault("mchtId", "is missing")
-	case !regexp.MustCompile(`^[A-Za-z0-9_-]{1,10}$`).MatchString(m.ID):
+	case !regexp.MustCompile(`^[A-Za-z0-9_-]{1,12}$`).MatchString(m.ID):
 		fault("mchtId", "is "+quote(m.ID))
 	}
 	if c.Env == EnvTest && !m.HashKey.IsSet() && !m.AESKey.IsSet() {
@@ -81,15 +96,28 @@ func (c *Config) completeMerchant(m *Merchant, fault func(field, message string)
 	switch {
 	case !m.HashKey.IsSet():
 		fault("hashKey", "is missing")
+	case strayedEnds(m.HashKey):
+		fault("hashKey", strayedKey)
 	case c.Env == EnvProduction && m.HashKey.Reveal() == settlebank.TestbedHashKey:
 		fault("hashKey", "is the testbed's public key")
 	}
 	switch {
 	case !m.AESKey.IsSet():
 		fault("aesKey", "is missing")
+	case strayedEnds(m.AESKey):
+		fault("aesKey", strayedKey)
 	case len(m.AESKey.Reveal()) != settlebank.AESKeyLen:
 		fault("aesKey", "is not 32 bytes long")
 	case c.Env == EnvProduction && m.AESKey.Reveal() == settlebank.TestbedAESKey:
 		fault("aesKey", "is the testbed's public key")
 	}
+}
+
+// strayedKey is what is wrong with a key that something got into the ends of. SettleBank would only
+// say that the hash is wrong. A password may really begin with a quote; a key of SettleBank's does
+// not, so that not even a file may hold such a one.
+const strayedKey = "begins or ends with white space or a quote"
+
+func strayedEnds(key settlebank.Secret) bool {
+	return strings.TrimFunc(key.Reveal(), strayed) != key.Reveal()
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -40,7 +41,7 @@ func TestMerchantsFromEnvironment(t *testing.T) {
 		},
 		"OK id with testbed keys": {[]string{"SETTLEBANK_MCHT_ID=mine", "SETTLEBANK_PROTOCOL=0A19"}, []string{"mine" + testbed + "0A19"}, "mine"},
 		"OK own keys":             {[]string{"SETTLEBANK_MCHT_ID=mine", "SETTLEBANK_HASH_KEY=h", "SETTLEBANK_AES_KEY=" + aesA}, []string{"mine h " + aesA + " flat"}, "mine"},
-		"OK production":           {production(), []string{"shop01 STproductionhashkey 0123456789abcdef0123456789abcdef flat"}, "shop01"},
+		"OK production":           {production(), []string{"shop01 STproductionhashkey 0123456789abcdef0123456789abcdef 0A19"}, "shop01"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -62,14 +63,23 @@ func TestMerchantsFromEnvironmentErr(t *testing.T) {
 		want    []string // setting and the message's beginning
 	}{
 		"ErrProductionNone":  {[]string{"SETTLEBANK_ENV=production"}, []string{"SETTLEBANK_MCHT_ID is missing, and production has no default"}},
-		"ErrProductionKeys":  {[]string{"SETTLEBANK_ENV=production", "SETTLEBANK_MCHT_ID=shop01"}, []string{"SETTLEBANK_HASH_KEY is missing", "SETTLEBANK_AES_KEY is missing"}},
+		"ErrProductionKeys":  {[]string{"SETTLEBANK_ENV=production", "SETTLEBANK_MCHT_ID=shop01"}, []string{"SETTLEBANK_PROTOCOL is missing, and production has no default", "SETTLEBANK_HASH_KEY is missing", "SETTLEBANK_AES_KEY is missing"}},
 		"ErrProductionIsBed": {production("SETTLEBANK_HASH_KEY=" + settlebank.TestbedHashKey), []string{"SETTLEBANK_HASH_KEY is the testbed's public key"}},
 		"ErrProductionAES":   {production("SETTLEBANK_AES_KEY=" + settlebank.TestbedAESKey), []string{"SETTLEBANK_AES_KEY is the testbed's public key"}},
-		"ErrOneKey":          {[]string{"SETTLEBANK_MCHT_ID=mine", "SETTLEBANK_HASH_KEY=h"}, []string{"SETTLEBANK_AES_KEY is missing"}},
-		"ErrKeysWithoutID":   {[]string{"SETTLEBANK_HASH_KEY=h", "SETTLEBANK_AES_KEY=" + aesA}, []string{"SETTLEBANK_MCHT_ID is missing"}},
-		"ErrLongID":          {[]string{"SETTLEBANK_MCHT_ID=elevenchars"}, []string{`SETTLEBANK_MCHT_ID is "elevenchars"`}},
-		"ErrID":              {[]string{"SETTLEBANK_MCHT_ID=a{b}"}, []string{`SETTLEBANK_MCHT_ID is "a{b}"`}},
-		"ErrAESLength":       {production("SETTLEBANK_AES_KEY=" + aesA[1:]), []string{"SETTLEBANK_AES_KEY is not 32 bytes long"}},
+		"ErrKeyFileQuoted": {
+			[]string{"SETTLEBANK_MCHT_ID=mine", "SETTLEBANK_HASH_KEY_FILE=" + write(t, "hash", "'quoted'\n"), "SETTLEBANK_AES_KEY=" + aesA},
+			[]string{"SETTLEBANK_HASH_KEY begins or ends with white space or a quote"},
+		},
+		"ErrOneKey":        {[]string{"SETTLEBANK_MCHT_ID=mine", "SETTLEBANK_HASH_KEY=h"}, []string{"SETTLEBANK_AES_KEY is missing"}},
+		"ErrKeysWithoutID": {[]string{"SETTLEBANK_HASH_KEY=h", "SETTLEBANK_AES_KEY=" + aesA}, []string{"SETTLEBANK_MCHT_ID is missing"}},
+		"ErrNoProtocol": {
+			slices.DeleteFunc(production(), func(line string) bool { return strings.HasPrefix(line, "SETTLEBANK_PROTOCOL=") }),
+			[]string{"SETTLEBANK_PROTOCOL is missing, and production has no default; allowed: flat or 0A19"},
+		},
+		"ErrLongID":     {[]string{"SETTLEBANK_MCHT_ID=thirteenchars"}, []string{`SETTLEBANK_MCHT_ID is "thirteenchars"`}},
+		"ErrLongIDFlat": {[]string{"SETTLEBANK_MCHT_ID=elevenchars"}, []string{"SETTLEBANK_PROTOCOL is flat for merchant elevenchars, whose id has more than 10"}},
+		"ErrID":         {[]string{"SETTLEBANK_MCHT_ID=a{b}"}, []string{`SETTLEBANK_MCHT_ID is "a{b}"`}},
+		"ErrAESLength":  {production("SETTLEBANK_AES_KEY=" + aesA[1:]), []string{"SETTLEBANK_AES_KEY is not 32 bytes long"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -106,13 +116,20 @@ func TestMerchantsFile(t *testing.T) {
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c := load(t, "SETTLEBANK_ENV=production", "SETTLEBANK_MERCHANTS_FILE="+path)
+	c := load(t, "SETTLEBANK_ENV=production", "SETTLEBANK_PROTOCOL=flat", "SETTLEBANK_MERCHANTS_FILE="+path)
 	want := []string{"shopA hashA " + aesA + " flat", "shopB 0123 " + aesB + " 0A19"}
 	if diff := cmp.Diff(want, merchants(c)); diff != "" {
 		t.Errorf("merchants (-want +got):\n%s", diff)
 	}
 	if c.DefaultMerchant != "" {
 		t.Errorf("DefaultMerchant of two is %q", c.DefaultMerchant)
+	}
+
+	// Where every merchant names its own protocol, nothing is missing.
+	each := load(t, "SETTLEBANK_ENV=production", "SETTLEBANK_MERCHANTS_FILE="+write(t, "each.yaml",
+		"merchants: [{mchtId: shopA, hashKey: h, aesKey: "+aesA+", protocol: flat}, {mchtId: twelve_chars, hashKey: h, aesKey: "+aesA+", protocol: 0A19}]"))
+	if got := merchants(each); len(got) != 2 || !strings.HasSuffix(got[0], " flat") || !strings.HasSuffix(got[1], " 0A19") {
+		t.Errorf("merchants with protocols of their own: %v", got)
 	}
 
 	one := load(t, "SETTLEBANK_PROTOCOL=0A19", "SETTLEBANK_MERCHANTS_FILE="+write(t, "one.yaml", "merchants: [{mchtId: mine}]"))
@@ -145,6 +162,8 @@ func TestMerchantsFileErr(t *testing.T) {
 		"ErrNull":         {"merchants: [{mchtId: , hashKey: h, aesKey: " + aesA + "}]", []string{"merchants[0].mchtId is empty or no text"}},
 		"ErrBothKeys":     {"merchants: [{mchtId: a, hashKey: LEAKLEAK, hashKeyFile: LEAKLEAK, aesKey: " + aesA + "}]", []string{"merchants[0].hashKey and hashKeyFile are both given"}},
 		"ErrKeyFile":      {"merchants: [{mchtId: a, hashKey: h, aesKeyFile: /LEAKLEAK}]", []string{"merchants[0].aesKeyFile cannot be read: no such file"}},
+		"ErrQuoted":       {"merchants: [{mchtId: a, hashKey: '\"LEAKLEAK\"', aesKey: " + aesA + "}]", []string{"merchants[0].hashKey begins or ends with white space or a quote"}},
+		"ErrSpace":        {"merchants: [{mchtId: a, hashKey: 'LEAKLEAK ', aesKey: " + aesA + "}]", []string{"merchants[0].hashKey begins or ends with white space"}},
 		"ErrSameID":       {"merchants: [" + good + ", " + good + "]", []string{"merchants[1].mchtId is that of merchants[0] too"}},
 		"ErrTestbedKeys":  {"merchants: [{mchtId: a, hashKey: " + settlebank.TestbedHashKey + ", aesKey: " + settlebank.TestbedAESKey + "}]", []string{"merchants[0].hashKey is the testbed's", "merchants[0].aesKey is the testbed's"}},
 		"ErrEvery": {
@@ -154,7 +173,7 @@ func TestMerchantsFileErr(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			found := faultsOf(t, "SETTLEBANK_ENV=production", "SETTLEBANK_MERCHANTS_FILE="+write(t, "m.yaml", tt.content))
+			found := faultsOf(t, "SETTLEBANK_ENV=production", "SETTLEBANK_PROTOCOL=0A19", "SETTLEBANK_MERCHANTS_FILE="+write(t, "m.yaml", tt.content))
 			text := (&Error{Faults: found}).Error()
 			if strings.Contains(text, "LEAKLEAK") || strings.Contains(text, aesA) {
 				t.Errorf("a key is shown:\n%s", text)

@@ -145,7 +145,7 @@ func (r merchantReader) key(field string, text map[string]string, fault func(fie
 // such field.
 func allowedField(name string) string {
 	return map[string]string{
-		"mchtId":      "1 to 10 letters, digits, _ or -, each merchant once",
+		"mchtId":      "1 to 12 letters, digits, _ or -, each merchant once",
 		"hashKey":     "the merchant's hash key, or hashKeyFile",
 		"hashKeyFile": "the path of a file that holds the hash key",
 		"aesKey":      "the merchant's AES key of 32 bytes, or aesKeyFile",

@@ -56,10 +56,10 @@ func gatewaySettings() []Setting {
 		{Name: "SETTLEBANK_ENV", Default: "test", Allowed: "test or production", Doc: "`test` or `production`: which of SettleBank's environments; it gives the hosts"},
 		{Name: "SETTLEBANK_BASE_URL", Default: "from SETTLEBANK_ENV", Allowed: allowBaseURL, Doc: "another host for cancellations and inquiries, such as the simulator"},
 		{Name: "SETTLEBANK_COLLATION_URL", Default: "from SETTLEBANK_ENV", Allowed: allowBaseURL, Doc: "another host for the daily collation"},
-		{Name: "SETTLEBANK_PROTOCOL", Default: "flat", Allowed: "flat or 0A19", Doc: "`flat` or `0A19`: the protocol of cancellations, as SettleBank registered the merchant"},
+		{Name: "SETTLEBANK_PROTOCOL", Default: "flat in test, none in production", Allowed: "flat or 0A19", Doc: "`0A19` or `flat`: the protocol that the merchant's gateway speaks; every public integration speaks 0A19"},
 		{
 			Name: "SETTLEBANK_MCHT_ID", Default: "nxca_jt_bi in test, none in production",
-			Allowed: "a merchant id of 1 to 10 letters, digits, _ or -", Doc: "the merchant, where there is one",
+			Allowed: "a merchant id of 1 to 12 letters, digits, _ or -", Doc: "the merchant, where there is one",
 		},
 		{
 			Name: "SETTLEBANK_HASH_KEY", Default: "the testbed's in test, none in production", Secret: true,

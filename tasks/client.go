@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 
+	"settlecancel/gateway/settlebank"
 	"settlecancel/tasks/ledger"
 )
 
@@ -25,6 +26,9 @@ type ClientOptions struct {
 	Ledger ledger.Options   // as the worker has them
 	Sealer *Sealer          // of account numbers; default none: cancellations with one are refused
 	Now    func() time.Time // for tests: the clock that dates are checked against; default time.Now
+	// Merchants tells a merchant's protocol, and whether the merchant is configured. Default: no
+	// list, every merchant id is accepted.
+	Merchants func(id string) (settlebank.Protocol, bool)
 
 	// Tracing is told of each task that is made. Default nobody; a trace that stands in a call's
 	// context is carried on all the same.
@@ -39,6 +43,7 @@ type Client struct {
 	sealer    *Sealer
 	tracer    trace.Tracer
 	now       func() time.Time
+	merchants func(id string) (settlebank.Protocol, bool)
 }
 
 // NewClient returns a client on rdb, which the caller closes: a single Redis, a Sentinel or a
@@ -57,6 +62,7 @@ func NewClient(rdb redis.UniversalClient, o ClientOptions) *Client {
 		sealer:    o.Sealer,
 		tracer:    o.Tracing.Tracer("settlecancel/tasks"),
 		now:       o.Now,
+		merchants: o.Merchants,
 	}
 }
 
@@ -88,7 +94,7 @@ func (c *Client) Enqueue(ctx context.Context, x Cancellation, o EnqueueOptions) 
 }
 
 func (c *Client) entry(x Cancellation, o EnqueueOptions) (ledger.Entry, error) {
-	if err := x.Validate(c.now()); err != nil {
+	if err := c.checkIntake(x); err != nil {
 		return ledger.Entry{}, err
 	}
 	if _, ok := Queues()[cmp.Or(o.Queue, QueueDefault)]; !ok {

@@ -17,6 +17,10 @@ const (
 	maxReason = 1000
 )
 
+// dateGrace is how far this machine's clock may be behind that of whoever took the payment: at
+// midnight, "today" there is tomorrow here. What lies further ahead is a slip.
+const dateGrace = 10 * time.Minute
+
 // An alphabet is the set of characters a text may be made of.
 type alphabet struct {
 	name   string
@@ -127,8 +131,8 @@ func (d *draft) checkDate(f field, date string, now time.Time) {
 	if date < settlebank.FirstDate {
 		d.fault(f, "%q lies before %s", date, settlebank.FirstDate)
 	}
-	if today := settlebank.Date(now); date > today {
-		d.fault(f, "%q lies in the future: in Korea it is %s", date, today)
+	if date > settlebank.Date(now.Add(dateGrace)) {
+		d.fault(f, "%q lies in the future: in Korea it is %s", date, settlebank.Date(now))
 	}
 }
 

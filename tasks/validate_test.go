@@ -161,8 +161,11 @@ func TestValidateKoreanMidnight(t *testing.T) {
 	c := wellFormed()
 	c.OrgTrdDt = "20260201"
 	midnight := time.Date(2026, 2, 1, 0, 0, 0, 0, settlebank.KST)
-	if err := c.Validate(midnight.Add(-time.Second)); err == nil {
+	if err := c.Validate(midnight.Add(-dateGrace - time.Second)); err == nil {
 		t.Error("tomorrow was accepted")
+	}
+	if err := c.Validate(midnight.Add(-dateGrace)); err != nil {
+		t.Errorf("by a clock that is a little behind: %v", err)
 	}
 	for _, zone := range []*time.Location{time.UTC, time.FixedZone("west", -11*3600), time.FixedZone("east", 14*3600)} {
 		if err := c.Validate(midnight.In(zone)); err != nil {

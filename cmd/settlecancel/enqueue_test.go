@@ -44,12 +44,13 @@ func TestEnqueueByFlags(t *testing.T) {
 func TestEnqueueByAllFlags(t *testing.T) {
 	t.Parallel()
 	c := newCLI(t)
+	c.app.environ = append(c.app.environ, "SETTLEBANK_PROTOCOL=0A19")
 	// 0500 is five hundred, and nothing octal.
-	o := c.run(oneByFlags("all", "--mcht-id", "other", "--amount", "0500", "--reason", "마음이 \"변함\" \\ 1\n2",
+	o := c.run(oneByFlags("all", "--mcht-id", "shop", "--amount", "0500", "--reason", "마음이 \"변함\" \\ 1\n2",
 		"--currency", "USD", "--tax-type-cd", "G", "--tax-amt", "300", "--vat-amt", "30", "--tax-free-amt", "170", "--svc-amt", "0", "--json")...)
 	o.want(t, exitDone, []string{"all"}, nil)
 	want := cancellation("all")
-	want.MchtID, want.Reason, want.Currency, want.TaxTypeCd = "other", "마음이 \"변함\" \\ 1\n2", "USD", "G"
+	want.MchtID, want.Reason, want.Currency, want.TaxTypeCd = "shop", "마음이 \"변함\" \\ 1\n2", "USD", "G"
 	tax, vat, free, service := int64(300), int64(30), int64(170), int64(0)
 	want.TaxAmt, want.VatAmt, want.TaxFreeAmt, want.SvcAmt = &tax, &vat, &free, &service
 	if diff := cmp.Diff(want, readJSON[report.Record](t, o.out).Cancellation); diff != "" {
@@ -67,6 +68,12 @@ func TestEnqueueInvalid(t *testing.T) {
 		"--amount must be a whole number", "--org-amount must be a whole number", "--reason holds bytes that are not UTF-8", `--method is "XX"`,
 		"refundAcntNo is required for operation refund (by --file only)",
 	})
+	for key, tt := range map[string]struct{ flag, value, want string }{
+		"nobody":  {"--mcht-id", "nobody", "mchtId is no merchant that is configured here"},
+		"dollars": {"--currency", "USD", "currency is USD, and the merchant's protocol flat knows only won"},
+	} {
+		c.run(oneByFlags(key, tt.flag, tt.value)...).want(t, exitFailed, nil, []string{tt.want})
+	}
 	o = c.run(oneByFlags("above", "--amount", "5000")...)
 	o.want(t, exitFailed, nil, []string{"--amount is above orgTrdAmt (--org-amount), the amount of the original"})
 	if open, dead, err := c.ledger().Counts(t.Context()); err != nil || open+dead != 0 {

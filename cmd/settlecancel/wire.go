@@ -15,6 +15,7 @@ import (
 
 	"settlecancel/config"
 	"settlecancel/gateway"
+	"settlecancel/gateway/settlebank"
 	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
 	"settlecancel/worker"
@@ -125,7 +126,9 @@ func (a app) withInstallation(ctx context.Context, f func(*installation) error) 
 }
 
 func newClient(cfg config.Config, rdb redis.UniversalClient, traces trace.TracerProvider) *tasks.Client {
-	return tasks.NewClient(rdb, tasks.ClientOptions{Sealer: newSealer(cfg), Tracing: traces, Ledger: ledger.Options{
+	protocols := protocolsOf(cfg)
+	merchants := func(id string) (settlebank.Protocol, bool) { p, ok := protocols[id]; return p, ok }
+	return tasks.NewClient(rdb, tasks.ClientOptions{Sealer: newSealer(cfg), Tracing: traces, Merchants: merchants, Ledger: ledger.Options{
 		Retention: cfg.Retention,
 		// A request starts within a lease of its grant, and ends within its time-out.
 		Lease:        lease,

@@ -34,6 +34,9 @@ type CollationRecord struct {
 	TrdNo string
 	// MchtTrdNo is the merchant's number of it; may be empty.
 	MchtTrdNo string
+	// OwnID says that MchtTrdNo of a cancellation is the request's own: the merchant's protocol is
+	// 0A19.
+	OwnID bool
 	// Cancellation tells a cancellation from an approval.
 	Cancellation bool
 	// Time is when, to the second.
@@ -124,6 +127,7 @@ func (c *Client) Collation(ctx context.Context, r CollationRequest) iter.Seq2[Co
 		}
 		l := newList(r, resp.Body, collationLimits)
 		for record, more := l.next(); more; record, more = l.next() {
+			record.OwnID = m.Protocol == Protocol0A19
 			if !yield(record, nil) {
 				return
 			}

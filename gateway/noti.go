@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,6 +23,9 @@ type Notification struct {
 	Done bool
 	// Cancellation says that bizType is C0, a cancellation, or C1, a refund.
 	Cancellation bool
+	// Payment says that it tells of a payment, not of what became of one: an approval (B0), an
+	// account number that was issued (A0), a deposit (B1), or what is not known.
+	Payment bool
 	// TrdNo is the cancellation's number at the gateway.
 	TrdNo          string
 	Method, MchtID string
@@ -29,11 +33,13 @@ type Notification struct {
 	MchtTrdNo string
 	// Time is when, to the second.
 	Time time.Time
-	// Amount is what was cancelled, in KRW; in which unit the gateway tells of a payment in USD,
+	// Amount is what was cancelled, in KRW, or 0 where it was not told; in which unit the gateway tells of a payment in USD,
 	// its documents do not say.
 	Amount int64
-	// OrgTrdNo and OrgTrdDt (yyyyMMdd) are the original's.
+	// OrgTrdNo and OrgTrdDt (yyyyMMdd) are the original's; may be empty.
 	OrgTrdNo, OrgTrdDt string
+	// OwnID says that MchtTrdNo is the cancel request's own: the merchant's protocol is 0A19.
+	OwnID bool
 }
 
 var (
@@ -59,7 +65,8 @@ func (c *Client) Notification(form url.Values) (Notification, error) {
 	stat, sent, amt, hash, kind := get("outStatCd"), get("trdDtm"), get("trdAmt"), get("pktHash"), get("bizType")
 	n := Notification{
 		Done: stat == settlebank.StatDone, Cancellation: kind == settlebank.BizCancel || kind == settlebank.BizRefund,
-		TrdNo: get("trdNo"), Method: get("method"), MchtID: get("mchtId"), MchtTrdNo: get("mchtTrdNo"),
+		Payment: !slices.Contains([]string{settlebank.BizCancel, settlebank.BizRefund, settlebank.BizWithdraw}, kind),
+		TrdNo:   get("trdNo"), Method: get("method"), MchtID: get("mchtId"), MchtTrdNo: get("mchtTrdNo"),
 		OrgTrdNo: get("orgTrdNo"), OrgTrdDt: get("orgTrdDt"),
 	}
 	fault := func(is bool, what string) {
@@ -67,8 +74,10 @@ func (c *Client) Notification(form url.Values) (Notification, error) {
 			faults = append(faults, what)
 		}
 	}
-	var whole bool
-	n.Amount, whole = amount(amt)
+	whole := amt == ""
+	if !whole {
+		n.Amount, whole = amount(amt)
+	}
 	at, err := time.ParseInLocation(settlebank.DateTimeLayout, sent, settlebank.KST)
 	n.Time = at
 	fault(stat == "", "outStatCd is missing")
@@ -80,14 +89,16 @@ func (c *Client) Notification(form url.Values) (Notification, error) {
 	}
 	if n.Done && n.Cancellation {
 		fault(!isPrintable(n.TrdNo, 100), "trdNo is not 1 to 100 printable ASCII characters")
-		fault(!isPrintable(n.OrgTrdNo, 100), "orgTrdNo is not 1 to 100 printable ASCII characters")
+		fault(n.OrgTrdNo != "" && !isPrintable(n.OrgTrdNo, 100), "orgTrdNo is not 1 to 100 printable ASCII characters")
 	}
 	if len(faults) > 0 {
 		return Notification{}, fmt.Errorf("gateway: %w: %s", ErrNotificationForm, strings.Join(faults, "; "))
 	}
-	if m, ok := c.merchant(n.MchtID); !ok || !sameHash(hash, notificationHash(m.HashKey, stat, sent, n.MchtID, n.MchtTrdNo, amt)) {
+	m, ok := c.merchant(n.MchtID)
+	if !ok || !sameHash(strings.ToLower(hash), notificationHash(m.HashKey, stat, sent, n.MchtID, n.MchtTrdNo, amt)) {
 		return Notification{}, fmt.Errorf("gateway: %w", ErrNotificationHash)
 	}
+	n.OwnID = m.Protocol == Protocol0A19
 	return n, nil
 }
 

@@ -77,11 +77,14 @@ func TestNotification(t *testing.T) {
 		{"ErrMerchant", notiForm("mchtId", "other"), ErrNotificationHash, ""},
 		{"ErrTwice", twice, ErrNotificationForm, "orgTrdNo stands there twice"},
 		{"ErrNoTrdNo", notiForm("trdNo", "-"), ErrNotificationForm, "trdNo"},
-		{"ErrNoOriginal", notiForm("orgTrdNo", "-"), ErrNotificationForm, "orgTrdNo"},
+		{"OKNoOriginal", notiForm("orgTrdNo", "-"), nil, ""},
+		{"OKNoAmount", notiForm("trdAmt", "-"), nil, ""},
+		{"OKUpperHash", notiForm("pktHash", strings.ToUpper(notiForm().Get("pktHash"))), nil, ""},
+		{"ErrOriginal", notiForm("orgTrdNo", "T 1"), ErrNotificationForm, "orgTrdNo"},
 		{"ErrAmount", notiForm("trdAmt", "5.00"), ErrNotificationForm, "trdAmt"},
 		{"ErrTime", notiForm("trdDtm", "2024010223595"), ErrNotificationForm, "trdDtm"},
 		{"ErrTimeFraction", notiForm("trdDtm", "20240102235959.5"), ErrNotificationForm, "trdDtm"},
-		{"ErrEmpty", url.Values{}, ErrNotificationForm, "outStatCd is missing; trdAmt is not 1 to 12 digits; trdDtm is no time yyyyMMddHHmmss; mchtId is missing"},
+		{"ErrEmpty", url.Values{}, ErrNotificationForm, "outStatCd is missing; trdDtm is no time yyyyMMddHHmmss; mchtId is missing"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

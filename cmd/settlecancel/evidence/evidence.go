@@ -3,7 +3,8 @@
 //
 // It is careful in one direction. That something was applied it concludes only for a cancellation
 // of ours whose outcome is not known, of that payment, of that amount, around that time, and only
-// if no other of ours can be what was told of. That something was not applied it never concludes.
+// if no other of ours can be what was told of. Where SettleBank tells the id of the request
+// (protocol 0A19), it has to be one of ours: what another id did, somebody else did. That something was not applied it never concludes.
 package evidence
 
 import (
@@ -24,6 +25,9 @@ type Line struct {
 	OrgTrdNo  string // of the payment
 	Amount    int64  // KRW
 	At        time.Time
+	// Own says that MchtTrdNo is the cancel request's own, as with protocol 0A19: with an id that
+	// is none of ours, somebody else cancelled.
+	Own bool
 }
 
 // How is what links a line to a record.
@@ -37,7 +41,7 @@ const (
 	Amount             // the record is cancelled, and has the line's amount; which number it has was never told
 	Applied            // the record's outcome is not known: it was applied
 	Pending            // the record's request is under way: it may be this
-	Several            // the outcome of several records is not known, and it is one of them
+	Several            // the outcome of several records is not known, and it is one of them, or of somebody else's
 	Renamed            // as Amount, but SettleBank told another number for the record
 	Differs            // as Amount, but the amounts differ
 	Against            // the record is to be sent, or was given up as not applied: it would be this
@@ -52,8 +56,12 @@ type Link struct {
 
 // The times between which a line can be what became of a record.
 const (
-	// Skew is how far SettleBank's clock and that of Redis may be apart.
+	// Skew is how far SettleBank's clock and that of Redis may be apart at the end of a day, so that
+	// a line may stand in the list of the next one.
 	Skew = 10 * time.Minute
+	// Early is how long before its request SettleBank may date a cancellation. It is short: what
+	// was cancelled minutes before a request, somebody else cancelled.
+	Early = time.Minute
 	// Delay is how long after a request, or after what ended its record, SettleBank may still date
 	// the cancellation.
 	Delay = 24 * time.Hour
@@ -73,13 +81,14 @@ func Match(lines []Line, records []ledger.Record) []Link {
 	}
 	m.each(Number, func(l Line, r ledger.Record) bool { return l.TrdNo == NumberOf(r) })
 	m.each(ID, func(l Line, r ledger.Record) bool { return bears(l.MchtTrdNo, r.Key) && NumberOf(r) == "" })
-	m.pair(Amount, fits(func(r ledger.Record) bool { return cancelled(r) && NumberOf(r) == "" }))
-	m.pair(Renamed, fits(cancelled))
+	unnumbered := func(r ledger.Record) bool { return cancelled(r) && NumberOf(r) == "" }
+	m.pair(Amount, both(fits(unnumbered), func(l Line, r ledger.Record) bool { return mayBeOurs(l, r) || mayBeOthers(l, r) }))
+	m.pair(Renamed, both(fits(cancelled), mayBeOurs))
 	m.doubtful()
-	m.single(Differs, func(l Line, r ledger.Record) bool { return cancelled(r) && NumberOf(r) == "" && around(l, r) })
-	m.pair(Against, fits(func(r ledger.Record) bool {
+	m.single(Differs, func(l Line, r ledger.Record) bool { return unnumbered(r) && around(l, r) && mayBeOurs(l, r) })
+	m.pair(Against, both(fits(func(r ledger.Record) bool {
 		return r.Status == ledger.Queued || r.Status == ledger.Rejected || r.Status == ledger.Exhausted
-	}))
+	}), mayBeOurs))
 	return m.links
 }
 
@@ -87,6 +96,28 @@ func Match(lines []Line, records []ledger.Record) []Link {
 func bears(id, key string) bool {
 	of, _, ours := settlebank.ParseCancelID(id)
 	return ours && of == key
+}
+
+// mayBeOurs reports whether, by its number at the merchant, a line can be what a record's own
+// request did. A number that is the order's own tells nothing either way.
+func mayBeOurs(l Line, r ledger.Record) bool {
+	return !l.Own || bears(l.MchtTrdNo, r.Key) || silent(l, r)
+}
+
+// silent reports whether a line's number at the merchant tells nothing of whose it is.
+func silent(l Line, r ledger.Record) bool {
+	if l.MchtTrdNo == "" {
+		return true
+	}
+	x, err := tasks.FromRecord(r)
+	return err == nil && l.MchtTrdNo == x.OrgMchtTrdNo
+}
+
+// mayBeOthers reports whether a record may have ended by what another request did, and the line be
+// that: no id of ours stands in it.
+func mayBeOthers(l Line, r ledger.Record) bool {
+	_, _, known := settlebank.ParseCancelID(l.MchtTrdNo)
+	return !known && (r.Status == ledger.AlreadyCancelled || r.Closed && !byEvidence(r))
 }
 
 func cancelled(r ledger.Record) bool {
@@ -106,6 +137,10 @@ func Unsettled(r ledger.Record) bool {
 		})
 	}
 	return false
+}
+
+func both(a, b func(Line, ledger.Record) bool) func(Line, ledger.Record) bool {
+	return func(l Line, r ledger.Record) bool { return a(l, r) && b(l, r) }
 }
 
 // fits is of the kind asked for, of the line's amount, and around its time.
@@ -142,7 +177,7 @@ func Window(r ledger.Record) (from, to time.Time) {
 	if r.Status == ledger.AlreadyCancelled || r.Closed && !byEvidence(r) {
 		return time.Time{}, to.Add(Delay)
 	}
-	return from.Add(-Skew), to.Add(Delay)
+	return from.Add(-Early), to.Add(Delay)
 }
 
 // InKRW reports whether the record's amount is in KRW: in which unit SettleBank tells of others,
@@ -221,12 +256,14 @@ func (m *matching) open() []int {
 // doubtful links what is left to records whose outcome is not known. Where a line could be one more
 // record than those that are linked, nobody says which, and it is none.
 func (m *matching) doubtful() {
-	may := fits(Unsettled)
+	may := both(fits(Unsettled), mayBeOurs)
 	m.pair(Applied, may)
 	for unsure := true; unsure; {
 		unsure = false
 		for i, l := range m.links {
-			if l.How == Applied && m.another(m.lines[i], may) {
+			// Where requests have ids of their own, a line without one of ours proves nothing.
+			unproven := l.How == Applied && m.lines[i].Own && !bears(m.lines[i].MchtTrdNo, m.records[l.Record].Key)
+			if unproven || l.How == Applied && m.another(m.lines[i], may) {
 				m.links[i], m.taken[l.Record] = Link{Several, -1}, false
 				unsure = true
 			}

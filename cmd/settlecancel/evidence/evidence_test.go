@@ -58,6 +58,7 @@ func line(trdNo string, edits ...func(*Line)) Line {
 
 func of(n int64) func(*Line)       { return func(l *Line) { l.Amount = n } }
 func when(t time.Time) func(*Line) { return func(l *Line) { l.At = t } }
+func own(l *Line)                  { l.Own = true }
 func named(id string) func(*Line)  { return func(l *Line) { l.MchtTrdNo = id } }
 
 func TestMatch(t *testing.T) {
@@ -89,8 +90,8 @@ func TestMatch(t *testing.T) {
 		{"amount of one that a person ended, before", lines{line("C1", when(noon.AddDate(0, 0, -3)))}, records{record("a", c, by("kim", "seen"))}, "Amount a"},
 		{"amount before doubt", lines{line("C1")}, records{record("a", u), record("b", c)}, "Amount b"},
 		{"amount, one each", lines{line("C1"), line("C2"), line("C3")}, records{record("a", c), record("b", c)}, "Amount a, Amount b, None"},
-		{"amount, too early", lines{line("C1", when(noon.Add(-Skew-time.Second)))}, records{record("a", c)}, "None"},
-		{"amount, clocks apart", lines{line("C1", when(noon.Add(-Skew)))}, records{record("a", c)}, "Amount a"},
+		{"amount, too early", lines{line("C1", when(noon.Add(-Early-time.Second)))}, records{record("a", c)}, "None"},
+		{"amount, clocks apart", lines{line("C1", when(noon.Add(-Early)))}, records{record("a", c)}, "Amount a"},
 		{"amount, too late", lines{line("C1", when(noon.Add(time.Minute+Delay+time.Second)))}, records{record("a", c)}, "None"},
 		{"amount, the earliest first", lines{line("C2", when(noon.Add(Delay+time.Hour))), line("C1")},
 			records{record("b", c, at(noon.Add(2*time.Hour))), record("a", c)}, "Amount b, Amount a"},
@@ -112,6 +113,21 @@ func TestMatch(t *testing.T) {
 		{"doubt, apart in time", lines{line("C1")}, records{record("a", u), record("b", ledger.Review, at(noon.Add(time.Hour)))}, "Applied a"},
 		{"doubt that another number explains", lines{line("C1")}, records{record("a", u), record("b", c, number("C9"))}, "Renamed b"},
 		{"doubt beside what has its own line", lines{line("C1"), line("C9")}, records{record("a", u), record("b", c, number("C9"))}, "Applied a, Number b"},
+
+		{"own id of another", lines{line("C1", own, named("20240102777"))}, records{record("a", u)}, "None"},
+		{"own id of another, around what is cancelled", lines{line("C1", own, named("20240102777"))}, records{record("a", c)}, "None"},
+		{"own id of another, already cancelled", lines{line("C1", own, named("20240102777"))}, records{record("a", ledger.AlreadyCancelled)}, "Amount a"},
+		{"own id of another, a person's word", lines{line("C1", own, named("20240102777"))}, records{record("a", c, by("kim", "seen"))}, "Amount a"},
+		{"own id of another, given up", lines{line("C1", own, named("20240102777"))}, records{record("a", ledger.Rejected)}, "None"},
+		{"own id of another, other amount", lines{line("C1", own, of(501), named("20240102777"))}, records{record("a", c)}, "None"},
+		{"own id of another, another number", lines{line("C1", own, named("20240102777"))}, records{record("a", c, number("C9"))}, "None"},
+		{"own id, a later one", lines{line("C1", own, named("CNCL2-a"))}, records{record("a", u)}, "ID a"},
+		{"own id of another of ours", lines{line("C1", own, named("CNCL-b"))}, records{record("a", u)}, "None"},
+		{"own id of another of ours, already cancelled", lines{line("C1", own, named("CNCL-b"))}, records{record("a", ledger.AlreadyCancelled)}, "None"},
+		{"own id is the order's", lines{line("C1", own)}, records{record("a", u)}, "Several"},
+		{"own id is missing", lines{line("C1", own, named(""))}, records{record("a", u)}, "Several"},
+		{"own id is the order's, cancelled", lines{line("C1", own)}, records{record("a", c)}, "Amount a"},
+		{"own id and number", lines{line("C1", own, named("20240102777"))}, records{record("a", c, number("C1"))}, "Number a"},
 
 		{"another amount", lines{line("C1", of(501))}, records{record("a", c)}, "Differs a"},
 		{"another amount, one of two", lines{line("C1", of(501))}, records{record("a", c), record("b", c)}, "None"},
@@ -153,14 +169,14 @@ func TestWindow(t *testing.T) {
 		r        ledger.Record
 		from, to time.Time
 	}{
-		"one request":       {record("a", ledger.Unknown), noon.Add(-Skew), noon.Add(time.Second + Delay)},
-		"several requests":  {retried, noon.Add(-Skew), noon.Add(61*time.Minute + Delay)},
-		"some not kept":     {dropped, noon.Add(-time.Minute - Skew), noon.Add(61*time.Minute + Delay)},
-		"ended":             {record("a", ledger.Cancelled), noon.Add(-Skew), noon.Add(time.Minute + Delay)},
+		"one request":       {record("a", ledger.Unknown), noon.Add(-Early), noon.Add(time.Second + Delay)},
+		"several requests":  {retried, noon.Add(-Early), noon.Add(61*time.Minute + Delay)},
+		"some not kept":     {dropped, noon.Add(-time.Minute - Early), noon.Add(61*time.Minute + Delay)},
+		"ended":             {record("a", ledger.Cancelled), noon.Add(-Early), noon.Add(time.Minute + Delay)},
 		"already cancelled": {record("a", ledger.AlreadyCancelled), time.Time{}, noon.Add(time.Minute + Delay)},
 		"by a person":       {record("a", ledger.Cancelled, by("kim", "")), time.Time{}, noon.Add(time.Minute + Delay)},
-		"by a list":         {record("a", ledger.Cancelled, by(Reconcile, note(line("C1")))), noon.Add(-Skew), noon.Add(time.Minute + Delay)},
-		"never sent":        {record("a", ledger.Queued, func(r *ledger.Record) { r.Attempts = nil }), noon.Add(-time.Minute - Skew), noon.Add(-time.Minute + Delay)},
+		"by a list":         {record("a", ledger.Cancelled, by(Reconcile, note(line("C1")))), noon.Add(-Early), noon.Add(time.Minute + Delay)},
+		"never sent":        {record("a", ledger.Queued, func(r *ledger.Record) { r.Attempts = nil }), noon.Add(-time.Minute - Early), noon.Add(-time.Minute + Delay)},
 	} {
 		if from, to := Window(tt.r); !from.Equal(tt.from) || !to.Equal(tt.to) {
 			t.Errorf("%s: from %s to %s, want from %s to %s", name, from, to, tt.from, tt.to)
@@ -186,7 +202,8 @@ func TestMatchProperties(t *testing.T) {
 		for i := range rapid.IntRange(0, 5).Draw(t, "lines") {
 			lines = append(lines, line(fmt.Sprint("C", rapid.IntRange(0, 6).Draw(t, "number")), of(rapid.Int64Range(1, 2).Draw(t, "amount")),
 				when(noon.Add(time.Duration(rapid.IntRange(-40, 40).Draw(t, "hours"))*time.Hour)),
-				named(rapid.SampledFrom([]string{"O1", "CNCL-0", "CNCL-1"}).Draw(t, "id")), func(l *Line) { l.OrgTrdNo += fmt.Sprint(i) }))
+				named(rapid.SampledFrom([]string{"O1", "CNCL-0", "CNCL2-1", "20240102777"}).Draw(t, "id")),
+				func(l *Line) { l.OrgTrdNo, l.Own = l.OrgTrdNo+fmt.Sprint(i), rapid.Bool().Draw(t, "own") }))
 		}
 		var records []ledger.Record
 		for i := range rapid.IntRange(0, 5).Draw(t, "records") {
@@ -209,13 +226,16 @@ func TestMatchProperties(t *testing.T) {
 			}
 			used[l.Record] = true
 			r := records[l.Record]
+			if l.How == Applied && lines[i].Own && !bears(lines[i].MchtTrdNo, r.Key) {
+				t.Fatalf("line %+v, of somebody else, would settle %+v", lines[i], r)
+			}
 			if l.How == Applied && (r.Status != ledger.Unknown && r.Status != ledger.Review || r.Closed || r.Amount != lines[i].Amount || !around(lines[i], r)) {
 				t.Fatalf("line %+v would settle %+v", lines[i], r)
 			}
 		}
 		for i, l := range links {
 			for j, r := range records {
-				if l.How == Applied && !used[j] && r.Amount == lines[i].Amount && around(lines[i], r) && (cancelled(r) || Unsettled(r)) {
+				if l.How == Applied && !used[j] && r.Amount == lines[i].Amount && around(lines[i], r) && mayBeOurs(lines[i], r) && (cancelled(r) || Unsettled(r)) {
 					t.Fatalf("line %+v would settle %s, and could be %s", lines[i], records[l.Record].Key, r.Key)
 				}
 			}

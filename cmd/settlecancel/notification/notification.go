@@ -6,6 +6,10 @@
 // it sent again, where that could not be done yet: Redis is away, or a request or inquiry is under
 // way whose answer comes first. So notifications may come twice, late and in any order.
 //
+// SettleBank sends what becomes of a payment to one address, which the payment named. Whoever
+// answers OK to an approval, an account number or a deposit makes that payment disappear for the
+// shop. So those are answered FAIL, and told of loudly, until the shop takes them.
+//
 // The hash of a notification does not cover which payment it is about. So only those from
 // SettleBank's own addresses are taken, by the address of the connection: behind a proxy every
 // connection comes from the proxy, and none would be.
@@ -120,11 +124,12 @@ func (h *Handler) stranger(r *http.Request) {
 // take reads a notification and stores what follows. Its error says that it must come again; it is
 // logged.
 func (h *Handler) take(r *http.Request) error {
-	if err := r.ParseForm(); err != nil {
+	form, err := readForm(r)
+	if err != nil {
 		h.log.WarnContext(r.Context(), "notification refused: it cannot be read", "error", err)
 		return err
 	}
-	n, err := h.opts.Gateway.Notification(r.PostForm)
+	n, err := h.opts.Gateway.Notification(form)
 	if err != nil {
 		h.log.WarnContext(r.Context(), "notification refused", "error", err)
 		return err
@@ -132,8 +137,17 @@ func (h *Handler) take(r *http.Request) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), maxTime) // what was begun is ended
 	defer cancel()
 	log := h.log.With("mcht_id", n.MchtID, "org_trd_no", n.OrgTrdNo, "trd_no", n.TrdNo)
+	if n.Payment {
+		log.ErrorContext(ctx, "notification of a payment, which belongs to the shop: it is answered FAIL and comes again; "+
+			"let the shop take the notifications and hand on only those with bizType C0 and C1")
+		return errPayment
+	}
 	if !n.Done || !n.Cancellation {
 		log.InfoContext(ctx, "notification of no cancellation that was carried out")
+		return nil
+	}
+	if n.OrgTrdNo == "" {
+		log.WarnContext(ctx, "notification decides nothing: it names no payment")
 		return nil
 	}
 	return h.weigh(ctx, n, log)
@@ -141,6 +155,9 @@ func (h *Handler) take(r *http.Request) error {
 
 // errUnderWay says that an attempt holds the cancellation; it is brief.
 var errUnderWay = errors.New("an attempt is under way, whose answer comes first")
+
+// errPayment says that a notification is for somebody else, who must not miss it.
+var errPayment = errors.New("it tells of a payment")
 
 // weigh finds what a notification is evidence for.
 func (h *Handler) weigh(ctx context.Context, n gateway.Notification, log *slog.Logger) error {
@@ -154,11 +171,11 @@ func (h *Handler) weigh(ctx context.Context, n gateway.Notification, log *slog.L
 		number := evidence.NumberOf(r)
 		return number != "" && number != n.TrdNo
 	})
-	line := evidence.Line{TrdNo: n.TrdNo, MchtTrdNo: n.MchtTrdNo, OrgTrdNo: n.OrgTrdNo, Amount: n.Amount, At: n.Time}
+	line := evidence.Line{TrdNo: n.TrdNo, MchtTrdNo: n.MchtTrdNo, OrgTrdNo: n.OrgTrdNo, Amount: n.Amount, At: n.Time, Own: n.OwnID}
 	link := evidence.Match([]evidence.Line{line}, records)[0]
 	if link.Record < 0 {
 		if link.How == evidence.Several {
-			log.WarnContext(ctx, "notification decides nothing: it is one of several cancellations whose outcome is not known")
+			log.WarnContext(ctx, "notification decides nothing: it is one of several cancellations whose outcome is not known, or somebody else's")
 		} else {
 			log.InfoContext(ctx, "notification of a cancellation that is none of the ledger's")
 		}

@@ -57,7 +57,9 @@ func TestDecidesNothing(t *testing.T) {
 		log  string
 	}{
 		"failure":              {review, []string{"outStatCd", "0031"}, "no cancellation that was carried out"},
-		"payment":              {review, []string{"bizType", "B0"}, "no cancellation that was carried out"},
+		"withdrawal":           {review, []string{"bizType", "A2"}, "no cancellation that was carried out"},
+		"no amount":            {review, []string{"trdAmt", ""}, "none of the ledger's"},
+		"no payment named":     {review, []string{"orgTrdNo", ""}, "names no payment"},
 		"another amount":       {review, []string{"trdAmt", "499"}, "none of the ledger's"},
 		"id, another amount":   {review, []string{"trdAmt", "499", "mchtTrdNo", "CNCL-r1"}, "the amounts cannot be compared"},
 		"another payment":      {review, []string{"orgTrdNo", "P9"}, "none of the ledger's"},
@@ -203,6 +205,7 @@ func TestRefused(t *testing.T) {
 	b.want("FAIL", form("reason", strings.Repeat("x", maxForm)))
 	plain := httptest.NewRequest(http.MethodPost, "/noti", strings.NewReader(form().Encode()))
 	plain.RemoteAddr = fromBank
+	plain.Header.Set("Content-Type", "application/json")
 	if code, answer := b.serve(plain); code != http.StatusOK || answer != "FAIL" {
 		t.Errorf("no form: %d %q", code, answer)
 	}

@@ -21,12 +21,13 @@ type line struct {
 	trdLen, mchtLen  uint16
 	method           [2]byte
 	elsewhen, barred bool // of another day; its number is that of a record that is not this
+	own              bool // mchtTrdNo is the request's own
 	amount, at       int64
 }
 
 func newLine(r gateway.CollationRecord) line {
 	l := line{text: r.TrdNo + r.MchtTrdNo + r.OrgTrdNo, trdLen: uint16(len(r.TrdNo)), mchtLen: uint16(len(r.MchtTrdNo)),
-		amount: r.Amount, at: r.Time.UnixMilli()}
+		own: r.OwnID, amount: r.Amount, at: r.Time.UnixMilli()}
 	copy(l.method[:], r.Method)
 	return l
 }
@@ -36,7 +37,7 @@ func (l *line) orgTrdNo() string { return l.text[l.trdLen+l.mchtLen:] }
 
 func (l *line) evidence() evidence.Line {
 	return evidence.Line{TrdNo: l.trdNo(), MchtTrdNo: l.text[l.trdLen : l.trdLen+l.mchtLen], OrgTrdNo: l.orgTrdNo(),
-		Amount: l.amount, At: fromMillis(l.at)}
+		Amount: l.amount, At: fromMillis(l.at), Own: l.own}
 }
 
 // read hands over the cancellations of a list. Where it had to be asked for again, again is called

@@ -19,7 +19,7 @@ var (
 
 // record is a cancellation of 500 that was sent at noon; edits change it.
 func record(key string, s ledger.Status, edits ...func(*ledger.Record)) ledger.Record {
-	r := ledger.Record{Key: key, MchtID: "shop", OrgTrdNo: "T1", Amount: 500, Params: []byte(`{"o":"O1","d":"20231215","x":"CA"}`),
+	r := ledger.Record{Key: key, MchtID: "shop", OrgTrdNo: "T1", OrgMchtTrdNo: "O1", Method: "CA", Amount: 500, Params: []byte(`{"d":"20231215"}`),
 		Status: s, AcceptedAt: noon.Add(-time.Minute),
 		Attempts: []ledger.Attempt{{Kind: ledger.Request, StartedAt: noon, Duration: time.Second}}}
 	if !r.Open() {

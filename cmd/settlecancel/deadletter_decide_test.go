@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os/user"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -48,7 +49,8 @@ func TestRetrySelected(t *testing.T) {
 	c.fourDead()
 	o := c.run("deadletter", "retry", "--mcht-id", "shop", "--newer-than", "3h", "--by", "kim", "--note", "it's on again", "--dry-run", "--json")
 	shown := readJSON[shownPreview](t, o.out)
-	if shown.Count != 2 || shown.Sums["KRW"] != 5000 || shown.Sums["USD"] != 700 || shown.Statuses[ledger.Review].Then != "unknown" ||
+	if shown.Count != 2 || shown.Sums["KRW"] != 5000 || shown.Sums["USD"] != 700 || len(shown.Outlooks) != 2 ||
+		shown.Outlooks[1].Status != ledger.Review || shown.Outlooks[1].Then != "unknown" || !slices.Equal(shown.Outlooks[1].Warnings, []ledger.Warning{ledger.WarnMayBeApplied, ledger.WarnNotAskable}) ||
 		shown.Command[0] != "settlecancel" {
 		t.Fatalf("dry run: %+v", shown)
 	}
@@ -116,7 +118,7 @@ func TestResolveSelected(t *testing.T) {
 	}
 	c.wantCounts(1, 2)
 	c.run("deadletter", "resolve", "busy", "doubt", "--as", "cancelled", "--note", "seen").want(t, exitDone,
-		[]string{"busy is cancelled: ended; its amount counts", "doubt is cancelled: ended; its amount counts"}, nil)
+		[]string{"busy is cancelled: ended; nothing will be sent; others of the payment that are in doubt will wait", "doubt is cancelled: ended; nothing will be sent"}, nil)
 	c.wantCounts(1, 0)
 }
 

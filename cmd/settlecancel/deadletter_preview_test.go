@@ -16,10 +16,12 @@ type shownPreview struct {
 	Action   string
 	Count    int
 	Sums     map[string]int64
-	Statuses map[ledger.Status]struct {
+	Outlooks []struct {
+		Status      ledger.Status
 		Count       int
 		Sums        map[string]int64
 		Then, Means string
+		Warnings    []ledger.Warning
 	}
 	Keys, Command []string
 }
@@ -41,7 +43,7 @@ func TestRetryDryRun(t *testing.T) {
 13 cancellations: 6,000 KRW, 1,234.50 USD
   rejected   11  5,500 KRW     → queued   queued again with a new budget
   exhausted   1  500 KRW       → queued   queued again with a new budget
-  review      1  1,234.50 USD  → unknown  will be verified, not sent; SettleBank is asked what happened
+  review      1  1,234.50 USD  → unknown  will not be sent; it may have been applied already; SettleBank cannot be asked, so it will be back in review
 
 Nothing was changed. This would retry them, and none besides:
   settlecancel deadletter retry --all --note 'Kim'\''s limit' --died-before 2024-01-02T12:04:31.001+09:00 --confirm 13
@@ -66,10 +68,14 @@ func TestResolveDryRun(t *testing.T) {
 	c.attempts(cancellation("refused"), rejects("1002", "no"))
 	c.attempts(cancellation("doubtful"), doubts())
 	c.run("deadletter", "resolve", "--all", "--as", "cancelled", "--note", "seen at SettleBank", "--dry-run").want(t, exitDone, []string{
-		"\n2 cancellations: 1,000 KRW\n", "review    1  500 KRW  → cancelled  ended; its amount counts as paid back",
+		"\n2 cancellations: 1,000 KRW\n", "review    1  500 KRW  → cancelled  ended; nothing will be sent; others of the payment that are in doubt will wait for people",
 		"\n  settlecancel deadletter resolve --all --as cancelled --note 'seen at SettleBank' --died-before ", " --confirm 2\n"}, nil)
 	c.run("deadletter", "resolve", "--status", "review", "--as", "rejected", "--note", "x", "--dry-run").want(t, exitDone, []string{
 		"→ rejected  ended; nothing will be sent under this key"}, nil)
+	c.run("deadletter", "resolve", "doubtful", "--as", "refunded_elsewhere", "--note", "x", "--dry-run").want(t, exitDone, []string{
+		"→ refunded_elsewhere  ended; nothing will be sent; nothing is cancelled at SettleBank: the customer must have been paid"}, nil)
+	c.run("deadletter", "retry", "doubtful", "--dry-run").want(t, exitDone, []string{
+		"→ unknown  will be verified, not sent; SettleBank is asked what happened; it may have been applied already"}, nil)
 	c.wantCounts(0, 2)
 }
 

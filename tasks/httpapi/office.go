@@ -23,7 +23,7 @@ type (
 		By   string `json:"by,omitempty" maxLength:"64" doc:"Who decides, if not the user of the credentials."`
 	}
 	resolveRequest struct {
-		As   string `json:"as" enum:"cancelled,rejected" doc:"cancelled: the money is back. rejected: it will not go back."`
+		As   string `json:"as" enum:"cancelled,refunded_elsewhere,rejected" doc:"cancelled: SettleBank itself shows it as cancelled. refunded_elsewhere: the customer was paid in another way, such as a bank transfer. rejected: it is given up."`
 		Note string `json:"note" minLength:"1" maxLength:"1000" doc:"How that is known; it stays in the record."`
 		By   string `json:"by,omitempty" maxLength:"64" doc:"Who decides, if not the user of the credentials."`
 	}
@@ -92,8 +92,9 @@ func (c *call) decision(names ...string) (ledger.Decision, error) {
 		}
 	}
 	if !c.op.bodyOptional {
-		if !c.spoiled("body.as") && d.As != ledger.Cancelled && d.As != ledger.Rejected {
-			c.faultf("body.as", "must be %s (the money is back) or %s (it will not go back)", ledger.Cancelled, ledger.Rejected)
+		if !c.spoiled("body.as") && !slices.Contains(ledger.Resolutions(), d.As) {
+			c.faultf("body.as", "must be %s (SettleBank itself shows it as cancelled), %s (paid in another way) or %s (given up)",
+				ledger.Cancelled, ledger.RefundedElsewhere, ledger.Rejected)
 		}
 		if !c.spoiled("body.note") && d.Note == "" {
 			c.fault("body.note", "is required: how is that known?")

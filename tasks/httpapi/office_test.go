@@ -78,7 +78,12 @@ func TestResolve(t *testing.T) {
 	if diff := cmp.Diff([]string{"kim", "resolve rejected", "the customer keeps it"}, act(got)); diff != "" || got.Status != ledger.Rejected || !got.Closed {
 		t.Errorf("%+v\n%s", got, diff)
 	}
-	for key, want := range map[string]string{"paid": "is cancelled and has ended", "kept": "is rejected and has ended"} {
+	d.reach("wired", ledger.Review)
+	got = d.report(resolveOf("wired", `{"as":"refunded_elsewhere","note":"bank transfer 20231216"}`), http.StatusOK)
+	if diff := cmp.Diff([]string{"kim", "resolve refunded_elsewhere", "bank transfer 20231216"}, act(got)); diff != "" || got.Status != ledger.RefundedElsewhere || !got.Closed {
+		t.Errorf("%+v\n%s", got, diff)
+	}
+	for key, want := range map[string]string{"wired": "is refunded_elsewhere and has ended", "paid": "is cancelled and has ended", "kept": "is rejected and has ended"} {
 		p := d.want(resolveOf(key, `{"as":"cancelled","note":"again"}`), http.StatusConflict).problem(t)
 		if !strings.Contains(p.Detail, want) {
 			t.Errorf("%s: %+v", key, p)

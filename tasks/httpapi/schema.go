@@ -106,7 +106,7 @@ func answerFields() map[string]map[string]string {
 			"class": "What kind of answer it brought.", "code": "SettleBank's result code.", "message": "SettleBank's message to the code.",
 			"httpStatus": "HTTP status of the answer.", "shownCancelled": "The cancelled sum that an inquiry showed.",
 		},
-		"Act": {"at": "When.", "who": "Who.", "what": "retry, resolve cancelled or resolve rejected.", "note": "Why."},
+		"Act": {"at": "When.", "who": "Who.", "what": "retry, or resolve and what it was resolved as.", "note": "Why."},
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -49,18 +50,23 @@ func retryCommand(t terminal.Terminal, withClient WithClient) *cobra.Command {
 func resolveCommand(t terminal.Terminal, withClient WithClient) *cobra.Command {
 	d := &deciding{Terminal: t, withClient: withClient, resolve: true, doing: "resolve", done: "resolved"}
 	d.command = &cobra.Command{
-		Use:   "resolve KEY... | FILTER --dry-run | FILTER --confirm N --as cancelled|rejected --note TEXT",
-		Short: "End cancellations by your word: SettleBank shows them as cancelled, or they are given up",
+		Use:   "resolve KEY... | FILTER --dry-run | FILTER --confirm N --as cancelled|refunded_elsewhere|rejected --note TEXT",
+		Short: "End cancellations by your word: SettleBank shows them as cancelled, the customer was paid in another way, or they are given up",
 		Example: "  settlecancel deadletter resolve refund-1 --as cancelled --note 'seen in the merchant console, canTrdNo 20231216…'\n" +
-			"  settlecancel deadletter resolve --status review --older-than 30d --as rejected --note 'paid by bank transfer' --dry-run",
+			"  settlecancel deadletter resolve --status review --older-than 30d --as refunded_elsewhere --note 'paid by bank transfer' --dry-run",
 	}
-	d.command.Flags().StringVar(&d.as, "as", "", "cancelled: SettleBank shows it as cancelled, so its amount counts; rejected: given up, nothing counts, however the customer is paid")
+	d.command.Flags().StringVar(&d.as, "as", "", "cancelled: only what SettleBank itself shows as cancelled; refunded_elsewhere: the customer was paid in another way, such as a bank transfer; rejected: given up, nobody was paid")
 	terminal.Choices(d.command, "as", endings()...)
 	return d.build()
 }
 
 // endings are what a dead letter can be resolved as.
-func endings() []string { return []string{string(ledger.Cancelled), string(ledger.Rejected)} }
+func endings() (all []string) {
+	for _, s := range ledger.Resolutions() {
+		all = append(all, string(s))
+	}
+	return all
+}
 
 // build gives the command what retrying and resolving have in common.
 func (d *deciding) build() *cobra.Command {
@@ -122,9 +128,9 @@ func (d *deciding) readWhich(now time.Time) error {
 // readWords finds out by whom, why and as what, and names all that is wrong with it.
 func (d *deciding) readWords() error {
 	faults := []error{d.Complete()}
-	if as := ledger.Status(d.as); d.resolve && as != ledger.Cancelled && as != ledger.Rejected {
-		faults = append(faults, fmt.Errorf("say with --as what it is%s: %s (SettleBank shows it as cancelled) or %s (given up, however the customer is paid)",
-			terminal.DidYouMean(d.as, endings()), ledger.Cancelled, ledger.Rejected))
+	if d.resolve && !slices.Contains(endings(), d.as) {
+		faults = append(faults, fmt.Errorf("say with --as what it is%s: %s (SettleBank itself shows it as cancelled), %s (paid in another way, such as a bank transfer) or %s (given up)",
+			terminal.DidYouMean(d.as, endings()), ledger.Cancelled, ledger.RefundedElsewhere, ledger.Rejected))
 	}
 	if d.resolve && d.Note == "" {
 		faults = append(faults, errors.New("say with --note how you know: it stays in the record"))
@@ -145,41 +151,6 @@ func (d *deciding) decide(ctx context.Context, client *tasks.Client, key string)
 		return client.Ledger().Resolve(ctx, key, decided)
 	}
 	return client.Retry(ctx, key, decided)
-}
-
-// becomes returns the status that a dead letter takes.
-func (d *deciding) becomes(s ledger.Status) ledger.Status {
-	switch {
-	case d.resolve:
-		return ledger.Status(d.as)
-	case s == ledger.Review:
-		return ledger.Unknown
-	}
-	return ledger.Queued
-}
-
-// follows says what a decision that led to a status means.
-func follows(s ledger.Status) string {
-	switch s {
-	case ledger.Unknown:
-		return "will be verified, not sent; SettleBank is asked what happened"
-	case ledger.Cancelled:
-		return "ended; its amount counts as paid back, and nothing will be sent"
-	case ledger.Rejected:
-		return "ended; nothing will be sent under this key, a refund after all needs a new one"
-	}
-	return "queued again with a new budget"
-}
-
-// refusal returns why a decision on a record would be refused, nil where it would not.
-func (d *deciding) refusal(r ledger.Record) error {
-	switch {
-	case d.resolve && r.Ended():
-		return ledger.ErrEnded
-	case !d.resolve && !r.Dead():
-		return ledger.ErrNotDead
-	}
-	return nil
 }
 
 // explain says why a decision was refused, and what to do instead. r is the record as it is, where

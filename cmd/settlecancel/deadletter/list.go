@@ -27,6 +27,11 @@ type lister struct {
 // be read do not keep the others from being listed; its error names them, whether the filter would
 // take them or not.
 func (l lister) each(ctx context.Context, show func(report.Record) error) error {
+	return l.records(ctx, func(_ ledger.Record, c report.Record) error { return show(c) })
+}
+
+// records is each, and gives the ledger's record along.
+func (l lister) records(ctx context.Context, show func(ledger.Record, report.Record) error) error {
 	page := PageSize
 	if l.limit > 0 && l.filter == (Filter{}) {
 		page = min(page, l.limit)
@@ -56,7 +61,7 @@ func (l lister) each(ctx context.Context, show func(report.Record) error) error 
 		if !l.filter.Matches(r) {
 			continue
 		}
-		if err := show(seen); err != nil {
+		if err := show(r, seen); err != nil {
 			return err
 		}
 		if shown++; shown == l.limit {

@@ -25,12 +25,17 @@ func (d *deciding) run(ctx context.Context, client *tasks.Client) error {
 func (d *deciding) decideKeys(ctx context.Context, client *tasks.Client) error {
 	refused := 0
 	done := DecideAll(ctx, d.keys, func(ctx context.Context, key string) (ledger.Record, error) {
-		r, err := d.decide(ctx, client, key)
+		var e ledger.Effect
+		r, err := client.Ledger().Get(ctx, key)
+		if err == nil {
+			e = d.effect(r)
+			r, err = d.decide(ctx, client, key)
+		}
 		if err != nil {
 			refused++
 			d.Complain(explain(r, key, err))
 		} else if !d.asJSON {
-			fmt.Fprintf(d.Out, "%s is %s: %s\n", r.Key, r.Status, follows(r.Status))
+			fmt.Fprintf(d.Out, "%s is %s: %s\n", r.Key, r.Status, means(e))
 		}
 		return r, err
 	}, func(string, error) {})

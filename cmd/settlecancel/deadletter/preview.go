@@ -1,6 +1,7 @@
 package deadletter
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,46 +23,58 @@ import (
 // selection is what is to be decided on. Of most it keeps the key alone.
 type selection struct {
 	records.Tally
-	Statuses map[ledger.Status]outlook `json:"statuses"`
-	Keys     []string                  `json:"keys"`
+	Outlooks []*outlook `json:"outlooks"` // by status, in the order of a cancellation's life
+	Keys     []string   `json:"keys"`
 
 	first            []report.Record
 	earliest, latest time.Time // when they died, where filters selected them
 }
 
-// outlook is what follows for those in one status.
+// outlook is what follows for those of one status that the decision does the same to.
 type outlook struct {
 	records.Tally
-	Then  ledger.Status `json:"then"`
-	Means string        `json:"means"`
+	Status   ledger.Status    `json:"status"`
+	Then     ledger.Status    `json:"then"`
+	Means    string           `json:"means"`
+	Warnings []ledger.Warning `json:"warnings,omitempty"`
 }
 
 func newSelection() selection {
-	return selection{Tally: records.Tally{Sums: records.Sums{}}, Keys: []string{}, Statuses: map[ledger.Status]outlook{}}
+	return selection{Tally: records.Tally{Sums: records.Sums{}}, Keys: []string{}, Outlooks: []*outlook{}}
 }
 
 // rowsShown is how many a dry run shows.
 const rowsShown = 10
 
-func (d *deciding) add(s *selection, c report.Record) {
+func (d *deciding) add(s *selection, r ledger.Record, c report.Record) {
 	s.Tally.Add(c)
 	s.Keys = append(s.Keys, strings.Clone(c.IdempotencyKey)) // without what it was cut from
-	x := s.Statuses[c.Status]
-	x.Add(c)
-	x.Then = d.becomes(c.Status)
-	x.Means = follows(x.Then)
-	s.Statuses[c.Status] = x
+	s.outlook(r.Status, d.effect(r)).Add(c)
 	if len(s.first) < rowsShown {
 		s.first = append(s.first, c)
 	}
+}
+
+// outlook returns the outlook of those in a status that a decision does this to.
+func (s *selection) outlook(status ledger.Status, e ledger.Effect) *outlook {
+	x := &outlook{Status: status, Then: e.Next, Means: means(e), Warnings: e.Warnings}
+	at, found := slices.BinarySearchFunc(s.Outlooks, x, func(a, b *outlook) int {
+		order := ledger.Statuses()
+		return cmp.Or(cmp.Compare(slices.Index(order, a.Status), slices.Index(order, b.Status)),
+			cmp.Compare(a.Then, b.Then), cmp.Compare(a.Means, b.Means))
+	})
+	if !found {
+		s.Outlooks = slices.Insert(s.Outlooks, at, x)
+	}
+	return s.Outlooks[at]
 }
 
 // selectDead returns what the filters select, the oldest first. With ErrDamaged, which names what
 // cannot be read, it is valid.
 func (d *deciding) selectDead(ctx context.Context, client *tasks.Client) (selection, error) {
 	s := newSelection()
-	err := lister{client: client, filter: d.filter}.each(ctx, func(c report.Record) error {
-		d.add(&s, c)
+	err := lister{client: client, filter: d.filter}.records(ctx, func(r ledger.Record, c report.Record) error {
+		d.add(&s, r, c)
 		if s.Count == 1 {
 			s.latest = *c.EndedAt
 		}
@@ -94,7 +107,7 @@ func (d *deciding) selectKeys(ctx context.Context, client *tasks.Client) (select
 			failed = terminal.ErrReported
 			continue
 		}
-		d.add(&s, c)
+		d.add(&s, r, c)
 	}
 	d.keys = s.Keys
 	return s, failed
@@ -157,10 +170,8 @@ func (d *deciding) showPreview(s selection, command []string) error {
 	fmt.Fprintf(d.Out, "\n%s: %s\n", terminal.Plural(s.Count, "cancellation"), s.Sums)
 	outlooks := d.Table(4)
 	outlooks.Indent, outlooks.Right, outlooks.Wrap = "  ", map[int]bool{1: true}, true
-	for _, status := range ledger.Statuses() {
-		if x := s.Statuses[status]; x.Count > 0 {
-			outlooks.Row(string(status), strconv.Itoa(x.Count), x.Sums.String(), "→ "+string(x.Then), x.Means)
-		}
+	for _, x := range s.Outlooks {
+		outlooks.Row(string(x.Status), strconv.Itoa(x.Count), x.Sums.String(), "→ "+string(x.Then), x.Means)
 	}
 	if err := outlooks.Flush(); err != nil {
 		return err

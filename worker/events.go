@@ -62,7 +62,8 @@ func (r *relay) run(ctx context.Context) {
 	}
 }
 
-// once tells what is in the outbox and answers how many events that were. Each is in the queue of
+// once tells what is in the outbox and answers how many events that were, once as many replicas as the
+// ledger demands hold them: what a failover could still undo is not told. Each is in the queue of
 // webhooks, which takes it once, then in the stream, and only then acknowledged: whoever dies in
 // between leaves it to be told again. What cannot be told is set aside, so that it does not take
 // the place of what can.
@@ -70,7 +71,10 @@ func (r *relay) once(ctx context.Context) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, relayLife*4/5) // then another worker's turn may have come
 	defer cancel()
 	outbox, err := r.ledger.Outbox(ctx, relayPage)
-	if err != nil {
+	if err != nil || len(outbox) == 0 {
+		return 0, err
+	}
+	if err := r.ledger.Safe(ctx); err != nil {
 		return 0, err
 	}
 	entries, tellable, damaged := eventsOf(outbox)

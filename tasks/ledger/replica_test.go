@@ -125,6 +125,25 @@ func TestRepeatsWrite(t *testing.T) {
 	}
 }
 
+// Safe waits for the replicas to hold what others wrote, too; without demands it asks nobody.
+func TestSafe(t *testing.T) {
+	t.Parallel()
+	e, replica := replicated(t)
+	e.must(e.Safe(e.ctx))
+	replica.Kill()
+	e.impatient()
+	wantErr(t, e.Safe(e.ctx), ErrNotReplicated)
+	before := e.changes()
+	e.must(New(e.rdb, Options{}).Safe(e.ctx))
+	if e.changes() != before {
+		t.Error("a ledger without demands has written")
+	}
+	e.must(replica.Restart())
+	e.opts.WaitTimeout = 5 * time.Second
+	e.inStep()
+	e.must(e.Safe(e.ctx))
+}
+
 // changes counts what was written since the server started.
 func (e *env) changes() (n int) {
 	e.Helper()

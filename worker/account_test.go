@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -241,6 +242,52 @@ func TestAccountWithoutKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	v.checkEnded(x)
+}
+
+// Many that cannot be opened fill no log: it is said once a minute. Each time is counted.
+func TestAccountWithoutKeySaidSeldom(t *testing.T) {
+	t.Parallel()
+	v := newVault(t)
+	seen := &postponements{}
+	v.worker.opts.Observer = seen
+	xs := []tasks.Cancellation{v.refund(1000, 400), v.refund(1000, 400), v.refund(1000, 400)}
+	v.accept(xs...)
+	v.use(nil)
+	said := func(want int) {
+		t.Helper()
+		if n := strings.Count(v.log.String(), "account numbers cannot be read"); n != want {
+			t.Errorf("said %d times, want %d", n, want)
+		}
+	}
+	for range 2 {
+		for _, x := range xs {
+			if held, _ := v.work(x); !strings.HasPrefix(held, "held: ") {
+				t.Errorf("held: %q", held)
+			}
+		}
+		said(1)
+		v.clock.Advance(25 * time.Second) // due again
+	}
+	v.clock.Advance(10 * time.Second)
+	if held, _ := v.work(xs[0]); !strings.HasPrefix(held, "held: ") {
+		t.Errorf("held: %q", held)
+	}
+	said(2)
+	if n := seen.held.Load(); n != 7 {
+		t.Errorf("%d are counted, want 7", n)
+	}
+}
+
+// postponements counts what is held.
+type postponements struct {
+	unobserved
+	held atomic.Int64
+}
+
+func (p *postponements) Postponed(reason string, _ time.Duration) {
+	if strings.HasPrefix(reason, "held: ") {
+		p.held.Add(1)
+	}
 }
 
 func (v *vault) checkEnded(x tasks.Cancellation) {

@@ -69,7 +69,10 @@ func (w *Worker) open(ctx context.Context, t tasks.Task, g ledger.Grant) (tasks.
 	}
 	x, err := w.opts.Client.Open(g.Record)
 	if err != nil {
-		w.log.ErrorContext(ctx, "account numbers cannot be read; nothing was sent", "key", t.IdempotencyKey, "error", err)
+		if w.unreadable.due() {
+			w.log.ErrorContext(ctx, "account numbers cannot be read; nothing was sent; others may wait, too",
+				"key", t.IdempotencyKey, "error", err)
+		}
 		after := w.policy.Hold()
 		w.release(ctx, g, oneLine(err.Error()), after)
 		return x, &postponed{after: after, reason: oneLine("held: " + err.Error())}

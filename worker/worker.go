@@ -81,7 +81,8 @@ type Worker struct {
 
 	requests, inquiries *breakers // a dead inquiry must not hold up requests
 
-	inspector *asynq.Inspector
+	inspector  *asynq.Inspector
+	unreadable *seldom // tells of account numbers
 
 	stop       context.CancelFunc // of what runs beside the servers
 	background sync.WaitGroup
@@ -96,9 +97,10 @@ func New(o Options) (*Worker, error) {
 	tracer := o.Tracing.Tracer("settlecancel/worker")
 	w := &Worker{
 		opts: o, ledger: o.Client.Ledger(), gateway: tracedGateway{o.Gateway, tracer}, tracer: tracer, log: o.Logger,
-		requests:  newBreakers("requests", o.HoldFor, o.Logger, o.Observer.Breaker),
-		inquiries: newBreakers("inquiries", o.HoldFor, o.Logger, func(string, string) {}),
-		inspector: asynq.NewInspectorFromRedisClient(o.Redis),
+		requests:   newBreakers("requests", o.HoldFor, o.Logger, o.Observer.Breaker),
+		inquiries:  newBreakers("inquiries", o.HoldFor, o.Logger, func(string, string) {}),
+		inspector:  asynq.NewInspectorFromRedisClient(o.Redis),
+		unreadable: &seldom{every: time.Minute, now: o.Now},
 		gate: &gate{closed: o.Closed, now: o.Now, redis: o.Redis,
 			pacers: &pacers{rate: o.Rate, limiter: redis_rate.NewLimiter(o.Redis)}},
 		policy: policy.Policy{RetryMax: o.RetryMax, RetryInitial: o.RetryInitial, RetryCap: o.RetryCap,

@@ -106,6 +106,7 @@ var reasonClasses = []struct{ class, begins string }{
 	{"held", "held: "},
 	{"payment", "waiting for another cancellation of the payment"},
 	{"not_due", "not due yet"},
+	{"not_due", "more steps are due"}, // which a run that has taken its share leaves to the next
 	{"not_due", "accepted just now"},
 	{"event", "waiting for the event before it"},
 	{"paused", "paused by "},

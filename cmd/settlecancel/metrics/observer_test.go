@@ -127,6 +127,7 @@ func TestPostponed(t *testing.T) {
 		"held: circuit breaker is open":                   "held",
 		"waiting for another cancellation of the payment": "payment",
 		"not due yet":                                            "not_due",
+		"more steps are due":                                     "not_due",
 		"paused by kim: bank holiday":                            "paused",
 		"waits until 00:35: maintenance window":                  "window",
 		"waits for its turn: SETTLEBANK_RATE":                    "rate",

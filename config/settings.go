@@ -46,7 +46,7 @@ func redisSettings() []Setting {
 		},
 		{
 			Name: "REDIS_WAIT_REPLICAS", Default: "0", Allowed: "a whole number from 0 to 100",
-			Doc: "replicas that must hold an acceptance before it is confirmed and an intent before it is sent; where they are missing, nothing is confirmed or sent; 0 waits for none",
+			Doc: "replicas that must hold an acceptance before it is confirmed, an intent before it is sent and an event before it is told; where they are missing, nothing is confirmed, sent or told; 0 waits for none",
 		},
 	}
 }

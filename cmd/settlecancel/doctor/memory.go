@@ -18,8 +18,6 @@ const (
 
 	// endedBytes is what an ended cancellation takes of Redis's memory; the ledger's tests hold it.
 	endedBytes = 700
-	// taskBytes is what its task takes besides, for the day on which asynq keeps it.
-	taskBytes = 1000
 	// daysSeen is over how many days the rate of cancellations is measured.
 	daysSeen = 7
 )
@@ -80,7 +78,7 @@ func (x *examiner) retention(_ context.Context, s *sheet) {
 		return
 	}
 	days := x.Settings.Retention.Hours() / 24
-	need := int64(rate * (days*endedBytes + taskBytes))
+	need := int64(rate * days * endedBytes)
 	says := fmt.Sprintf("%.0f cancellations a day, kept for %s (LEDGER_RETENTION), take some %s of memory", rate, age(x.Settings.Retention), size(need))
 	mend := "give Redis more memory, or lower LEDGER_RETENTION; its disk needs about three times as much, since the append-only file is rewritten beside the old one"
 	switch share := float64(need) / float64(limit); {

@@ -180,7 +180,7 @@ func TestRetention(t *testing.T) {
 	p.examine().want("retention", OK, "nothing was carried out", "")
 	carry("default", 1, 1000)
 	carry("urgent", 0, 1000)
-	p.examine().want("retention", OK, "1000 cancellations a day, kept for 180 days (LEDGER_RETENTION), take some 121.1 MiB of memory of 512.0 MiB", "")
+	p.examine().want("retention", OK, "1000 cancellations a day, kept for 180 days (LEDGER_RETENTION), take some 120.2 MiB of memory of 512.0 MiB", "")
 	carry("default", 1, 5000)
 	p.examine().want("retention", Note, "3000 cancellations a day", "LEDGER_RETENTION")
 	carry("default", 1, 9000)

@@ -145,6 +145,7 @@ func (x *examiner) checks() []check {
 			check{"queues", x.Timeout, x.queues},
 			check{"webhooks", x.Timeout, x.webhooks},
 			check{"dead-letters", x.Timeout, x.deadLetters},
+			check{"forgotten", x.Timeout, x.forgotten},
 			check{"retention", x.Timeout, x.retention})
 	}
 	return append(checks, check{"settings", x.Timeout, x.settings})

@@ -127,6 +127,22 @@ func (x *examiner) deadLetters(ctx context.Context, s *sheet) {
 	tell("decide: settlecancel deadletter ls, then retry or resolve; SettleBank takes cancellations for a limited time only", "%s", says)
 }
 
+// forgotten tells whether Redis has forgotten confirmed writes.
+func (x *examiner) forgotten(ctx context.Context, s *sheet) {
+	e, err := x.Client.Ledger().Epochs(ctx)
+	switch {
+	case !readable(s, err):
+	case e.Raised == 0:
+		s.ok("Redis has forgotten no write that was noticed")
+	case !e.Cautious:
+		s.ok("Redis forgot writes, last noticed %s ago; nothing is held up by it any more", age(x.Now().Sub(e.Since)))
+	default:
+		s.danger("see why: a failover to a replica that was behind, or an old copy put in place; then settlecancel reconcile for each day since, and deadletter ls",
+			"Redis has forgotten writes, or an old copy of it was put in place, last noticed %s ago: at least %d writes are missing; sums that the ledger cannot explain are for people for now",
+			age(x.Now().Sub(e.Since)), e.Forgotten)
+	}
+}
+
 // readable tells what kept the ledger from being read. What was read besides damaged records still
 // counts.
 func readable(s *sheet, err error) bool {

@@ -199,3 +199,11 @@ func TestWords(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
+
+func TestForgottenWrites(t *testing.T) {
+	t.Parallel()
+	p := newPatient(t)
+	p.examine().want("forgotten", OK, "no write that was noticed", "")
+	p.must(ledger.New(p.rdb, ledger.Options{}).Recover(context.Background(), ledger.Decision{Who: "kim", Note: "the backup of 03:00"}))
+	p.examine().want("forgotten", Danger, "an old copy of it was put in place", "settlecancel reconcile")
+}

@@ -308,7 +308,7 @@ func TestForgottenByPromotion(t *testing.T) {
 	clocktest.WaitFor(t, "the replica is in step", func() bool { return e.rdb.Do(e.ctx, "WAIT", 1, 1000).Val() == int64(1) })
 	x, y := partial("refund-1", "pay-1"), partial("refund-2", "pay-1")
 	e.accept(x)
-	clocktest.WaitFor(t, "the replica is in step", func() bool { return e.rdb.Do(e.ctx, "WAIT", 1, 1000).Val() == int64(1) })
+	clocktest.WaitFor(t, "the replica has it", func() bool { return there.Exists(e.ctx, placeOfEntry(x).paymentKey()).Val() == 1 })
 	e.must(there.ReplicaOf(e.ctx, "NO", "ONE").Err())
 	e.accept(y) // the old master confirms it
 	master.Kill()

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"settlecancel/gateway/settlebank"
+	"settlecancel/tasks/strictjson"
 )
 
 // The operations of Cancellation.Operation.
@@ -82,7 +83,7 @@ func (c Cancellation) Payload() ([]byte, error) {
 func (c *Cancellation) checkUTF8() error {
 	for f := range fieldCount {
 		if text := c.text(f); text != nil && !utf8.ValidString(*text) {
-			return fmt.Errorf("write cancellation %.64q as JSON: %s %s", c.IdempotencyKey, f, notUTF8)
+			return fmt.Errorf("write cancellation %.64q as JSON: %s %w", c.IdempotencyKey, f, strictjson.ErrNotUTF8)
 		}
 	}
 	return nil

@@ -1,25 +1,20 @@
 package tasks
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"settlecancel/gateway/settlebank"
+	"settlecancel/tasks/strictjson"
 )
 
 // MaxSize is the size in bytes of the longest document Parse takes, and of the
 // longest line ReadNDJSON and the longest record ReadCSV take.
 const MaxSize = 64 << 10
 
-const (
-	notUTF8   = "holds bytes that are not UTF-8"
-	notAmount = "must be a whole number in digits alone: no sign, no fraction, no exponent"
-)
+const notAmount = "must be a whole number in digits alone: no sign, no fraction, no exponent"
 
 // ParseOptions says what Parse takes where the document is silent.
 type ParseOptions struct {
@@ -62,63 +57,23 @@ func (d *draft) decode(data []byte) {
 		d.reject("the document has %d bytes, at most %d are taken", len(data), MaxSize)
 		return
 	}
-	text := string(data) // the fields are slices of it
-	if !json.Valid(data) {
-		end := syntaxEnd(data)
-		d.reject("the document is not one JSON object: its syntax breaks at byte %d of %d", end, len(data))
-		d.salvageKey(text[:end])
-		return
+	if err := strictjson.Check(data); err != nil {
+		d.reject("the document %s", err)
 	}
-	members := scanner{text: text}
-	if !members.enter() {
-		d.reject("the document must be a JSON object, not %s", kind(strings.TrimLeft(text, whitespace)))
-		return
-	}
-	for {
-		name, value, ok := members.next()
-		if !ok {
-			return
-		}
-		d.member(name, value)
-	}
-}
-
-// syntaxEnd returns how many bytes of an invalid document were read when the
-// fault showed.
-func syntaxEnd(data []byte) int {
-	var ignored json.RawMessage
-	var syntax *json.SyntaxError
-	if errors.As(json.Unmarshal(data, &ignored), &syntax) {
-		return min(int(syntax.Offset), len(data))
-	}
-	return 0
-}
-
-// salvageKey looks for the key in a document that breaks off, so that the
-// error can name the cancellation it is about.
-func (d *draft) salvageKey(text string) {
-	members := scanner{text: text}
-	if !members.enter() {
-		return
-	}
-	for {
-		name, value, ok := members.next()
-		if !ok {
-			return
-		}
-		if name == fieldKey.String() {
+	for name, value := range strictjson.Members(data) {
+		// Of a document that breaks off, the key names the cancellation that the error is about.
+		if !d.broken || name == fieldKey.String() {
 			d.member(name, value)
 		}
 	}
 }
 
-// member takes one name and its value, both as they stand in the document.
-func (d *draft) member(rawName, value string) {
-	name, _ := unquote(rawName)
+// member takes one name and its value.
+func (d *draft) member(name string, value strictjson.Value) {
 	f, known := fieldByName(name)
 	switch {
 	case name == sealedName && d.stored:
-		d.takeMark(value)
+		d.takeMark(string(value))
 	case !known:
 		d.unknownField(name, "is not a known field")
 	case d.repeated.has(f):
@@ -132,22 +87,20 @@ func (d *draft) member(rawName, value string) {
 }
 
 // value takes the JSON value of f.
-func (d *draft) value(f field, value string) {
+func (d *draft) value(f field, value strictjson.Value) {
 	isText := d.c.text(f) != nil
 	switch {
-	case value[0] == '"':
-		text, problem := unquote(value[1 : len(value)-1])
-		if problem != "" {
-			d.spoil(f, problem)
+	case value.IsNumber() && !isText:
+		d.setAmount(f, string(value))
+	case !value.IsText() && !isText:
+		d.spoil(f, "must be a whole number, not "+value.Kind())
+	default:
+		text, err := value.Text()
+		if err != nil {
+			d.spoil(f, err.Error())
 			return
 		}
 		d.set(f, text)
-	case isText:
-		d.spoil(f, "must be a string, not "+kind(value))
-	case kind(value) == "a number":
-		d.setAmount(f, value)
-	default:
-		d.spoil(f, "must be a whole number, not "+kind(value))
 	}
 }
 
@@ -174,12 +127,4 @@ func (d *draft) setAmount(f field, text string) {
 	default:
 		d.c.setAmount(f, int64(amount))
 	}
-}
-
-// checkUTF8 returns what is wrong with the encoding of text, if anything.
-func checkUTF8(text string) string {
-	if utf8.ValidString(text) {
-		return ""
-	}
-	return notUTF8
 }

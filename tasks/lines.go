@@ -33,6 +33,9 @@ func (e *ReadError) Error() string {
 // Unwrap returns what the reader said.
 func (e *ReadError) Unwrap() error { return e.Err }
 
+// whitespace is what may stand around a JSON value.
+const whitespace = " \t\r\n"
+
 // bufferSize holds the longest line with its end and a byte order mark, so
 // that a line that overflows the buffer is certainly too long.
 const bufferSize = MaxSize + 16

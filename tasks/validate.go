@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"settlecancel/gateway/settlebank"
+	"settlecancel/tasks/strictjson"
 )
 
 // The longest texts of our own, in characters. A reason may be longer than what
@@ -95,7 +96,7 @@ func (d *draft) checkRequired(f field, text string) {
 // checkText checks the characters of a text and their number.
 func (d *draft) checkText(f field, text string, longest int, a alphabet) {
 	if !utf8.ValidString(text) {
-		d.fault(f, notUTF8)
+		d.fault(f, "%v", strictjson.ErrNotUTF8)
 		return
 	}
 	if n := utf8.RuneCountInString(text); n > longest {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"settlecancel/tasks"
+	"settlecancel/tasks/ledger"
 	"settlecancel/tasks/report"
 )
 
@@ -35,7 +36,7 @@ func badKey(key string) bool {
 }
 
 // accept takes one cancellation.
-func (a *API) accept(ctx context.Context, c *call) (*answer, error) {
+func (a *API) accept(ctx context.Context, c *call, in *acceptance) (*accepted, error) {
 	options := a.parse
 	options.DefaultKey = headerKey(c.r.Header)
 	x, err := tasks.Parse(c.body, options)
@@ -54,23 +55,19 @@ func (a *API) accept(ctx context.Context, c *call) (*answer, error) {
 	if len(c.faults) > 0 {
 		return nil, faulty(c.faults)
 	}
-	receipt, err := a.client.Enqueue(ctx, x, c.options())
+	receipt, err := a.client.Enqueue(ctx, x, tasks.EnqueueOptions{Queue: string(in.Queue), By: c.caller.name})
 	if err != nil {
 		return nil, notAccepted(x.IdempotencyKey, "body", err)
 	}
-	shown, err := report.New(receipt.Record)
+	record, err := report.New(receipt.Record)
 	if err != nil {
 		return nil, err
 	}
-	header := map[string]string{"Location": location(shown.IdempotencyKey)}
+	out := &accepted{Location: location(x.IdempotencyKey), Body: record}
 	if receipt.Replayed {
-		header["Idempotent-Replayed"] = "true"
+		out.Replayed = "true"
 	}
-	return &answer{http.StatusAccepted, header, shown}, nil
-}
-
-func (c *call) options() tasks.EnqueueOptions {
-	return tasks.EnqueueOptions{Queue: c.query.Get("queue"), By: c.caller.name}
+	return out, nil
 }
 
 func location(key string) string { return pathCancellations + "/" + url.PathEscape(key) }
@@ -104,24 +101,24 @@ func faultsOf(err error, at string) (faults []fault) {
 }
 
 // show returns one cancellation.
-func (a *API) show(ctx context.Context, c *call) (*answer, error) {
-	if len(c.faults) > 0 {
-		return nil, faulty(c.faults)
-	}
-	if err := c.pathKey(); err != nil {
+func (a *API) show(ctx context.Context, c *call, in *keyed) (*shown, error) {
+	if err := c.about(in.Key); err != nil {
 		return nil, err
 	}
 	r, err := a.ledger.Get(ctx, c.key)
 	if err != nil {
 		return nil, err
 	}
-	shown, err := report.New(r)
-	return &answer{http.StatusOK, nil, shown}, err
+	return showRecord(r)
 }
 
-// pathKey reads the key in the path.
-func (c *call) pathKey() error {
-	key := c.r.PathValue("key")
+func showRecord(r ledger.Record) (*shown, error) {
+	record, err := report.New(r)
+	return &shown{record}, err
+}
+
+// about notes the key in the path.
+func (c *call) about(key string) error {
 	if badKey(key) {
 		return newProblem(notFound, "no cancellation has such a key: 1 to 64 of A-Z a-z 0-9 . _ : -")
 	}

@@ -54,10 +54,10 @@ type API struct {
 	now    func() time.Time
 	newID  func() string
 
-	mux       *http.ServeMux
-	handler   http.Handler // mux, traced where that is asked for
-	huma      huma.API
-	described []*huma.Operation
+	mux     *http.ServeMux
+	handler http.Handler // mux, traced where that is asked for
+	huma    huma.API
+	ops     map[string]*operation // by id
 }
 
 // New returns an API, or an error that names every fault of the options.
@@ -65,7 +65,8 @@ func New(o Options) (*API, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	a := &API{client: o.Client, ledger: o.Client.Ledger(), log: o.Logger, now: o.Now, newID: o.RequestIDs, mux: http.NewServeMux()}
+	a := &API{client: o.Client, ledger: o.Client.Ledger(), log: o.Logger, now: o.Now, newID: o.RequestIDs, mux: http.NewServeMux(),
+		ops: map[string]*operation{}}
 	if a.log == nil {
 		a.log = slog.Default()
 	}
@@ -84,9 +85,9 @@ func New(o Options) (*API, error) {
 		a.rate = newLimiters(rate.Limit(o.RatePerToken), burst, len(o.Tokens)+1)
 	}
 	a.huma = humago.New(a.mux, description(o.Version))
-	for _, op := range a.operations() {
-		a.add(op)
-	}
+	a.huma.UseMiddleware(a.enter)
+	a.addOperations()
+	a.completeSchemas()
 	a.handler = a.mux
 	if o.Tracing != nil {
 		a.handler = otelhttp.NewHandler(a.mux, "api", otelhttp.WithTracerProvider(o.Tracing),

@@ -36,12 +36,12 @@ type item struct {
 }
 
 // acceptMany takes many cancellations, each by itself.
-func (a *API) acceptMany(ctx context.Context, c *call) (*answer, error) {
+func (a *API) acceptMany(ctx context.Context, c *call, in *acceptanceOfMany) (*many, error) {
 	raw := c.items()
 	if len(c.faults) > 0 {
 		return nil, faulty(c.faults)
 	}
-	b := &batch{Items: make([]item, len(raw))}
+	b := batch{Items: make([]item, len(raw))}
 	var submissions []tasks.Submission
 	var which []int
 	for i, document := range raw {
@@ -50,7 +50,7 @@ func (a *API) acceptMany(ctx context.Context, c *call) (*answer, error) {
 			b.Items[i] = unreadable(err, itemAt(i))
 			continue
 		}
-		submissions = append(submissions, tasks.Submission{Cancellation: x, EnqueueOptions: c.options()})
+		submissions = append(submissions, tasks.Submission{Cancellation: x, EnqueueOptions: tasks.EnqueueOptions{Queue: string(in.Queue), By: c.caller.name}})
 		which = append(which, i)
 	}
 	away := 0
@@ -64,7 +64,7 @@ func (a *API) acceptMany(ctx context.Context, c *call) (*answer, error) {
 		}
 	}
 	b.count()
-	return &answer{http.StatusOK, nil, b}, nil
+	return &many{b}, nil
 }
 
 // items reads the cancellations of a batch, each as it stands.
@@ -77,10 +77,9 @@ func (c *call) items() (raw []json.RawMessage) {
 	case len(c.faults) > 0:
 	case !ok:
 		c.fault("body.items", "is required")
-	case value[0] != '[':
-		c.fault("body.items", "must be an array")
+	case json.Unmarshal(value, &raw) != nil:
+		c.fault("body.items", "must be an array, not "+value.Kind())
 	default:
-		_ = json.Unmarshal(value, &raw) // the syntax has been checked
 		if len(raw) == 0 || len(raw) > maxItems {
 			c.faultf("body.items", "has %d cancellations, 1 to %d are taken", len(raw), maxItems)
 		}
@@ -103,12 +102,12 @@ func outcome(o tasks.Outcome, key, at string) item {
 		p := notAccepted(key, at, o.Err)
 		return item{Status: p.Status, IdempotencyKey: key, Problem: p}
 	}
-	shown, err := report.New(o.Receipt.Record)
+	record, err := report.New(o.Receipt.Record)
 	if err != nil {
 		p := refusal(key, err)
 		return item{Status: p.Status, IdempotencyKey: key, Problem: p}
 	}
-	return item{Status: http.StatusAccepted, IdempotencyKey: key, Replayed: o.Receipt.Replayed, Cancellation: &shown}
+	return item{Status: http.StatusAccepted, IdempotencyKey: key, Replayed: o.Receipt.Replayed, Cancellation: &record}
 }
 
 func (b *batch) count() {

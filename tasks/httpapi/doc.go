@@ -15,11 +15,11 @@
 //
 // A request passes, in this order: its request id, the defence against foreign pages, who is asking
 // (guard.go), how often (limiters.go), what it says (request.go, json.go), and then its operation
-// (accept.go, list.go, office.go). Whatever stops it answers with a problem (RFC 9457, problem.go),
-// and so does a path that does not exist, or a panic. Every operation is declared once
-// (operations.go), from which come its route, its checks, and its part of the OpenAPI document
-// (openapi.go).
+// (accept.go, batch.go, list.go, decide.go). Whatever stops it answers with a problem (RFC 9457,
+// problem.go), and so does a path that does not exist, or a panic. Every operation is declared once
+// (operations.go); huma.Register makes of it its route, its parameters, its answer, and its part of
+// the OpenAPI document (openapi.go).
 //
-// Bodies are read by tasks.Parse, which is strict and names every fault, and not by huma, which
-// would take a field that stands twice; huma describes them, and writes the document.
+// Query and body are checked here before huma sees them: it would pass over a parameter that stands
+// twice, and take a field that does.
 package httpapi

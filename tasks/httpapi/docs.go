@@ -29,7 +29,7 @@ type docsPage struct {
 	policy string // Content-Security-Policy
 }
 
-func newDocsPage(doc *huma.OpenAPI, operations []*huma.Operation) (docsPage, error) {
+func newDocsPage(doc *huma.OpenAPI) (docsPage, error) {
 	t, err := template.New("docs").Funcs(template.FuncMap{
 		"sorted": func(m map[string]*huma.Response) []string { return slices.Sorted(maps.Keys(m)) },
 		"type":   typeOf,
@@ -42,7 +42,7 @@ func newDocsPage(doc *huma.OpenAPI, operations []*huma.Operation) (docsPage, err
 	}
 	var out bytes.Buffer
 	if err := t.Execute(&out, map[string]any{
-		"Doc": doc, "Operations": operations, "Schemas": doc.Components.Schemas.Map(), "Kinds": kinds(), "Style": template.CSS(docsCSS),
+		"Doc": doc, "Operations": operationsOf(doc), "Schemas": doc.Components.Schemas.Map(), "Kinds": kinds(), "Style": template.CSS(docsCSS),
 	}); err != nil {
 		return docsPage{}, err
 	}
@@ -50,6 +50,18 @@ func newDocsPage(doc *huma.OpenAPI, operations []*huma.Operation) (docsPage, err
 	policy := "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
 		"'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 	return docsPage{out.Bytes(), policy}, nil
+}
+
+// operationsOf returns the operations as people read them: by path, what is asked for most first.
+func operationsOf(doc *huma.OpenAPI) (all []*huma.Operation) {
+	for _, path := range slices.Sorted(maps.Keys(doc.Paths)) {
+		for _, op := range []*huma.Operation{doc.Paths[path].Post, doc.Paths[path].Get} {
+			if op != nil {
+				all = append(all, op)
+			}
+		}
+	}
+	return all
 }
 
 // docsField is one field of a schema.

@@ -45,7 +45,7 @@ func TestDocs(t *testing.T) {
 			t.Errorf("problem %s is not explained", k.Name)
 		}
 	}
-	for _, op := range d.api.operations() {
+	for _, op := range d.api.ops {
 		if !ids[op.id] || !strings.Contains(page, "<b>"+op.method+"</b> "+op.path) {
 			t.Errorf("operation %s is not described", op.id)
 		}

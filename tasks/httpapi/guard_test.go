@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -201,7 +202,7 @@ func TestOps(t *testing.T) {
 func TestSecret(t *testing.T) {
 	t.Parallel()
 	o := closed()
-	body, err := encode(o.Tokens)
+	body, err := json.Marshal(o.Tokens)
 	if err != nil {
 		t.Fatal(err)
 	}

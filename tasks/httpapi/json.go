@@ -1,50 +1,33 @@
 package httpapi
 
 import (
-	"bytes"
 	"cmp"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"settlecancel/tasks/strictjson"
 )
 
 // maxUnknown bounds how many names that are no field's are told one by one.
 const maxUnknown = 20
 
-// members reads the body as one JSON object, and answers the values of the names that it may have.
+// members reads the body as one JSON object, and returns the values of the names that it may have.
 // Whatever else is in it is a fault.
-func (c *call) members(names ...string) map[string]json.RawMessage {
-	if !utf8.Valid(c.body) {
-		c.fault("body", "holds bytes that are not UTF-8")
+func (c *call) members(names ...string) map[string]strictjson.Value {
+	if err := strictjson.Check(c.body); err != nil {
+		c.fault("body", err.Error())
 		return nil
 	}
-	var document json.RawMessage
-	if err := json.Unmarshal(c.body, &document); err != nil {
-		syntax := &json.SyntaxError{}
-		errors.As(err, &syntax)
-		c.faultf("body", "is not one JSON object: its syntax breaks at byte %d of %d", min(int(syntax.Offset), len(c.body)), len(c.body))
-		return nil
-	}
-	dec := json.NewDecoder(bytes.NewReader(document))
-	if start, _ := dec.Token(); start != json.Delim('{') {
-		c.fault("body", "must be a JSON object")
-		return nil
-	}
-	values, unknown := map[string]json.RawMessage{}, 0
-	for dec.More() {
-		var value json.RawMessage
-		token, _ := dec.Token()
-		name, _ := token.(string)
-		_ = dec.Decode(&value) // the syntax has been checked
+	values, unknown := map[string]strictjson.Value{}, 0
+	for name, value := range strictjson.Members(c.body) {
 		switch {
 		case !slices.Contains(names, name):
 			if unknown++; unknown <= maxUnknown {
-				c.fault("body["+quote(name)+"]", "is not a known field")
+				c.faultf("body["+quote(name)+"]", "is not a known field; this call takes %s", listOf(names))
 			}
 		case values[name] != nil:
 			c.fault("body."+name, "stands more than once")
@@ -58,15 +41,23 @@ func (c *call) members(names ...string) map[string]json.RawMessage {
 	return values
 }
 
+// listOf returns names as a part of a sentence.
+func listOf(names []string) string {
+	if len(names) == 0 {
+		return "none"
+	}
+	return "`" + strings.Join(names, "`, `") + "`"
+}
+
 // text reads a text of at most so many characters, without the spaces around it; "" where there is
 // none.
-func (c *call) text(name string, raw json.RawMessage, longest int) string {
-	if raw == nil {
+func (c *call) text(name string, value strictjson.Value, longest int) string {
+	if value == nil {
 		return ""
 	}
-	var text string
-	if raw[0] != '"' || json.Unmarshal(raw, &text) != nil {
-		c.fault("body."+name, "must be a string")
+	text, err := value.Text()
+	if err != nil {
+		c.fault("body."+name, err.Error())
 		return ""
 	}
 	text = strings.TrimSpace(text)
@@ -75,9 +66,6 @@ func (c *call) text(name string, raw json.RawMessage, longest int) string {
 	}
 	if strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' && r != '\r' }) {
 		c.fault("body."+name, "holds control characters")
-	}
-	if strings.ContainsRune(text, utf8.RuneError) {
-		c.fault("body."+name, "holds characters that do not exist")
 	}
 	return text
 }

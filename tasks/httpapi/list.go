@@ -4,19 +4,11 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
-	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 
 	"settlecancel/tasks/ledger"
 	"settlecancel/tasks/report"
-)
-
-// How many records a page holds.
-const (
-	defaultLimit = 100
-	maxLimit     = 1000
 )
 
 // page is a part of a listing.
@@ -27,37 +19,30 @@ type page struct {
 }
 
 // list returns cancellations of one status, or all.
-func (a *API) list(ctx context.Context, c *call) (*answer, error) {
-	status := ledger.Status(c.query.Get("status"))
-	inner, ok := openCursor(c.query.Get("cursor"), status)
+func (a *API) list(ctx context.Context, c *call, in *listing) (*listed, error) {
+	status := ledger.Status(in.Status)
+	inner, ok := openCursor(in.Cursor, status)
 	if !ok {
-		c.fault("query.cursor", "is not one that this listing answered")
+		return nil, ledger.ErrCursor
 	}
-	if len(c.faults) > 0 {
-		return nil, faulty(c.faults)
-	}
-	limit := defaultLimit
-	if text := c.query.Get("limit"); text != "" {
-		limit, _ = strconv.Atoi(text) // has been checked
-	}
-	records, next, err := a.find(ctx, status, inner, limit)
+	records, next, err := a.find(ctx, status, inner, in.Limit)
 	if err != nil && !errors.Is(err, ledger.ErrDamaged) {
 		return nil, err
 	}
 	p := page{Items: make([]report.Record, 0, len(records)), NextCursor: sealCursor(next, status)}
 	for _, r := range records {
-		shown, damage := report.New(r)
+		record, damage := report.New(r)
 		if damage != nil {
 			err = errors.Join(err, damage)
 			continue
 		}
-		p.Items = append(p.Items, shown)
+		p.Items = append(p.Items, record)
 	}
 	if err != nil {
 		p.Incomplete = true
 		a.log.ErrorContext(ctx, "records left out of a listing", "request_id", c.id, "error", err)
 	}
-	return &answer{http.StatusOK, nil, p}, nil
+	return &listed{p}, nil
 }
 
 // find returns a page of the records that have a status. The ledger keeps the open ones and the

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"reflect"
 	"strconv"
-	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -17,15 +16,22 @@ const (
 	schemaPrefix   = "#/components/schemas/"
 	schemeProducer = "producer"
 	schemeOps      = "ops"
+
+	tagCancellations = "cancellations"
+	tagDecisions     = "decisions"
 )
 
 // description is the document without its operations, for huma to complete.
 func description(version string) huma.Config {
-	return huma.Config{OpenAPI: &huma.OpenAPI{
+	return huma.Config{Formats: huma.DefaultFormats, DefaultFormat: "application/json", OpenAPI: &huma.OpenAPI{
 		OpenAPI: "3.1.0",
 		Info: &huma.Info{Title: "settlecancel", Version: cmp.Or(version, "dev"),
 			Description: "Cancels payments at SettleBank. What is accepted is never lost and never applied twice."},
 		Servers: []*huma.Server{{URL: "/"}},
+		Tags: []*huma.Tag{
+			{Name: tagCancellations, Description: "For order systems: hand cancellations over, and look at what became of them."},
+			{Name: tagDecisions, Description: "For people: decide on dead letters."},
+		},
 		Components: &huma.Components{
 			Schemas: huma.NewMapRegistry(schemaPrefix, huma.DefaultSchemaNamer),
 			SecuritySchemes: map[string]*huma.SecurityScheme{
@@ -36,25 +42,24 @@ func description(version string) huma.Config {
 	}}
 }
 
-// describe is what the document says of an operation.
-func (a *API) describe(op *operation) *huma.Operation {
-	d := &huma.Operation{OperationID: op.id, Method: op.method, Path: op.path, Summary: op.summary, Description: op.description,
-		Security: a.security(op.role), Responses: a.responses(op)}
-	if op.idempotent {
-		d.Parameters = append(d.Parameters, &huma.Param{Name: keyHeader, In: "header", Schema: &huma.Schema{Type: huma.TypeString, Pattern: `^([A-Za-z0-9._:-]{1,64}|"[A-Za-z0-9._:-]{1,64}")$`},
-			Description: "The idempotency key, where the body does not hold it; as it is, or in quotes as a string of RFC 8941. Where both are given they must agree."})
+// describe is what the document says of an operation, but for its parameters and its answer, which
+// huma takes from their types.
+func (a *API) describe(op *operation) huma.Operation {
+	return huma.Operation{OperationID: op.id, Method: op.method, Path: op.path, Tags: []string{op.tag},
+		Summary: op.summary, Description: op.description, DefaultStatus: op.status,
+		Security: a.security(op.role), Responses: a.responses(op),
+		SkipValidateParams: true} // enter has checked them
+}
+
+// describeBody adds the body of an operation to the document. huma is told of it only now: it would
+// read the body itself, and by encoding/json, which takes a field that stands twice.
+func (a *API) describeBody(op *operation) {
+	if op.maxBody == 0 {
+		return
 	}
-	for _, name := range pathNames(op.path) {
-		d.Parameters = append(d.Parameters, &huma.Param{Name: name, In: "path", Required: true, Description: "The idempotency key.", Schema: keySchema()})
-	}
-	for _, p := range op.query {
-		d.Parameters = append(d.Parameters, &huma.Param{Name: p.name, In: "query", Description: p.description, Schema: p.schema})
-	}
-	if op.maxBody > 0 {
-		d.RequestBody = &huma.RequestBody{Required: !op.bodyOptional, Description: fmt.Sprintf("At most %d KiB.", op.maxBody>>10),
-			Content: map[string]*huma.MediaType{"application/json": {Schema: a.request(op.body), Example: op.example}}}
-	}
-	return d
+	a.huma.OpenAPI().Paths[op.path].Post.RequestBody = &huma.RequestBody{
+		Required: !op.bodyOptional, Description: fmt.Sprintf("At most %d KiB.", op.maxBody>>10),
+		Content: map[string]*huma.MediaType{"application/json": {Schema: a.request(op.body), Example: op.example}}}
 }
 
 // security tells which credentials an operation needs. Where it is open, none will do too.
@@ -73,13 +78,8 @@ func (a *API) security(need role) []map[string][]string {
 
 // responses lists what an operation may answer.
 func (a *API) responses(op *operation) map[string]*huma.Response {
-	success := &huma.Response{Description: http.StatusText(op.status), Headers: map[string]*huma.Param{
-		"X-Request-Id": {Description: "Names the request, in the log too.", Schema: &huma.Schema{Type: huma.TypeString}}},
-		Content: map[string]*huma.MediaType{"application/json": {Schema: a.answerSchema(op.answer)}}}
-	for name, what := range op.header {
-		success.Headers[name] = &huma.Param{Description: what, Schema: &huma.Schema{Type: huma.TypeString}}
-	}
-	all := map[string]*huma.Response{strconv.Itoa(op.status): success}
+	all := map[string]*huma.Response{strconv.Itoa(op.status): {Description: http.StatusText(op.status), Headers: map[string]*huma.Param{
+		"X-Request-Id": {Description: "Names the request, in the log too.", Schema: &huma.Schema{Type: huma.TypeString}}}}}
 	possible := append([]kind{invalid, unauthorized, misdirected, tooMany, internal, unavailable}, op.problems...)
 	if op.role == ops || op.method != http.MethodGet {
 		possible = append(possible, forbidden)
@@ -89,7 +89,7 @@ func (a *API) responses(op *operation) map[string]*huma.Response {
 	}
 	for _, k := range possible {
 		all[strconv.Itoa(k.Status)] = &huma.Response{Description: k.Title + ". " + k.Help, Headers: problemHeaders(k),
-			Content: map[string]*huma.MediaType{"application/problem+json": {Schema: a.answerSchema(reflect.TypeFor[problem]())}}}
+			Content: map[string]*huma.MediaType{"application/problem+json": {Schema: a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[problem](), true, "")}}}
 	}
 	return all
 }
@@ -105,18 +105,6 @@ func problemHeaders(k kind) map[string]*huma.Param {
 	return nil
 }
 
-// pathNames returns the names in a path that stand for something.
-func pathNames(path string) (names []string) {
-	for {
-		_, rest, found := strings.Cut(path, "{")
-		if !found {
-			return names
-		}
-		name, rest, _ := strings.Cut(rest, "}")
-		names, path = append(names, name), rest
-	}
-}
-
 // addDocuments serves the document, for machines and for people, and what is neither that nor an
 // operation.
 func (a *API) addDocuments() error {
@@ -124,7 +112,7 @@ func (a *API) addDocuments() error {
 	if err != nil {
 		return fmt.Errorf("httpapi: OpenAPI document: %w", err)
 	}
-	page, err := newDocsPage(a.huma.OpenAPI(), a.described)
+	page, err := newDocsPage(a.huma.OpenAPI())
 	if err != nil {
 		return fmt.Errorf("httpapi: /docs: %w", err)
 	}

@@ -4,9 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"reflect"
-	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -18,125 +15,132 @@ import (
 
 const pathCancellations = "/v1/cancellations"
 
-// operation is one thing that the API does: its route, its checks and what the document says of it.
+// operation is one thing that the API does: what the document says of it beside its parameters and
+// its answer, and what is checked before it is carried out.
 type operation struct {
 	id, method, path     string
+	tag                  string
 	summary, description string
 	role                 role
 
-	query        []parameter
-	idempotent   bool   // takes the key in its header
 	maxBody      int64  // bytes; 0 is no body
 	bodyOptional bool   // only there
 	body         string // schema of the body
 	example      any    // of the body
 
 	status   int // of success
-	answer   reflect.Type
-	header   map[string]string // of success, and what they mean
 	problems []kind
-
-	carryOut func(context.Context, *call) (*answer, error)
 }
 
-// parameter is one of the query.
-type parameter struct {
-	name, description string
-	schema            *huma.Schema
-	check             func(value string) (wrong string)
+// What stands in a path or a query, and what is answered.
+type (
+	keyed struct {
+		Key string `path:"key" pattern:"^[A-Za-z0-9._:-]{1,64}$" doc:"The idempotency key."`
+	}
+	acceptanceOfMany struct {
+		Queue queue `query:"queue" default:"default" doc:"Of ten that wait in all queues, six of urgent are carried out, three of default, one of bulk."`
+	}
+	acceptance struct {
+		Queue queue  `query:"queue" default:"default" doc:"Of ten that wait in all queues, six of urgent are carried out, three of default, one of bulk."`
+		Key   string `header:"Idempotency-Key" pattern:"^([A-Za-z0-9._:-]{1,64}|\"[A-Za-z0-9._:-]{1,64}\")$" doc:"The idempotency key, where the body does not hold it; as it is, or in quotes as a string of RFC 8941. Where both are given they must agree."`
+	}
+	listing struct {
+		Status status `query:"status" doc:"Those of this status alone."`
+		Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"How many records a page holds."`
+		Cursor string `query:"cursor" doc:"nextCursor of the page before, of the same status."`
+	}
+
+	accepted struct {
+		Location string `header:"Location" doc:"Where the record is."`
+		Replayed string `header:"Idempotent-Replayed" doc:"true where it had been accepted before; left out else."`
+		Body     report.Record
+	}
+	shown  struct{ Body report.Record }
+	listed struct{ Body page }
+	many   struct{ Body batch }
+)
+
+// queue and status are texts that are one of a few.
+type (
+	queue  string
+	status string
+)
+
+// Schema lists the queues.
+func (queue) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeString, Enum: []any{tasks.QueueUrgent, tasks.QueueDefault, tasks.QueueBulk}}
 }
 
-// operations are what an API does.
-func (a *API) operations() []*operation {
-	record := reflect.TypeFor[report.Record]()
-	return []*operation{{
-		id: "accept", method: http.MethodPost, path: pathCancellations, role: producer, summary: "Accept a cancellation",
-		description: "202 says that it is stored and will be carried out exactly once, and answers its record. Whatever else happens, " +
-			"the same request with the same key may be sent again, and must be until it is answered: a repeat changes nothing, " +
-			"and answers the record as it is by then.",
-		query: []parameter{queueParameter()}, idempotent: true,
-		maxBody: maxOne, body: "CancellationRequest", example: exampleRequest(),
-		status: http.StatusAccepted, answer: record, header: map[string]string{
-			"Location": "Where the record is.", "Idempotent-Replayed": "true where it had been accepted before; left out else."},
-		problems: []kind{stateConflict, keyConflict}, carryOut: a.accept,
-	}, {
-		id: "acceptMany", method: http.MethodPost, path: pathCancellations + ":batch", role: producer, summary: "Accept many cancellations",
-		description: fmt.Sprintf("Takes 1 to %d cancellations, each by itself: the answer tells what became of each, in the same order, "+
-			"and 200 says no more than that. Each carries its own idempotency key. Send those again that were refused with status 503.", maxItems),
-		query: []parameter{queueParameter()}, maxBody: maxBatch, body: "BatchRequest", example: map[string]any{"items": []any{exampleRequest()}},
-		status: http.StatusOK, answer: reflect.TypeFor[batch](), carryOut: a.acceptMany,
-	}, {
-		id: "show", method: http.MethodGet, path: pathCancellations + "/{key}", role: producer, summary: "Look at a cancellation",
-		description: "Its parameters, its status, every attempt, the outcome, and what people decided.",
-		status:      http.StatusOK, answer: record, problems: []kind{notFound}, carryOut: a.show,
-	}, {
-		id: "list", method: http.MethodGet, path: pathCancellations, role: producer, summary: "List cancellations",
-		description: "queued, sending and unknown come in the order in which they are due. rejected, exhausted and review are the dead letters " +
-			"that wait for a decision, the latest first. What has ended, and all where no status is given, comes in no order, " +
-			"and now and then twice.",
-		query: []parameter{statusParameter(), limitParameter(), {name: "cursor", description: "nextCursor of the page before, of the same status.",
-			schema: &huma.Schema{Type: huma.TypeString}, check: func(string) string { return "" }}},
-		status: http.StatusOK, answer: reflect.TypeFor[page](), carryOut: a.list,
-	}, {
-		id: "retry", method: http.MethodPost, path: pathCancellations + "/{key}/retry", role: ops, summary: "Take a dead letter back to work",
-		description: "A rejected or exhausted one is queued with a new budget. One in review is verified again, never simply sent.",
-		maxBody:     maxOne, bodyOptional: true, body: "RetryRequest", example: map[string]any{"note": "the merchant's limit was raised", "by": "kim"},
-		status: http.StatusAccepted, answer: record, problems: []kind{notFound, stateConflict}, carryOut: a.retry,
-	}, {
-		id: "resolve", method: http.MethodPost, path: pathCancellations + "/{key}/resolve", role: ops, summary: "End a cancellation by a person's word",
-		description: "Somebody knows what became of the money. Nothing will be sent any more.",
-		maxBody:     maxOne, body: "ResolveRequest", example: map[string]any{"as": "cancelled", "note": "seen in the merchant console", "by": "kim"},
-		status: http.StatusOK, answer: record, problems: []kind{notFound, stateConflict}, carryOut: a.resolve,
-	}}
+// Schema lists the statuses.
+func (status) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeString, Enum: statusEnum()}
 }
 
-func queueParameter() parameter {
-	queues := []string{tasks.QueueUrgent, tasks.QueueDefault, tasks.QueueBulk}
-	return choice("queue", "Of ten that wait in all queues, six of urgent are carried out, three of default, one of bulk.", queues, tasks.QueueDefault)
-}
-
-func statusParameter() parameter {
-	var all []string
+func statusEnum() (all []any) {
 	for _, s := range ledger.Statuses() {
 		all = append(all, string(s))
 	}
-	return choice("status", "Those of this status alone.", all, "")
+	return all
 }
 
-// choice is a parameter that takes one of some values.
-func choice(name, description string, from []string, otherwise string) parameter {
-	schema := &huma.Schema{Type: huma.TypeString}
-	for _, value := range from {
-		schema.Enum = append(schema.Enum, value)
-	}
-	if otherwise != "" {
-		schema.Default = otherwise
-	}
-	return parameter{name, description, schema, func(value string) string {
-		if slices.Contains(from, value) {
-			return ""
+// addOperations makes the operations known to whom they are asked of, and to the document.
+func (a *API) addOperations() {
+	register(a, operation{
+		id: "accept", method: http.MethodPost, path: pathCancellations, tag: tagCancellations, role: producer, summary: "Accept a cancellation",
+		description: "202 says that it is stored and will be carried out exactly once, and answers its record. Whatever else happens, " +
+			"the same request with the same key may be sent again, and must be until it is answered: a repeat changes nothing, " +
+			"and answers the record as it is by then.",
+		maxBody: maxOne, body: "CancellationRequest", example: exampleRequest(),
+		status: http.StatusAccepted, problems: []kind{stateConflict, keyConflict},
+	}, a.accept)
+	register(a, operation{
+		id: "acceptMany", method: http.MethodPost, path: pathCancellations + ":batch", tag: tagCancellations, role: producer, summary: "Accept many cancellations",
+		description: fmt.Sprintf("Takes 1 to %d cancellations, each by itself: the answer tells what became of each, in the same order, "+
+			"and 200 says no more than that. Each carries its own idempotency key. Send those again that were refused with status 503.", maxItems),
+		maxBody: maxBatch, body: "BatchRequest", example: map[string]any{"items": []any{exampleRequest()}},
+		status: http.StatusOK,
+	}, a.acceptMany)
+	register(a, operation{
+		id: "show", method: http.MethodGet, path: pathCancellations + "/{key}", tag: tagCancellations, role: producer, summary: "Look at a cancellation",
+		description: "Its parameters, its status, every attempt, the outcome, and what people decided.",
+		status:      http.StatusOK, problems: []kind{notFound},
+	}, a.show)
+	register(a, operation{
+		id: "list", method: http.MethodGet, path: pathCancellations, tag: tagCancellations, role: producer, summary: "List cancellations",
+		description: "queued, sending and unknown come in the order in which they are due. rejected, exhausted and review are the dead letters " +
+			"that wait for a decision, the latest first. What has ended, and all where no status is given, comes in no order, " +
+			"and now and then twice.",
+		status: http.StatusOK,
+	}, a.list)
+	register(a, operation{
+		id: "retry", method: http.MethodPost, path: pathCancellations + "/{key}/retry", tag: tagDecisions, role: ops, summary: "Take a dead letter back to work",
+		description: "A rejected or exhausted one is queued with a new budget. One in review is verified again, never simply sent.",
+		maxBody:     maxOne, bodyOptional: true, body: "RetryRequest", example: map[string]any{"note": "the merchant's limit was raised", "by": "kim"},
+		status: http.StatusAccepted, problems: []kind{notFound, stateConflict},
+	}, a.retry)
+	register(a, operation{
+		id: "resolve", method: http.MethodPost, path: pathCancellations + "/{key}/resolve", tag: tagDecisions, role: ops, summary: "End a cancellation by a person's word",
+		description: "Somebody knows what became of the money. Nothing will be sent any more.",
+		maxBody:     maxOne, body: "ResolveRequest", example: map[string]any{"as": "cancelled", "note": "seen in the merchant console", "by": "kim"},
+		status: http.StatusOK, problems: []kind{notFound, stateConflict},
+	}, a.resolve)
+}
+
+// register makes one operation known. What has begun is brought to its end, though nobody may be
+// waiting for it any more.
+func register[In, Out any](a *API, op operation, carryOut func(context.Context, *call, *In) (*Out, error)) {
+	a.ops[op.id] = &op
+	huma.Register(a.huma, a.describe(&op), func(ctx context.Context, in *In) (*Out, error) {
+		c := callOf(ctx)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+		defer cancel()
+		out, err := carryOut(ctx, c, in)
+		if err != nil {
+			return nil, c.failed(refusal(c.key, err))
 		}
-		return fmt.Sprintf("is %s, must be one of %s", quote(value), strings.Join(from, " "))
-	}}
-}
-
-func limitParameter() parameter {
-	least, most := 1.0, float64(maxLimit)
-	schema := &huma.Schema{Type: huma.TypeInteger, Minimum: &least, Maximum: &most, Default: defaultLimit}
-	return parameter{"limit", "How many records a page holds.", schema, func(value string) string {
-		if n, err := strconv.ParseUint(value, 10, 16); err == nil && 1 <= n && n <= maxLimit {
-			return ""
-		}
-		return fmt.Sprintf("is %s, must be a number from 1 to %d", quote(value), maxLimit)
-	}}
-}
-
-// add makes an operation known to whom it is asked of, and to the document.
-func (a *API) add(op *operation) {
-	described := a.describe(op)
-	a.described = append(a.described, described)
-	a.huma.OpenAPI().AddOperation(described)
-	a.huma.Adapter().Handle(described, a.serve(op))
+		return out, nil
+	})
+	a.describeBody(&op)
 }
 
 // addElsewhere returns what no operation does: paths that there are not, and methods that a path
@@ -158,8 +162,5 @@ func (a *API) addElsewhere() {
 }
 
 func (a *API) handle(pattern string, f func(*call)) {
-	a.mux.HandleFunc(pattern, func(_ http.ResponseWriter, r *http.Request) {
-		c, _ := r.Context().Value(callKey{}).(*call)
-		f(c)
-	})
+	a.mux.HandleFunc(pattern, func(_ http.ResponseWriter, r *http.Request) { f(callOf(r.Context())) })
 }

@@ -69,7 +69,13 @@ func newProblem(k kind, detail string, args ...any) *problem {
 	return &problem{Type: k.uri(), Title: k.Title, Status: k.Status, Detail: fmt.Sprintf(detail, args...), header: http.Header{}}
 }
 
-func (p *problem) Error() string { return p.Detail }
+// Error, GetStatus, GetHeaders and ContentType make huma answer a problem as it is.
+func (p *problem) Error() string           { return p.Detail }
+func (p *problem) GetStatus() int          { return p.Status }
+func (p *problem) GetHeaders() http.Header { return p.header }
+
+// ContentType is that of RFC 9457.
+func (p *problem) ContentType(string) string { return "application/problem+json" }
 
 func (p *problem) with(header string, values ...string) *problem {
 	p.header[http.CanonicalHeaderKey(header)] = values

@@ -3,7 +3,6 @@ package httpapi
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +14,8 @@ import (
 	"path"
 	"regexp"
 	"runtime/debug"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -32,21 +33,42 @@ type call struct {
 
 	op     *operation // nil where no path leads to one
 	caller caller
-	query  url.Values
 	body   []byte
 	faults []fault // found so far
 	key    string  // of the cancellation that it is about
 
-	status int      // that was answered, 0 until then
-	failed *problem // that was answered
+	status  int      // that was answered, 0 until then
+	problem *problem // that was answered
 }
 
 type callKey struct{}
 
+func callOf(ctx context.Context) *call {
+	c, _ := ctx.Value(callKey{}).(*call)
+	return c
+}
+
+// noting notes the status that is answered.
+type noting struct {
+	http.ResponseWriter
+	c *call
+}
+
+func (n noting) WriteHeader(status int) {
+	if n.c.status == 0 {
+		n.c.status = status
+	}
+	n.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap is for http.ResponseController.
+func (n noting) Unwrap() http.ResponseWriter { return n.ResponseWriter }
+
 // ServeHTTP returns one request. Nothing that happens on the way answers anything but a result or a
 // problem.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c := &call{api: a, w: w, r: r, id: a.requestID(r), began: a.now()}
+	c := &call{api: a, r: r, id: a.requestID(r), began: a.now()}
+	c.w = noting{w, c}
 	h := w.Header()
 	h.Set("X-Request-Id", c.id)
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -60,7 +82,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		c.refuse(p)
 		return
 	}
-	a.handler.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callKey{}, c)))
+	a.handler.ServeHTTP(c.w, r.WithContext(context.WithValue(r.Context(), callKey{}, c)))
 }
 
 // screen refuses what a page of another origin sends in the name of whoever looks at it, and paths
@@ -84,22 +106,27 @@ func (a *API) requestID(r *http.Request) string {
 	return a.newID()
 }
 
-// serve carries out an operation.
-func (a *API) serve(op *operation) func(huma.Context) {
-	return func(hc huma.Context) {
-		r, _ := humago.Unwrap(hc)
-		c, _ := r.Context().Value(callKey{}).(*call)
-		c.r, c.op = r, op
-		answer, err := c.carryOut()
-		if err != nil {
-			c.refuse(refusal(c.key, err))
-			return
+// enter lets a request through to its operation, or refuses it.
+func (a *API) enter(hc huma.Context, next func(huma.Context)) {
+	r, _ := humago.Unwrap(hc)
+	c := callOf(r.Context())
+	c.r, c.op = r, a.ops[hc.Operation().OperationID]
+	p := c.admit()
+	if p == nil {
+		c.checkQuery(hc.Operation().Parameters)
+		if p = c.readBody(); p == nil && len(c.faults) > 0 && c.op.maxBody == 0 {
+			p = faulty(c.faults) // there is no body whose faults could be named with them
 		}
-		c.answer(answer)
 	}
+	if p != nil {
+		c.refuse(p)
+		return
+	}
+	next(hc)
 }
 
-func (c *call) carryOut() (*answer, error) {
+// admit checks who is asking, and how often.
+func (c *call) admit() *problem {
 	who, p := c.api.guard.identify(c.r, c.began)
 	if p == nil {
 		c.caller, p = c.api.guard.admit(who, c.r, c.op.role)
@@ -109,44 +136,57 @@ func (c *call) carryOut() (*answer, error) {
 			p = newProblem(tooMany, "more requests than this token may make").retryAfter(wait)
 		}
 	}
-	if p == nil {
-		c.readQuery()
-		p = c.readBody()
-	}
-	if p != nil {
-		return nil, p
-	}
-	// What has begun is brought to its end, though nobody may be waiting for it any more.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.r.Context()), patience)
-	defer cancel()
-	return c.op.carryOut(ctx, c)
+	return p
 }
 
-// readQuery checks the query against what the operation takes.
-func (c *call) readQuery() {
+// checkQuery checks the query against the parameters that the operation takes. huma reads it after
+// that, and would pass over what is unknown, stands twice or cannot be read.
+func (c *call) checkQuery(parameters []*huma.Param) {
 	query, err := url.ParseQuery(c.r.URL.RawQuery)
 	if err != nil {
 		c.fault("query", "cannot be read: a % is not followed by two hexadecimal digits, or a ; stands in it")
 	}
-	known := map[string]bool{}
-	for _, p := range c.op.query {
-		known[p.name] = true
-		switch values := query[p.name]; {
+	var taken []string
+	for _, p := range parameters {
+		if p.In != "query" {
+			continue
+		}
+		taken = append(taken, p.Name)
+		switch values := query[p.Name]; {
 		case len(values) > 1:
-			c.fault("query."+p.name, "stands more than once")
+			c.fault("query."+p.Name, "stands more than once")
 		case len(values) == 1 && values[0] != "":
-			if wrong := p.check(values[0]); wrong != "" {
-				c.fault("query."+p.name, wrong)
+			if wrong := c.api.wrong(p.Schema, values[0]); wrong != "" {
+				c.faultf("query."+p.Name, "is %s; %s", quote(values[0]), wrong)
 			}
 		}
 	}
 	for name := range query {
-		if !known[name] {
-			c.fault("query["+quote(name)+"]", "is not a known parameter")
+		if !slices.Contains(taken, name) {
+			c.faultf("query["+quote(name)+"]", "is not a known parameter; this call takes %s", listOf(taken))
 		}
 	}
 	sortFaults(c.faults)
-	c.query = query
+}
+
+// wrong returns what a value of the query breaks of a schema, "" where it breaks nothing.
+func (a *API) wrong(s *huma.Schema, text string) string {
+	var value any = text
+	if s.Type == huma.TypeInteger {
+		n, err := strconv.ParseUint(text, 10, 31)
+		if err != nil {
+			return "expected a whole number"
+		}
+		value = int(n)
+	}
+	var result huma.ValidateResult
+	huma.Validate(a.huma.OpenAPI().Components.Schemas, s, huma.NewPathBuffer(nil, 0), huma.ModeWriteToServer, value, &result)
+	for _, err := range result.Errors {
+		if d, ok := err.(huma.ErrorDetailer); ok {
+			return d.ErrorDetail().Message
+		}
+	}
+	return ""
 }
 
 // readBody reads the body, if the operation takes one.
@@ -195,55 +235,33 @@ func (c *call) faultf(location, format string, args ...any) {
 	c.fault(location, fmt.Sprintf(format, args...))
 }
 
-// answer is the result of an operation.
-type answer struct {
-	status int
-	header map[string]string
-	body   any
-}
-
-func (c *call) answer(a *answer) {
-	body, err := encode(a.body)
-	if err != nil {
-		c.refuse(newProblem(internal, "the answer cannot be written").because(err))
-		return
-	}
-	for name, value := range a.header {
-		c.w.Header().Set(name, value)
-	}
-	c.write(a.status, "application/json", body)
-}
-
 // refuse returns a problem.
 func (c *call) refuse(p *problem) {
-	p.RequestID = c.id
-	c.failed = p
+	c.failed(p)
 	if c.status != 0 {
 		return // too late: the answer is on its way
 	}
-	body, err := encode(p)
-	if err != nil {
+	var body bytes.Buffer
+	if err := huma.DefaultJSONFormat.Marshal(&body, p); err != nil {
 		panic(fmt.Errorf("a problem cannot be written: %w", err)) // it is made of texts
 	}
 	for name, values := range p.header {
 		c.w.Header()[name] = values
 	}
-	c.write(p.Status, "application/problem+json", body)
+	c.write(p.Status, p.ContentType(""), body.Bytes())
+}
+
+// failed notes why a request is refused, for the log.
+func (c *call) failed(p *problem) *problem {
+	p.RequestID = c.id
+	c.problem = p
+	return p
 }
 
 func (c *call) write(status int, contentType string, body []byte) {
-	c.status = status
 	c.w.Header().Set("Content-Type", contentType)
 	c.w.WriteHeader(status)
 	_, _ = c.w.Write(body) // who has gone does not hear it
-}
-
-func encode(v any) ([]byte, error) {
-	var out bytes.Buffer
-	enc := json.NewEncoder(&out)
-	enc.SetEscapeHTML(false)
-	err := enc.Encode(v)
-	return out.Bytes(), err
 }
 
 func (c *call) recover() {
@@ -271,7 +289,7 @@ func (c *call) log() {
 	if c.key != "" {
 		attrs = append(attrs, slog.String("key", c.key))
 	}
-	if p := c.failed; p != nil {
+	if p := c.problem; p != nil {
 		attrs = append(attrs, slog.String("problem", p.Detail))
 		if p.cause != nil {
 			attrs = append(attrs, slog.Any("error", p.cause))

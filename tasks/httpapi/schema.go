@@ -8,7 +8,6 @@ import (
 
 	"settlecancel/gateway/settlebank"
 	"settlecancel/tasks"
-	"settlecancel/tasks/ledger"
 )
 
 // field is what the document says of a field of a cancellation. What tasks.Parse takes is decided
@@ -154,40 +153,27 @@ func (a *API) cancellationSchema() *huma.Schema {
 	return s
 }
 
-// answerSchema returns the schema of what is answered, with what a reader of it wants to know.
-// Readers must expect fields that a later version adds.
-func (a *API) answerSchema(t reflect.Type) *huma.Schema {
-	registry := a.huma.OpenAPI().Components.Schemas
-	ref := registry.Schema(t, true, "")
+// completeSchemas says of what is answered what a reader of it wants to know. Readers must expect
+// fields that a later version adds.
+func (a *API) completeSchemas() {
+	schemas := a.huma.OpenAPI().Components.Schemas.Map()
 	for name, described := range answerFields() {
-		s := registry.Map()[name]
-		if s == nil {
-			continue
-		}
 		for field, doc := range described {
-			s.Properties[field].Description = doc
+			schemas[name].Properties[field].Description = doc
 		}
 	}
-	if record := registry.Map()["Record"]; record != nil {
-		for name, f := range fields() {
-			record.Properties[name].Description = f.doc
-		}
-		record.Properties["status"].Enum = statusEnum()
+	record := schemas["Record"]
+	for name, f := range fields() {
+		record.Properties[name].Description = f.doc
 	}
+	record.Properties["status"].Enum = statusEnum()
 	for _, name := range []string{"Record", "Attempt", "Act", "Problem", "Fault", "Batch", "Item", "Page"} {
-		if s := registry.Map()[name]; s != nil {
-			s.AdditionalProperties = nil
-			for _, property := range s.Properties {
-				property.Nullable = false
-			}
+		schemas[name].AdditionalProperties = nil
+		for _, property := range schemas[name].Properties {
+			property.Nullable = false
 		}
 	}
-	return ref
-}
-
-func statusEnum() (all []any) {
-	for _, s := range ledger.Statuses() {
-		all = append(all, string(s))
+	for _, name := range []string{"ErrorModel", "ErrorDetail"} {
+		delete(schemas, name) // huma's own problems, which are never answered
 	}
-	return all
 }

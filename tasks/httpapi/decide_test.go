@@ -118,7 +118,7 @@ func TestMalformedDecisions(t *testing.T) {
 			[]string{"body.by", "body.note"}, []string{`body["as"]`, "body.by", "body.note"}},
 		{"control characters", `{"as":"rejected","note":"\u0000"}`, []string{"body.note"}, []string{`body["as"]`, "body.note"}},
 		{"half a character", `{"as":"rejected","note":"\ud83d"}`, []string{"body.note"}, []string{`body["as"]`, "body.note"}},
-		{"not UTF-8", "{\"as\":\"rejected\",\"note\":\"\xff\"}", []string{"body"}, []string{"body"}},
+		{"not UTF-8", "{\"as\":\"rejected\",\"note\":\"\xff\"}", []string{"body.note"}, []string{`body["as"]`, "body.note"}},
 		{"array", `[]`, []string{"body"}, []string{"body"}},
 		{"null", `null`, []string{"body"}, []string{"body"}},
 		{"two", `{} {}`, []string{"body"}, []string{"body"}},

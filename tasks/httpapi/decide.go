@@ -3,11 +3,9 @@ package httpapi
 import (
 	"context"
 	"errors"
-	"net/http"
 	"slices"
 
 	"settlecancel/tasks/ledger"
-	"settlecancel/tasks/report"
 )
 
 // The longest texts of a decision, in characters.
@@ -30,8 +28,8 @@ type (
 )
 
 // retry takes a dead letter back to work.
-func (a *API) retry(ctx context.Context, c *call) (*answer, error) {
-	d, err := c.decision("note", "by")
+func (a *API) retry(ctx context.Context, c *call, in *keyed) (*shown, error) {
+	d, err := c.decision(in.Key, "note", "by")
 	if err != nil {
 		return nil, err
 	}
@@ -46,12 +44,12 @@ func (a *API) retry(ctx context.Context, c *call) (*answer, error) {
 	case err != nil:
 		return nil, err
 	}
-	return decided(http.StatusAccepted, r)
+	return showRecord(r)
 }
 
 // resolve ends a cancellation by a person's word.
-func (a *API) resolve(ctx context.Context, c *call) (*answer, error) {
-	d, err := c.decision("as", "note", "by")
+func (a *API) resolve(ctx context.Context, c *call, in *keyed) (*shown, error) {
+	d, err := c.decision(in.Key, "as", "note", "by")
 	if err != nil {
 		return nil, err
 	}
@@ -62,12 +60,7 @@ func (a *API) resolve(ctx context.Context, c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return decided(http.StatusOK, r)
-}
-
-func decided(status int, r ledger.Record) (*answer, error) {
-	shown, err := report.New(r)
-	return &answer{status, nil, shown}, err
+	return showRecord(r)
 }
 
 func noDeadLetter(r ledger.Record) *problem {
@@ -78,8 +71,8 @@ func noDeadLetter(r ledger.Record) *problem {
 }
 
 // decision reads what a person decides. Of a body that may be left out nothing is needed.
-func (c *call) decision(names ...string) (ledger.Decision, error) {
-	if err := c.pathKey(); err != nil {
+func (c *call) decision(key string, names ...string) (ledger.Decision, error) {
+	if err := c.about(key); err != nil {
 		return ledger.Decision{}, err
 	}
 	d := ledger.Decision{Who: c.caller.name}

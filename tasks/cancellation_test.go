@@ -217,7 +217,7 @@ func randomCancellation(rnd *rand.Rand) Cancellation {
 	amount := func() *int64 { return []*int64{nil, new(rnd.Int64N(settlebank.MaxAmount + 1))}[rnd.IntN(2)] }
 	const latin = "abzABZ019"
 	c := Cancellation{
-		IdempotencyKey: text(maxKey, latin+"._:-"),
+		IdempotencyKey: "k" + text(maxKey-1, latin+"._:-"),
 		MchtID:         text(settlebank.MaxMchtID, latin+"_-"),
 		OrgTrdNo:       text(settlebank.MaxOrgTrdNo, latin+`"\/<>&{}:~`),
 		OrgMchtTrdNo:   text(settlebank.MaxMchtTrdNo, latin+`"\/<>&주문😀é`),

@@ -2,9 +2,11 @@ package tasks
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"iter"
+	"strings"
 )
 
 // ReadCSV reads cancellations from r, in constant memory: comma-separated
@@ -13,16 +15,24 @@ import (
 // though required is an error at the header's line, and nothing else is read.
 // An empty cell is a field not given.
 //
-// Lines may end in CRLF, a byte order mark may come first, blank lines are
-// passed over. A quoted cell may run over several lines. A faulty record (also
+// Lines may end in CRLF, a byte order mark or the line "sep=," may come first;
+// rows without content, and columns at the end without a name or content, are
+// passed over. A cell like 2.02312E+13 is refused: a spreadsheet has lost the
+// last digits of a number. A quoted cell may run over several lines. A faulty record (also
 // one with too few or too many cells, wrong quotes, or more than MaxSize
 // bytes) does not keep the others from being read; after wrong quotes reading
-// goes on with the next line. If r fails, the last Line's Err is a *ReadError.
+// goes on with the next line. If r fails, or is a file of another kind (other
+// separators, JSON, a workbook, another encoding), the last Line's Err is a
+// *ReadError that says what to do.
 //
 // What is returned can be ranged over once, as it consumes r.
 func ReadCSV(r io.Reader, o ParseOptions) iter.Seq[Line] {
 	return func(yield func(Line) bool) {
 		in := newCSVReader(r)
+		if err := wrongKind(in.in, true); err != nil {
+			yield(Line{Number: 1, Err: &ReadError{Line: 1, Err: err}})
+			return
+		}
 		var columns []field
 		for {
 			err := in.next()
@@ -35,6 +45,8 @@ func ReadCSV(r io.Reader, o ParseOptions) iter.Seq[Line] {
 				line.Err = err
 			case in.fault != "":
 				line.Err = invalid("%s", in.fault)
+			case in.blank(), columns == nil && in.declaresComma():
+				continue
 			case columns == nil:
 				columns, line.Err = header(in.cells(), o)
 				if line.Err == nil {
@@ -54,11 +66,12 @@ func ReadCSV(r io.Reader, o ParseOptions) iter.Seq[Line] {
 func header(names []string, o ParseOptions) ([]field, error) {
 	var d draft
 	columns := make([]field, 0, fieldCount)
+	names = trimEmpty(names, 0)
 	for i, name := range names {
 		f, known := fieldByName(name)
 		switch {
 		case !known:
-			d.unknownField(name, fmt.Sprintf("(column %d of the header) is not a known field", i+1))
+			d.unknownField(name, fmt.Sprintf("(column %d of the header) is not a known field%s", i+1, likely(name)))
 		case d.seen.has(f):
 			d.fault(f, "stands in the header more than once, again in column %d", i+1)
 		default:
@@ -92,16 +105,28 @@ func requiredColumns(o ParseOptions) []field {
 
 // record reads one cancellation from its cells.
 func record(columns []field, cells []string, o ParseOptions) (Cancellation, error) {
+	cells = trimEmpty(cells, len(columns))
 	if len(cells) != len(columns) {
 		return Cancellation{}, invalid("the record has %d cells, the header %d", len(cells), len(columns))
 	}
 	var d draft
 	for i, cell := range cells {
-		if cell != "" {
+		switch {
+		case ruined(cell):
+			d.spoil(columns[i], ruinedNumber)
+		case cell != "":
 			d.set(columns[i], cell)
 		}
 	}
 	return d.finish(o)
+}
+
+// trimEmpty drops cells without content from the end, down to so many.
+func trimEmpty(cells []string, least int) []string {
+	for len(cells) > least && strings.TrimSpace(cells[len(cells)-1]) == "" {
+		cells = cells[:len(cells)-1]
+	}
+	return cells
 }
 
 // A csvReader splits a file into records. Unlike encoding/csv it keeps no more
@@ -239,6 +264,14 @@ func (c *csvReader) finish(state csvState) {
 	case c.fault != "":
 		c.fault = "the record " + c.fault
 	}
+}
+
+// blank reports whether the record has no content.
+func (c *csvReader) blank() bool { return len(bytes.TrimSpace(c.text)) == 0 }
+
+// declaresComma reports whether the record is the line "sep=," by which Excel learns the separator.
+func (c *csvReader) declaresComma() bool {
+	return c.first == 1 && len(c.ends) == 2 && string(c.text) == "sep="
 }
 
 // cells returns the cells of the record.

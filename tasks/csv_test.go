@@ -42,13 +42,18 @@ func TestReadCSV(t *testing.T) {
 		{"OK blank lines", "\n" + csvHeader + "\r\n\n" + a + "\n" + b + "\n", []string{"5 a", "7 b"}},
 		{"OK lines in quotes", csvHeader + csvReason("a", "\"one\ntwo\r\n\r\nthree\"") + b, []string{"2 a", "6 b"}},
 		{"OK doubled quotes", csvHeader + csvReason("0", `"`+strings.Repeat(`""`, 999)+`"`) + b, []string{"2 0", "3 b"}},
-		{"ErrCells", csvHeader + "a,b\n" + strings.TrimSpace(a) + ",\n" + b, []string{
+		{"ErrCells", csvHeader + "a,b\n" + strings.TrimSpace(a) + ",x\n" + b, []string{
 			"2! the record has 2 cells, the header 7", "3! the record has 8 cells, the header 7", "4 b"}},
-		{"ErrEmptyCells", csvHeader + ",,,,,,\n" + b, []string{"2! idempotencyKey is required; mchtId is required; orgTrdNo is required; " +
-			"orgMchtTrdNo is required; orgTrdDt is required; canAmt is required and must be above 0 (operation withdraw alone goes without)", "3 b"}},
+		{"OK rows without content", csvHeader + ",,,,,,\n" + a + " ,,\t,\n,,,,,,,,,,\n" + b, []string{"3 a", "6 b"}},
+		{"OK columns without content", strings.TrimSpace(csvHeader) + ",,\n" + strings.TrimSpace(a) + ",, \n" + b, []string{"2 a", "3 b"}},
+		{"OK declares the comma", "\xEF\xBB\xBFsep=,\r\n" + csvHeader + a, []string{"3 a"}},
+		{"ErrColumnWithoutName", strings.TrimSpace(csvHeader) + ",\n" + strings.TrimSpace(a) + ",x\n" + b, []string{
+			"2! the record has 8 cells, the header 7", "3 b"}},
+		{"ErrRuined", csvHeader + csvReason("2.02312E+13", "8E+3") + csvReason("a", "1.5E+x") + csvRecord("b", "1.2e+05"), []string{
+			"2! idempotencyKey " + ruinedNumber + "; reason " + ruinedNumber, "3 a", "4! canAmt " + ruinedNumber}},
 		{"ErrFaults", csvHeader + csvRecord("a", "5.0") + csvRecord("a/b", "+1") + b, []string{"2! canAmt " + notAmount,
 			"3! idempotencyKey must be made of A-Z a-z 0-9 . _ : -; character 2 is not; canAmt " + notAmount, "4 b"}},
-		{"ErrNotUTF8", csvHeader + csvReason("a", "\xb0\xed") + b, []string{"2! reason holds bytes that are not UTF-8", "3 b"}},
+		{"ErrNotUTF8", csvHeader + csvReason("a", "\xff\xfe") + b, []string{"2! reason holds bytes that are not UTF-8", "3 b"}},
 		{"ErrQuoteInside", csvHeader + csvReason("a", `he said "no"`) + b, []string{"2! the record has a quote inside a cell without quotes", "3 b"}},
 		{"ErrAfterQuote", csvHeader + csvReason("a", `"no" he said`) + b, []string{"2! the record has text after a closing quote", "3 b"}},
 		{"ErrAfterQuote in later line", csvHeader + csvReason("a", "\"one\ntwo\" x") + b, []string{"2! the record from line 2 to line 3 has text after a closing quote", "4 b"}},
@@ -59,7 +64,7 @@ func TestReadCSV(t *testing.T) {
 		{"ErrLong", csvHeader + strings.Repeat("x", MaxSize) + "\n" + b, []string{"2! the record has 1 cells, the header 7", "3 b"}},
 		{"ErrTooLongInQuotes", csvHeader + csvReason("a", `"`+strings.Repeat("x\n", MaxSize)+`"`) + b, []string{
 			"2! the record from line 2 to line 65538 is longer than 65536 bytes", "65539 b"}},
-		{"ErrUnknownColumn", strings.Replace(csvHeader, "reason", "Reason", 1) + a, []string{`1! "Reason" (column 6 of the header) is not a known field`}},
+		{"ErrUnknownColumn", strings.Replace(csvHeader, "reason", "Reason", 1) + a, []string{`1! "Reason" (column 6 of the header) is not a known field; did you mean reason?`}},
 		{"ErrRepeatedColumn", strings.Replace(csvHeader, "reason", "canAmt", 1) + a, []string{"1! canAmt stands in the header more than once, again in column 7"}},
 		{"ErrHeader", "colour,canAmt,canAmt,orgTrdNo \n" + a, []string{"1! idempotencyKey is required, but the header has no such column; " +
 			"mchtId is required, but the header has no such column; orgTrdNo is required, but the header has no such column; " +
@@ -173,6 +178,9 @@ func FuzzReadCSV(f *testing.F) {
 		}
 		if valid && faulty && len(data) <= MaxSize || !valid && !faulty {
 			t.Errorf("encoding/csv says valid=%v, we say faulty=%v", valid, faulty)
+		}
+		if wrongKind(newCSVReader(bytes.NewReader(data)).in, true) != nil {
+			return
 		}
 		last = 0
 		for line := range ReadCSV(bytes.NewReader(data), parseOptions()) {

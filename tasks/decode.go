@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"settlecancel/gateway/settlebank"
@@ -75,7 +76,7 @@ func (d *draft) member(name string, value strictjson.Value) {
 	case name == sealedName && d.stored:
 		d.takeMark(string(value))
 	case !known:
-		d.unknownField(name, "is not a known field")
+		d.unknownField(name, "is not a known field"+likely(name))
 	case d.repeated.has(f):
 	case d.seen.has(f):
 		d.repeated.add(f)
@@ -84,6 +85,16 @@ func (d *draft) member(name string, value strictjson.Value) {
 		d.seen.add(f)
 		d.value(f, value)
 	}
+}
+
+// likely returns which field a name in another case means.
+func likely(name string) string {
+	for _, known := range fieldNames {
+		if strings.EqualFold(known, name) {
+			return "; did you mean " + known + "?"
+		}
+	}
+	return ""
 }
 
 // value takes the JSON value of f.

@@ -116,7 +116,7 @@ func TestParseRefuses(t *testing.T) {
 		{"ErrLeadingZero", document("canAmt", "0500"), "k1", []string{"the document is not one JSON object: its syntax breaks at byte 114 of 117"}},
 		{"ErrTooLarge", document("", "") + strings.Repeat(" ", MaxSize+1-len(document("", ""))), "", []string{"the document has 65537 bytes, at most 65536 are taken"}},
 		{"ErrUnknown", document("colour", `{"a":[1,"]"]}`), "k1", []string{`"colour" is not a known field`}},
-		{"ErrCase", document("MchtId", `"x"`), "k1", []string{`"MchtId" is not a known field`}},
+		{"ErrCase", document("MchtId", `"x"`), "k1", []string{`"MchtId" is not a known field; did you mean mchtId?`}},
 		{"ErrRepeated", strings.Replace(document("", ""), "{", `{"canAmt":500,"canAmt":500,`, 1), "k1", []string{"canAmt stands more than once"}},
 		{"ErrRepeatedKey", strings.Replace(document("", ""), "{", `{"idempotencyKey":"k2",`, 1), "", []string{"idempotencyKey stands more than once"}},
 		{"ErrRepeatedEscaped", strings.Replace(document("", ""), "{", `{"canAm\u0074":500,`, 1), "k1", []string{"canAmt stands more than once"}},

@@ -45,13 +45,18 @@ var byteOrderMark = []byte("\xEF\xBB\xBF")
 // ReadNDJSON reads cancellations from r, one JSON object a line (Parse), in
 // constant memory. Blank lines are passed over; lines may end in CRLF, and the
 // first may start with a byte order mark. A faulty line, even one longer than
-// MaxSize, does not keep the others from being read. If r fails, the last
-// Line's Err is a *ReadError.
+// MaxSize, does not keep the others from being read. If r fails, or is a file of
+// another kind (CSV, one array, a workbook, another encoding), the last Line's
+// Err is a *ReadError.
 //
 // What is returned can be ranged over once, as it consumes r.
 func ReadNDJSON(r io.Reader, o ParseOptions) iter.Seq[Line] {
 	return func(yield func(Line) bool) {
 		in := newReader(r)
+		if err := wrongKind(in, false); err != nil {
+			yield(Line{Number: 1, Err: &ReadError{Line: 1, Err: err}})
+			return
+		}
 		for number := 1; ; number++ {
 			data, whole, err := readLine(in)
 			if err == io.EOF {

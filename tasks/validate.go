@@ -72,6 +72,9 @@ func (d *draft) judge(now time.Time) {
 	c := &d.c
 	d.checkRequired(fieldKey, c.IdempotencyKey)
 	d.checkText(fieldKey, c.IdempotencyKey, maxKey, keyAlphabet)
+	if c.IdempotencyKey == "." || c.IdempotencyKey == ".." {
+		d.fault(fieldKey, "must not be . or .., which no URL can name")
+	}
 	d.checkRequired(fieldMchtID, c.MchtID)
 	d.checkText(fieldMchtID, c.MchtID, settlebank.MaxMchtID, mchtAlphabet)
 	d.checkRequired(fieldOrgTrdNo, c.OrgTrdNo)

@@ -42,15 +42,7 @@ func (a *API) accept(ctx context.Context, c *call, in *acceptance) (*accepted, e
 	x, err := tasks.Parse(c.body, options)
 	c.key = x.IdempotencyKey
 	if err != nil {
-		faults := faultsOf(err, "body")
-		if options.DefaultKey != "" && badKey(options.DefaultKey) {
-			for i := range faults {
-				if faults[i].Location == "body.idempotencyKey" {
-					faults[i].Location = "header." + keyHeader
-				}
-			}
-		}
-		c.faults = append(c.faults, faults...)
+		c.faults = append(c.faults, explained(faultsOf(err, "body"), options.DefaultKey)...)
 	}
 	if len(c.faults) > 0 {
 		return nil, faulty(c.faults)
@@ -71,6 +63,27 @@ func (a *API) accept(ctx context.Context, c *call, in *acceptance) (*accepted, e
 }
 
 func location(key string) string { return pathCancellations + "/" + url.PathEscape(key) }
+
+// explained returns the faults of a cancellation with what a caller over HTTP has to know besides:
+// where else a key may stand, and what this call takes.
+func explained(faults []fault, headerKey string) []fault {
+	listed := false
+	for i := range faults {
+		f := &faults[i]
+		switch {
+		case f.Location == "body.idempotencyKey" && headerKey == "" && f.Message == "is required":
+			f.Message = "is required, here or in the header " + keyHeader
+		case f.Location == "body.idempotencyKey" && headerKey != "" && badKey(headerKey):
+			f.Location = "header." + keyHeader
+		case f.Location == `body["items"]`:
+			f.Message += "; many cancellations are taken by " + pathCancellations + ":batch"
+		case strings.HasPrefix(f.Location, "body[") && !listed:
+			f.Message += "; this call takes " + listOf(fieldNames())
+			listed = true
+		}
+	}
+	return faults
+}
 
 // notAccepted returns the problem of a cancellation that was not accepted, and stands at a place of
 // the request.

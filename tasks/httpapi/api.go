@@ -12,6 +12,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/klauspost/compress/gzhttp"
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	"go.opentelemetry.io/otel/metric/noop"
 	"go.opentelemetry.io/otel/propagation"
@@ -55,7 +56,7 @@ type API struct {
 	newID  func() string
 
 	mux     *http.ServeMux
-	handler http.Handler // mux, traced where that is asked for
+	handler http.Handler // mux, compressed, and traced where that is asked for
 	huma    huma.API
 	ops     map[string]*operation // by id
 }
@@ -87,10 +88,15 @@ func New(o Options) (*API, error) {
 	a.huma = humago.New(a.mux, description(o.Version))
 	a.huma.UseMiddleware(a.enter)
 	a.addOperations()
+	a.describeWebhook()
 	a.completeSchemas()
-	a.handler = a.mux
+	compress, err := gzhttp.NewWrapper(gzhttp.EnableZstd(false))
+	if err != nil {
+		return nil, fmt.Errorf("httpapi: %w", err)
+	}
+	a.handler = compress(a.mux)
 	if o.Tracing != nil {
-		a.handler = otelhttp.NewHandler(a.mux, "api", otelhttp.WithTracerProvider(o.Tracing),
+		a.handler = otelhttp.NewHandler(a.handler, "api", otelhttp.WithTracerProvider(o.Tracing),
 			otelhttp.WithPropagators(propagation.TraceContext{}), otelhttp.WithMeterProvider(noop.NewMeterProvider()))
 	}
 	return a, a.addDocuments()

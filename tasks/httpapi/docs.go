@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
@@ -10,6 +11,7 @@ import (
 	"html/template"
 	"maps"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -22,6 +24,49 @@ var docsHTML string
 //go:embed docs.css
 var docsCSS string
 
+//go:embed docs.ko.json
+var docsKorean []byte
+
+//go:embed examples/receiver.py
+var docsReceiver string
+
+// language is one that the document is shown to people in. What it has no words for stands in
+// English.
+type language struct {
+	Code, Name, Path string
+	words            map[string]string
+	missed           func(string) // for tests: is told of what has no words
+}
+
+func languages() ([]language, error) {
+	var korean map[string]string
+	if err := json.Unmarshal(docsKorean, &korean); err != nil {
+		return nil, fmt.Errorf("docs.ko.json: %w", err)
+	}
+	return []language{{Code: "en", Name: "English", Path: "/docs"}, {Code: "ko", Name: "한국어", Path: "/docs/ko", words: korean}}, nil
+}
+
+// t translates a text.
+func (l language) t(text string) string {
+	if known, ok := l.words[text]; ok {
+		return known
+	}
+	if l.missed != nil && text != "" {
+		l.missed(text)
+	}
+	return text
+}
+
+// answer translates what stands at a status: often the title and the help of a problem.
+func (l language) answer(text string) string {
+	for _, k := range kinds() {
+		if text == k.Title+". "+k.Help {
+			return l.t(k.Title) + ". " + l.t(k.Help)
+		}
+	}
+	return l.t(text)
+}
+
 // docsPage is the OpenAPI document for people: one page made here, which loads nothing and runs
 // nothing.
 type docsPage struct {
@@ -29,20 +74,29 @@ type docsPage struct {
 	policy string // Content-Security-Policy
 }
 
-func newDocsPage(doc *huma.OpenAPI) (docsPage, error) {
+func newDocsPage(doc *huma.OpenAPI, in language, all []language) (docsPage, error) {
 	t, err := template.New("docs").Funcs(template.FuncMap{
-		"sorted": func(m map[string]*huma.Response) []string { return slices.Sorted(maps.Keys(m)) },
-		"type":   typeOf,
-		"ref":    refOf,
-		"fields": fieldsOf,
-		"curl":   curl,
+		"sorted":  func(m map[string]*huma.Response) []string { return slices.Sorted(maps.Keys(m)) },
+		"type":    in.typeOf,
+		"ref":     refOf,
+		"fields":  fieldsOf,
+		"curl":    curl,
+		"example": exampleOf,
+		"about":   aboutHeader,
+		"t":       in.t,
+		"answer":  in.answer,
 	}).Parse(docsHTML)
 	if err != nil {
 		return docsPage{}, err
 	}
+	var webhooks []*huma.Operation
+	for _, name := range slices.Sorted(maps.Keys(doc.Webhooks)) {
+		webhooks = append(webhooks, doc.Webhooks[name].Post)
+	}
 	var out bytes.Buffer
 	if err := t.Execute(&out, map[string]any{
-		"Doc": doc, "Operations": operationsOf(doc), "Schemas": doc.Components.Schemas.Map(), "Kinds": kinds(), "Style": template.CSS(docsCSS),
+		"Doc": doc, "Language": in.Code, "Languages": all, "Operations": operationsOf(doc), "Webhooks": webhooks, "Receiver": docsReceiver,
+		"Schemas": doc.Components.Schemas.Map(), "Kinds": kinds(), "Style": template.CSS(docsCSS),
 	}); err != nil {
 		return docsPage{}, err
 	}
@@ -50,6 +104,32 @@ func newDocsPage(doc *huma.OpenAPI) (docsPage, error) {
 	policy := "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
 		"'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 	return docsPage{out.Bytes(), policy}, nil
+}
+
+// docsHost is the server of the examples, in whose place each reader sees the one that was asked.
+const docsHost = "http://127.0.0.1:8080"
+
+var plainHost = regexp.MustCompile(`^[A-Za-z0-9.-]+(:[0-9]{1,5})?$|^\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?$`)
+
+// of returns the page with the server that a request was sent to in its examples.
+func (p docsPage) of(r *http.Request) []byte {
+	if !plainHost.MatchString(r.Host) {
+		return p.html
+	}
+	scheme := "http://"
+	if r.TLS != nil || strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https") {
+		scheme = "https://"
+	}
+	return bytes.ReplaceAll(p.html, []byte(docsHost), []byte(scheme+r.Host))
+}
+
+// aboutHeader returns what is said of a header of an answer.
+func aboutHeader(h *huma.Header) string { return cmp.Or(h.Description, h.Schema.Description) }
+
+// exampleOf returns the example of a body.
+func exampleOf(op *huma.Operation) (string, error) {
+	body, err := json.MarshalIndent(op.RequestBody.Content["application/json"].Example, "", "  ")
+	return string(body), err
 }
 
 // operationsOf returns the operations as people read them: by path, what is asked for most first.
@@ -97,28 +177,27 @@ func refOf(s *huma.Schema) string {
 }
 
 // typeOf says what a value may be.
-func typeOf(s *huma.Schema) string {
-	if len(s.AnyOf) > 0 {
-		return typeOf(s.AnyOf[0]) + ", or its digits as a string"
-	}
-	words := []string{s.Type}
+func (l language) typeOf(s *huma.Schema) string {
+	words := []string{l.t(s.Type)}
+	say := func(format string, args ...any) { words = append(words, fmt.Sprintf(l.t(format), args...)) }
 	if s.Format != "" && s.Format != "int64" {
-		words = append(words, s.Format)
+		say(s.Format)
 	}
 	if len(s.Enum) > 0 {
-		words = []string{"one of " + strings.Trim(fmt.Sprint(s.Enum), "[]")}
+		words = nil
+		say("one of %s", strings.Trim(fmt.Sprint(s.Enum), "[]"))
 	}
 	if s.Pattern != "" {
-		words = append(words, "matching "+s.Pattern)
+		say("matching %s", s.Pattern)
 	}
 	if s.MaxLength != nil {
-		words = append(words, fmt.Sprintf("of at most %d characters", *s.MaxLength))
+		say("of at most %d characters", *s.MaxLength)
 	}
 	if s.MaxItems != nil {
-		words = append(words, fmt.Sprintf("of at most %d", *s.MaxItems))
+		say("of at most %d", *s.MaxItems)
 	}
 	if s.Minimum != nil && s.Maximum != nil {
-		words = append(words, fmt.Sprintf("from %.0f to %.0f", *s.Minimum, *s.Maximum))
+		say("from %.0f to %.0f", *s.Minimum, *s.Maximum)
 	}
 	return strings.TrimSpace(strings.Join(words, " "))
 }
@@ -130,7 +209,7 @@ func curl(op *huma.Operation) (string, error) {
 		login = `--user "$OPS_USER:$OPS_PASSWORD"`
 	}
 	key, _ := exampleRequest()["idempotencyKey"].(string)
-	lines := []string{"curl " + login, "http://127.0.0.1:8080" + strings.ReplaceAll(op.Path, "{key}", key)}
+	lines := []string{"curl " + login, docsHost + strings.ReplaceAll(op.Path, "{key}", key)}
 	if op.Method != http.MethodGet {
 		lines[0] += " -X " + op.Method
 	}

@@ -49,7 +49,7 @@ func malformedBodies() []malformed {
 		whole("true", "true"),
 		whole("deep nesting", strings.Repeat("[", 30_000)+strings.Repeat("]", 30_000)),
 		{"deep nesting of objects", strings.Repeat(`{"a":`, 9000) + "1" + strings.Repeat("}", 9000), 400, nil},
-		whole("byte order mark", "\ufeff"+cancellation("k")),
+		whole("two byte order marks", "\ufeff\ufeff"+cancellation("k")),
 		whole("NUL bytes", "\x00\x00\x00"),
 		whole("UTF-16", "{\x00\"\x00a\x00\"\x00:\x001\x00}\x00"),
 		whole("trailing comma", cancellation("k")[:len(cancellation("k"))-1]+",}"),

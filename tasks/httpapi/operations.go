@@ -162,5 +162,9 @@ func (a *API) addElsewhere() {
 }
 
 func (a *API) handle(pattern string, f func(*call)) {
-	a.mux.HandleFunc(pattern, func(_ http.ResponseWriter, r *http.Request) { f(callOf(r.Context())) })
+	a.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		c := callOf(r.Context())
+		c.w = w // which may compress
+		f(c)
+	})
 }

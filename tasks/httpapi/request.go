@@ -26,7 +26,8 @@ import (
 // call is one request on its way.
 type call struct {
 	api   *API
-	w     http.ResponseWriter
+	w     http.ResponseWriter // may compress
+	plain http.ResponseWriter // the caller's own
 	r     *http.Request
 	id    string
 	began time.Time
@@ -68,7 +69,8 @@ func (n noting) Unwrap() http.ResponseWriter { return n.ResponseWriter }
 // problem.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := &call{api: a, r: r, id: a.requestID(r), began: a.now()}
-	c.w = noting{w, c}
+	c.plain = noting{w, c}
+	c.w = c.plain
 	h := w.Header()
 	h.Set("X-Request-Id", c.id)
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -108,9 +110,9 @@ func (a *API) requestID(r *http.Request) string {
 
 // enter lets a request through to its operation, or refuses it.
 func (a *API) enter(hc huma.Context, next func(huma.Context)) {
-	r, _ := humago.Unwrap(hc)
+	r, w := humago.Unwrap(hc)
 	c := callOf(r.Context())
-	c.r, c.op = r, a.ops[hc.Operation().OperationID]
+	c.r, c.w, c.op = r, w, a.ops[hc.Operation().OperationID]
 	p := c.admit()
 	if p == nil {
 		c.checkQuery(hc.Operation().Parameters)
@@ -207,7 +209,7 @@ func (c *call) readBody() *problem {
 	var net net.Error
 	switch {
 	case err == nil:
-		c.body = body
+		c.body = bytes.TrimPrefix(body, []byte("\ufeff")) // as files may begin with it
 		return nil
 	case errors.As(err, &over):
 		return tooMuch
@@ -272,6 +274,7 @@ func (c *call) recover() {
 	if v == http.ErrAbortHandler {
 		panic(v)
 	}
+	c.w = c.plain
 	c.refuse(newProblem(internal, "the request could not be carried out").because(fmt.Errorf("panic: %v\n%s", v, debug.Stack())))
 }
 

@@ -2,13 +2,18 @@ package httpapi
 
 import (
 	"bufio"
+	"bytes"
+	"compress/gzip"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -222,3 +227,54 @@ func TestTooLargeUnread(t *testing.T) {
 type reader func([]byte) (int, error)
 
 func (r reader) Read(p []byte) (int, error) { return r(p) }
+
+// Answers are compressed for whoever takes that, and a byte order mark before a body is passed over.
+func TestCompressedAnswers(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, Options{})
+	d.want(post("\ufeff"+cancellation("marked")), http.StatusAccepted)
+	for range 3 { // records enough to be worth it
+		d.want(post(cancellation("k"+strconv.Itoa(len(d.tasksOf())))), http.StatusAccepted)
+	}
+	plain := d.want(request{method: "GET", path: pathCancellations, header: map[string]string{"Accept-Encoding": "identity"}}, http.StatusOK)
+	packed := d.want(request{method: "GET", path: pathCancellations, header: map[string]string{"Accept-Encoding": "gzip"}}, http.StatusOK)
+	if got := packed.header.Get("Content-Encoding"); got != "gzip" || plain.header.Get("Content-Encoding") != "" {
+		t.Fatalf("Content-Encoding %q where it is taken, %q where not", got, plain.header.Get("Content-Encoding"))
+	}
+	in, err := gzip.NewReader(bytes.NewReader(packed.body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	unpacked, err := io.ReadAll(in)
+	if err != nil || !json.Valid(unpacked) || len(packed.body) >= len(unpacked) || len(unpacked) != len(plain.body) {
+		t.Errorf("%d bytes unpack to %d of %d: %v", len(packed.body), len(unpacked), len(plain.body), err)
+	}
+	d.want(request{method: "GET", path: location("nobody"), header: map[string]string{"Accept-Encoding": "gzip"}}, http.StatusNotFound)
+}
+
+// A refusal says what is taken in the place of what was given.
+func TestRefusalsHelp(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, Options{DefaultMchtID: "shop"})
+	batch := post(`{"cancellations":[` + cancellation("k") + `]}`)
+	batch.path += ":batch"
+	for name, c := range map[string]struct {
+		r    request
+		want string
+	}{
+		"batch":         {batch, "is not a known field; this call takes `items`"},
+		"no key":        {post(strings.Replace(cancellation("k"), `"idempotencyKey":"k",`, "", 1)), "is required, here or in the header Idempotency-Key"},
+		"unknown field": {post(changed("amount", "1")), "is not a known field; this call takes `idempotencyKey`, `mchtId`, "},
+		"other case":    {post(changed("CanAmt", "1")), "did you mean canAmt?"},
+		"batch to one":  {post(`{"items":[]}`), "many cancellations are taken by /v1/cancellations:batch"},
+		"query":         {get(pathCancellations + "?page=2"), "is not a known parameter; this call takes `status`, "},
+		"status":        {get(pathCancellations + "?status=done"), "already_cancelled"},
+		"dot":           {post(cancellation(".")), "must not be . or .."},
+		"dots":          {post(cancellation("..")), "must not be . or .."},
+	} {
+		p := d.want(c.r, http.StatusBadRequest).problem(t)
+		if !slices.ContainsFunc(p.Errors, func(f fault) bool { return strings.Contains(f.Message, c.want) }) {
+			t.Errorf("%s: %+v, want %q", name, p.Errors, c.want)
+		}
+	}
+}

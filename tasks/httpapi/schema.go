@@ -41,11 +41,12 @@ func choose(doc string, from []string) field {
 	return field{doc: doc, schema: huma.Schema{Type: huma.TypeString, Enum: enum}}
 }
 
-// amount is a whole number, or its digits as a text.
+// amount is a whole number. That its digits are taken as a string too is told to people alone: a
+// client that is made of the document shall have one type for money.
 func amount(doc string, least float64) field {
 	most := float64(settlebank.MaxAmount)
-	return field{doc: doc, schema: huma.Schema{AnyOf: []*huma.Schema{
-		{Type: huma.TypeInteger, Format: "int64", Minimum: &least, Maximum: &most}, {Type: huma.TypeString, Pattern: `^[0-9]{1,12}$`}}}}
+	return field{doc: doc + " Its digits as a string are taken, too.",
+		schema: huma.Schema{Type: huma.TypeInteger, Format: "int64", Minimum: &least, Maximum: &most}}
 }
 
 func (f field) needed() field {
@@ -86,6 +87,15 @@ func fields() map[string]field {
 	}
 }
 
+// fieldNames returns the names of a cancellation's fields, in order.
+func fieldNames() (names []string) {
+	for f := range reflect.TypeFor[tasks.Cancellation]().Fields() {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		names = append(names, name)
+	}
+	return names
+}
+
 // answerFields describes what a record has besides, by the type of the part.
 func answerFields() map[string]map[string]string {
 	return map[string]map[string]string{
@@ -104,6 +114,19 @@ func answerFields() map[string]map[string]string {
 			"millis": "How long it took, in ms; 0 while under way.", "underWay": "It has no outcome yet.",
 			"class": "What kind of answer it brought.", "code": "SettleBank's result code.", "message": "SettleBank's message to the code.",
 			"httpStatus": "HTTP status of the answer.", "shownCancelled": "The cancelled sum that an inquiry showed.",
+		},
+		"Event": {
+			"id": "Names the event: the same whenever it is told again, and the header webhook-id.", "type": "cancellation. and the status.",
+			"timestamp": "Since when the cancellation is in that state.", "seq": "Counts the events of one cancellation, from 1.",
+			"data": "The cancellation as it was then.",
+		},
+		"EventData": {
+			"idempotencyKey": "Names the cancellation.", "mchtId": "Merchant id.", "orgTrdNo": "SettleBank's number of the original transaction.",
+			"orgMchtTrdNo": "The merchant's order number of the original transaction.", "orgTrdDt": "Date of the original transaction, yyyyMMdd in Korean time.",
+			"canAmt": "Amount to cancel, in the currency's smallest unit.", "currency": "KRW where it is left out.",
+			"status": "How it ended, or the dead letter that it became.", "closed": "A person ended it.",
+			"canTrdNo": "The cancellation's number at SettleBank.", "code": "SettleBank's result code of the outcome.",
+			"message": "SettleBank's message to the code.",
 		},
 		"Act": {"at": "When.", "who": "Who.", "what": "retry, or resolve and what it was resolved as.", "note": "Why."},
 	}
@@ -141,8 +164,7 @@ func (a *API) request(name string) *huma.Schema {
 func (a *API) cancellationSchema() *huma.Schema {
 	s := &huma.Schema{Type: huma.TypeObject, AdditionalProperties: false, Properties: map[string]*huma.Schema{}}
 	described := fields()
-	for f := range reflect.TypeFor[tasks.Cancellation]().Fields() {
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+	for _, name := range fieldNames() {
 		d := described[name]
 		d.schema.Description = d.doc
 		s.Properties[name] = &d.schema
@@ -167,7 +189,8 @@ func (a *API) completeSchemas() {
 		record.Properties[name].Description = f.doc
 	}
 	record.Properties["status"].Enum = statusEnum()
-	for _, name := range []string{"Record", "Attempt", "Act", "Problem", "Fault", "Batch", "Item", "Page"} {
+	schemas["EventData"].Properties["status"].Enum = statusEnum()
+	for _, name := range []string{"Record", "Attempt", "Act", "Problem", "Fault", "Batch", "Item", "Page", "Event", "EventData"} {
 		schemas[name].AdditionalProperties = nil
 		for _, property := range schemas[name].Properties {
 			property.Nullable = false

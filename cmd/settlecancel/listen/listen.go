@@ -19,6 +19,10 @@ type Listener struct {
 	secure bool // speaks TLS alone, as server.TLSConfig says
 }
 
+// idleTimeout is longer than load balancers keep an idle connection (60 s is usual, 600 s the most
+// that is known): the one that closes first must be they, or a request may meet a closed connection.
+const idleTimeout = 620 * time.Second
+
 // On listens on an address.
 func On(addr string, h http.Handler) (*Listener, error) {
 	l, err := net.Listen("tcp", addr)
@@ -30,7 +34,7 @@ func On(addr string, h http.Handler) (*Listener, error) {
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      2 * time.Minute,
-		IdleTimeout:       time.Minute,
+		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    64 << 10,
 	}}, nil
 }

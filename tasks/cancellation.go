@@ -1,6 +1,23 @@
 // Package tasks is the producer's contract: what a cancellation is, when it is
 // valid, how it is written and read (JSON, NDJSON, CSV), and how it is handed
 // over to be carried out.
+//
+// An order system makes one Client on the Redis that the workers use, and
+// enqueues a Cancellation for each refund, under a key that it keeps with it:
+//
+//	client := tasks.NewClient(rdb, tasks.ClientOptions{})
+//	receipt, err := client.Enqueue(ctx, cancellation, tasks.EnqueueOptions{})
+//
+// A nil error means that the cancellation is stored, and will be carried out
+// exactly once, whatever dies. After an *InvalidError or ErrConflict nothing is
+// stored, and to try again would not help. After any other error nobody knows:
+// repeat the same call, with the same key, until it succeeds. EnqueueMany takes
+// many at a time, ReadCSV and ReadNDJSON read them from files. A cancellation
+// with an account number needs a Sealer with the workers' PAYLOAD_KEY.
+//
+// How it ends is told by package events, as a Redis Stream and as webhooks;
+// Client.Ledger reads records meanwhile, which package report shows. Task,
+// ParseTask, FromRecord and Complete are the workers' side of the contract.
 package tasks
 
 import (

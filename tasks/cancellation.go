@@ -64,7 +64,11 @@ type Cancellation struct {
 	CanAmt    int64  `json:"canAmt,omitempty"`    // amount to cancel; 0 for OperationWithdraw alone
 	OrgTrdAmt int64  `json:"orgTrdAmt,omitempty"` // amount of the original; with Method it makes an unknown outcome verifiable
 	Method    string `json:"method,omitempty"`    // payment method, two letters
-	Reason    string `json:"reason,omitempty"`    // for people; the gateway sees its first 255 characters
+	// CancelledSoFar is what the order system takes for cancelled of the payment already, or accepted;
+	// nil where it does not say. Where the ledger knows otherwise, nothing is accepted: a refund that
+	// came a second time under another key is noticed.
+	CancelledSoFar *int64 `json:"cancelledSoFar,omitempty"`
+	Reason         string `json:"reason,omitempty"` // for people; the gateway sees its first 255 characters
 
 	Operation  string `json:"operation,omitempty"`  // OperationCancel where empty
 	Currency   string `json:"currency,omitempty"`   // CurrencyKRW where empty

@@ -53,7 +53,7 @@ func (c Cancellation) entry(mark string) (ledger.Entry, error) {
 	return ledger.Entry{
 		Key: c.IdempotencyKey, MchtID: c.MchtID, OrgTrdNo: c.OrgTrdNo, OrgMchtTrdNo: c.OrgMchtTrdNo, Method: c.Method,
 		Amount: c.CanAmt, PaymentAmount: c.OrgTrdAmt, Foreign: c.Currency != "" && c.Currency != CurrencyKRW,
-		Params: bytes.TrimSpace(raw.Bytes()),
+		Params: bytes.TrimSpace(raw.Bytes()), CancelledSoFar: c.CancelledSoFar,
 	}, nil
 }
 

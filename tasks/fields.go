@@ -14,6 +14,7 @@ const (
 	fieldCanAmt
 	fieldOrgTrdAmt
 	fieldMethod
+	fieldCancelledSoFar
 	fieldReason
 	fieldOperation
 	fieldCurrency
@@ -31,26 +32,27 @@ const (
 
 // fieldNames holds the names as they stand in JSON and in the header of a CSV file.
 var fieldNames = [fieldCount]string{
-	fieldKey:           "idempotencyKey",
-	fieldMchtID:        "mchtId",
-	fieldOrgTrdNo:      "orgTrdNo",
-	fieldOrgMchtTrdNo:  "orgMchtTrdNo",
-	fieldOrgTrdDt:      "orgTrdDt",
-	fieldCanAmt:        "canAmt",
-	fieldOrgTrdAmt:     "orgTrdAmt",
-	fieldMethod:        "method",
-	fieldReason:        "reason",
-	fieldOperation:     "operation",
-	fieldCurrency:      "currency",
-	fieldTaxTypeCd:     "taxTypeCd",
-	fieldTaxAmt:        "taxAmt",
-	fieldVatAmt:        "vatAmt",
-	fieldTaxFreeAmt:    "taxFreeAmt",
-	fieldSvcAmt:        "svcAmt",
-	fieldRefundBankCd:  "refundBankCd",
-	fieldRefundAcntNo:  "refundAcntNo",
-	fieldRefundDpstrNm: "refundDpstrNm",
-	fieldVAcntNo:       "vAcntNo",
+	fieldKey:            "idempotencyKey",
+	fieldMchtID:         "mchtId",
+	fieldOrgTrdNo:       "orgTrdNo",
+	fieldOrgMchtTrdNo:   "orgMchtTrdNo",
+	fieldOrgTrdDt:       "orgTrdDt",
+	fieldCanAmt:         "canAmt",
+	fieldOrgTrdAmt:      "orgTrdAmt",
+	fieldMethod:         "method",
+	fieldCancelledSoFar: "cancelledSoFar",
+	fieldReason:         "reason",
+	fieldOperation:      "operation",
+	fieldCurrency:       "currency",
+	fieldTaxTypeCd:      "taxTypeCd",
+	fieldTaxAmt:         "taxAmt",
+	fieldVatAmt:         "vatAmt",
+	fieldTaxFreeAmt:     "taxFreeAmt",
+	fieldSvcAmt:         "svcAmt",
+	fieldRefundBankCd:   "refundBankCd",
+	fieldRefundAcntNo:   "refundAcntNo",
+	fieldRefundDpstrNm:  "refundDpstrNm",
+	fieldVAcntNo:        "vAcntNo",
 }
 
 func (f field) String() string { return fieldNames[f] }
@@ -103,6 +105,8 @@ func (c *Cancellation) setAmount(f field, amount int64) {
 		c.CanAmt = amount
 	case fieldOrgTrdAmt:
 		c.OrgTrdAmt = amount
+	case fieldCancelledSoFar:
+		c.CancelledSoFar = &amount
 	case fieldTaxAmt:
 		c.TaxAmt = &amount
 	case fieldVatAmt:

@@ -86,6 +86,7 @@ func (d *draft) judge(now time.Time) {
 	d.checkText(fieldReason, c.Reason, maxReason, prose)
 	d.checkChoices()
 	d.checkAmounts()
+	d.checkSoFar()
 	d.checkTax()
 	d.checkAccount()
 }
@@ -185,6 +186,22 @@ func (d *draft) checkAmounts() {
 func (d *draft) checkLimit(f field, amount int64) {
 	if amount > settlebank.MaxAmount {
 		d.fault(f, "has more than %d digits", settlebank.AmountDigits)
+	}
+}
+
+// checkSoFar checks what is said to be cancelled already.
+func (d *draft) checkSoFar() {
+	c := &d.c
+	switch {
+	case c.CancelledSoFar == nil:
+	case c.Operation == OperationWithdraw:
+		d.fault(fieldCancelledSoFar, "must be left out for operation withdraw, which moves no money")
+	case *c.CancelledSoFar < 0:
+		d.fault(fieldCancelledSoFar, "must be 0 or above")
+	case c.OrgTrdAmt > 0 && c.CanAmt > 0 && *c.CancelledSoFar > c.OrgTrdAmt-c.CanAmt:
+		d.fault(fieldCancelledSoFar, "and canAmt together are above orgTrdAmt, the amount of the original")
+	default:
+		d.checkLimit(fieldCancelledSoFar, *c.CancelledSoFar)
 	}
 }
 

@@ -66,7 +66,7 @@ const notiPath = "/noti"
 // newWeb puts what a server serves side by side: the API, the dashboard, and what a container asks.
 func newWeb(i *installation) (http.Handler, error) {
 	cfg, rdb, client, log := i.cfg, i.rdb, i.client, i.log
-	o := httpapi.Options{Client: client, DefaultMchtID: cfg.DefaultMerchant, RatePerToken: apiRate, Tracing: i.traces.provider, Version: version, Logger: log}
+	o := httpapi.Options{Client: client, DefaultMchtID: cfg.DefaultMerchant, MchtIDs: merchantIDs(cfg), RatePerToken: apiRate, Tracing: i.traces.provider, Version: version, Logger: log}
 	for _, t := range cfg.APITokens {
 		o.Tokens = append(o.Tokens, httpapi.Token{Name: t.Name, Token: httpapi.Secret(t.Token.Reveal())})
 	}

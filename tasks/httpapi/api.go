@@ -26,7 +26,8 @@ import (
 // Options of an API. The zero value of each field but Client means its default.
 type Options struct {
 	Client        *tasks.Client
-	DefaultMchtID string // stands in for an mchtId that was not given; default none
+	DefaultMchtID string   // stands in for an mchtId that was not given; default none
+	MchtIDs       []string // merchants that a payment is looked for at, where none is named
 
 	Tokens []Token       // of producers. Without any, whoever reaches the API by a loopback name is one.
 	Ops    []Credentials // of ops. Without them, whoever reaches the API by a loopback name is ops.
@@ -47,6 +48,7 @@ type API struct {
 	client *tasks.Client
 	ledger *ledger.Ledger
 	parse  tasks.ParseOptions
+	shops  []string // merchants
 	guard  *guard
 	proxy  *Proxy
 	rate   *limiters // nil is no limit
@@ -66,7 +68,7 @@ func New(o Options) (*API, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	a := &API{client: o.Client, ledger: o.Client.Ledger(), log: o.Logger, now: o.Now, newID: o.RequestIDs, mux: http.NewServeMux(),
+	a := &API{client: o.Client, shops: o.MchtIDs, ledger: o.Client.Ledger(), log: o.Logger, now: o.Now, newID: o.RequestIDs, mux: http.NewServeMux(),
 		ops: map[string]*operation{}}
 	if a.log == nil {
 		a.log = slog.Default()

@@ -57,12 +57,16 @@ func (l language) t(text string) string {
 	return text
 }
 
-// answer translates what stands at a status: often the title and the help of a problem.
+// answer translates what stands at a status: often the titles and the help of problems.
 func (l language) answer(text string) string {
+	said := false
 	for _, k := range kinds() {
-		if text == k.Title+". "+k.Help {
-			return l.t(k.Title) + ". " + l.t(k.Help)
+		if english := k.Title + ". " + k.Help; strings.Contains(text, english) {
+			text, said = strings.Replace(text, english, l.t(k.Title)+". "+l.t(k.Help), 1), true
 		}
+	}
+	if said {
+		return text
 	}
 	return l.t(text)
 }

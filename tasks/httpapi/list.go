@@ -2,11 +2,14 @@ package httpapi
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
-	"slices"
 	"strings"
+	"time"
 
+	"settlecancel/gateway/settlebank"
 	"settlecancel/tasks/ledger"
 	"settlecancel/tasks/report"
 )
@@ -18,18 +21,17 @@ type page struct {
 	Incomplete bool            `json:"incomplete,omitempty" doc:"Some records cannot be read; the log names them under the request id."`
 }
 
-// list returns cancellations of one status, or all.
+// list returns the cancellations that are asked for, the latest first.
 func (a *API) list(ctx context.Context, c *call, in *listing) (*listed, error) {
-	status := ledger.Status(in.Status)
-	inner, ok := openCursor(in.Cursor, status)
-	if !ok {
-		return nil, ledger.ErrCursor
+	q := a.question(c, in)
+	if len(c.faults) > 0 {
+		return nil, faulty(c.faults)
 	}
-	records, next, err := a.find(ctx, status, inner, in.Limit)
+	records, next, err := a.ledger.Search(ctx, q)
 	if err != nil && !errors.Is(err, ledger.ErrDamaged) {
 		return nil, err
 	}
-	p := page{Items: make([]report.Record, 0, len(records)), NextCursor: sealCursor(next, status)}
+	p := page{Items: make([]report.Record, 0, len(records)), NextCursor: sealCursor(next, in.name())}
 	for _, r := range records {
 		record, damage := report.New(r)
 		if damage != nil {
@@ -45,56 +47,60 @@ func (a *API) list(ctx context.Context, c *call, in *listing) (*listed, error) {
 	return &listed{p}, nil
 }
 
-// find returns a page of the records that have a status. The ledger keeps the open ones and the
-// dead letters in order; for what has ended, and for all at once, it has to look through
-// everything.
-func (a *API) find(ctx context.Context, status ledger.Status, cursor string, limit int) ([]ledger.Record, string, error) {
-	is := func(r ledger.Record) bool { return r.Status == status }
-	q := ledger.Query{Cursor: cursor, Limit: limit}
-	switch status {
-	case ledger.Queued, ledger.Sending, ledger.Unknown:
-		return a.findIn(ctx, ledger.Open, ledger.Listing{Cursor: cursor}, limit, is)
-	case ledger.Rejected, ledger.Exhausted, ledger.Review:
-		return a.findIn(ctx, ledger.DeadLetters, ledger.Listing{Cursor: cursor, Newest: true}, limit, is)
-	case "":
-	default:
-		q.Statuses = []ledger.Status{status}
-	}
-	return a.ledger.Search(ctx, q)
-}
-
-// findIn looks through a set, for as long as one request may.
-func (a *API) findIn(ctx context.Context, set ledger.Set, o ledger.Listing, limit int, is func(ledger.Record) bool) (found []ledger.Record, next string, damage error) {
-	const looks = 20
-	for range looks {
-		o.Limit = limit - len(found)
-		records, next, err := a.ledger.List(ctx, set, o)
-		if errors.Is(err, ledger.ErrDamaged) {
-			damage = errors.Join(damage, err)
-		} else if err != nil {
-			return nil, "", err
-		}
-		found = append(found, slices.DeleteFunc(records, func(r ledger.Record) bool { return !is(r) })...)
-		if o.Cursor = next; next == "" || len(found) == limit {
-			break
+// question returns what the ledger is asked.
+func (a *API) question(c *call, in *listing) ledger.Query {
+	q := ledger.Query{MchtID: in.MchtID, OrgMchtTrdNo: in.OrgMchtTrdNo, OrgTrdNo: in.OrgTrdNo, MchtIDs: a.shops, Limit: in.Limit}
+	if in.Status != "" {
+		q.Statuses = []ledger.Status{ledger.Status(in.Status)}
+		if (ledger.Record{Status: q.Statuses[0]}).Dead() {
+			q.Match = ledger.Record.Dead // what was decided waits for nobody any more
 		}
 	}
-	return found, o.Cursor, damage
+	if in.OrgTrdNo != "" && in.MchtID == "" && len(a.shops) == 0 {
+		c.fault("query.mchtId", "is required with orgTrdNo")
+	}
+	q.From, q.Before = c.day("from", in.From), c.day("to", in.To)
+	if !q.Before.IsZero() {
+		q.Before = q.Before.AddDate(0, 0, 1)
+	}
+	var ok bool
+	if q.Cursor, ok = openCursor(in.Cursor, in.name()); !ok {
+		c.fault("query.cursor", "is not one that this listing answered")
+	}
+	return q
 }
 
-// sealCursor makes a cursor of the ledger one that belongs to a listing, and is nothing to be read.
-func sealCursor(inner string, status ledger.Status) string {
+// day returns the start of a Korean day, zero where none is given.
+func (c *call) day(name, text string) time.Time {
+	if text == "" {
+		return time.Time{}
+	}
+	day, err := time.ParseInLocation("20060102", text, settlebank.KST)
+	if err != nil {
+		c.faultf("query."+name, "is %s, no day of the calendar", quote(text))
+	}
+	return day
+}
+
+// name names a question, so that a cursor is good for it alone.
+func (in *listing) name() string {
+	sum := sha256.Sum256([]byte(strings.Join([]string{string(in.Status), in.MchtID, in.OrgMchtTrdNo, in.OrgTrdNo, in.From, in.To}, "\x00")))
+	return hex.EncodeToString(sum[:8])
+}
+
+// sealCursor makes a cursor of the ledger one that belongs to a question, and is nothing to be read.
+func sealCursor(inner, question string) string {
 	if inner == "" {
 		return ""
 	}
-	return base64.RawURLEncoding.EncodeToString([]byte(string(status) + "\n" + inner))
+	return base64.RawURLEncoding.EncodeToString([]byte(question + "\n" + inner))
 }
 
-func openCursor(cursor string, status ledger.Status) (inner string, ok bool) {
+func openCursor(cursor, question string) (inner string, ok bool) {
 	if cursor == "" {
 		return "", true
 	}
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
 	of, inner, cut := strings.Cut(string(raw), "\n")
-	return inner, err == nil && cut && inner != "" && of == string(status)
+	return inner, err == nil && cut && inner != "" && of == question
 }

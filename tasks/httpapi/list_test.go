@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"settlecancel/gateway/settlebank"
 	"settlecancel/tasks/ledger"
 )
 
@@ -85,6 +86,58 @@ func TestList(t *testing.T) {
 	if want := slices.Sorted(slices.Values(all[ledger.Review])); latest[0] != want[len(want)-1] {
 		t.Errorf("%q", latest)
 	}
+}
+
+// "Was order X refunded?" is answered for any status, by order, payment, merchant and day.
+func TestListFinds(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, Options{MchtIDs: []string{"other", "shop"}})
+	for _, key := range []string{"a", "b", "c"} {
+		d.reach(key, ledger.Cancelled)
+	}
+	d.reach("dead", ledger.Review)
+	yesterday, today := d.day(-1), d.day(0)
+	for query, want := range map[string][]string{
+		"orgMchtTrdNo=ORDER-b":               {"b"},
+		"orgTrdNo=TRD-c":                     {"c"},
+		"orgTrdNo=TRD-c&mchtId=other":        nil,
+		"mchtId=other":                       nil,
+		"mchtId=shop&status=cancelled":       {"c", "b", "a"},
+		"orgMchtTrdNo=ORDER-b&status=review": nil,
+		"from=" + today:                      {"dead", "c", "b", "a"},
+		"from=" + today + "&to=" + today:     {"dead", "c", "b", "a"},
+		"to=" + yesterday:                    nil,
+	} {
+		values, err := url.ParseQuery(query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, d.walk(values)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", query, diff)
+		}
+	}
+	for query, want := range map[string]string{
+		"from=20230230": "query.from", "to=2023-12-15": "query.to", "orgTrdNo=" + strings.Repeat("x", 51): "query.orgTrdNo",
+	} {
+		if got := d.want(get(pathCancellations+"?"+query), http.StatusBadRequest).problem(t).locations(); !slices.Contains(got, want) {
+			t.Errorf("%s: faults at %q", query, got)
+		}
+	}
+	alone := newDesk(t, Options{})
+	p := alone.want(get(pathCancellations+"?orgTrdNo=TRD-a"), http.StatusBadRequest).problem(t)
+	if got := p.locations(); !slices.Contains(got, "query.mchtId") {
+		t.Errorf("without merchants: faults at %q", got)
+	}
+}
+
+// day is a day in Korea by the clock of Redis, so many from today.
+func (d *desk) day(days int) string {
+	d.Helper()
+	now, err := d.rdb.Time(d.Context()).Result()
+	if err != nil {
+		d.Fatal(err)
+	}
+	return now.In(settlebank.KST).AddDate(0, 0, days).Format("20060102")
 }
 
 func TestListEmpty(t *testing.T) {

@@ -139,6 +139,10 @@ func (a *API) responses(op *operation) map[string]*huma.Response {
 		possible = append(possible, timeout, tooLarge, mediaType)
 	}
 	for _, k := range possible {
+		if other := all[strconv.Itoa(k.Status)]; other != nil {
+			other.Description += " " + k.Title + ". " + k.Help
+			continue
+		}
 		all[strconv.Itoa(k.Status)] = &huma.Response{Description: k.Title + ". " + k.Help, Headers: problemHeaders(k),
 			Content: map[string]*huma.MediaType{"application/problem+json": {Schema: a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[problem](), true, "")}}}
 	}

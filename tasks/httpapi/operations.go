@@ -45,9 +45,14 @@ type (
 		Key   string `header:"Idempotency-Key" pattern:"^([A-Za-z0-9._:-]{1,64}|\"[A-Za-z0-9._:-]{1,64}\")$" doc:"The idempotency key, where the body does not hold it; as it is, or in quotes as a string of RFC 8941. Where both are given they must agree."`
 	}
 	listing struct {
-		Status status `query:"status" doc:"Those of this status alone."`
-		Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"How many records a page holds."`
-		Cursor string `query:"cursor" doc:"nextCursor of the page before, of the same status."`
+		Status       status `query:"status" doc:"Those of this status alone; of rejected, exhausted and review those that wait for a decision."`
+		MchtID       string `query:"mchtId" maxLength:"12" doc:"Those of this merchant alone."`
+		OrgMchtTrdNo string `query:"orgMchtTrdNo" maxLength:"100" doc:"Those of this order alone."`
+		OrgTrdNo     string `query:"orgTrdNo" maxLength:"50" doc:"Those of this payment alone."`
+		From         string `query:"from" pattern:"^[0-9]{8}$" doc:"Those accepted on this day or later: yyyyMMdd in Korean time."`
+		To           string `query:"to" pattern:"^[0-9]{8}$" doc:"Those accepted on this day or earlier: yyyyMMdd in Korean time."`
+		Limit        int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"How many records a page holds."`
+		Cursor       string `query:"cursor" doc:"nextCursor of the page before, of the same question."`
 	}
 
 	accepted struct {
@@ -91,7 +96,7 @@ func (a *API) addOperations() {
 			"the same request with the same key may be sent again, and must be until it is answered: a repeat changes nothing, " +
 			"and answers the record as it is by then.",
 		maxBody: maxOne, body: "CancellationRequest", example: exampleRequest(),
-		status: http.StatusAccepted, problems: []kind{stateConflict, keyConflict},
+		status: http.StatusAccepted, problems: []kind{stateConflict, soFarConflict, keyConflict, amountConflict},
 	}, a.accept)
 	register(a, operation{
 		id: "acceptMany", method: http.MethodPost, path: pathCancellations + ":batch", tag: tagCancellations, role: producer, summary: "Accept many cancellations",
@@ -107,9 +112,8 @@ func (a *API) addOperations() {
 	}, a.show)
 	register(a, operation{
 		id: "list", method: http.MethodGet, path: pathCancellations, tag: tagCancellations, role: producer, summary: "List cancellations",
-		description: "queued, sending and unknown come in the order in which they are due. rejected, exhausted and review are the dead letters " +
-			"that wait for a decision, the latest first. What has ended, and all where no status is given, comes in no order, " +
-			"and now and then twice.",
+		description: "Of any status, what has ended too: the latest acceptance first, none twice. An order number, or the number of a payment, " +
+			"leads to its cancellations at once; else the days are walked.",
 		status: http.StatusOK,
 	}, a.list)
 	register(a, operation{

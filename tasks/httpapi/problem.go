@@ -33,6 +33,10 @@ var (
 	misdirected   = kind{421, "misdirected", "Misdirected request", "Without credentials the server answers to loopback names alone."}
 	keyConflict   = kind{422, "key-conflict", "The idempotency key is another cancellation's",
 		"It was used before with other parameters. Nothing was stored or changed. A further cancellation needs a key of its own."}
+	amountConflict = kind{422, "amount-conflict", "The payment has another amount",
+		"orgTrdAmt, or what is to be cancelled, does not agree with what was said of this payment before. Nothing was stored."}
+	soFarConflict = kind{409, "so-far-conflict", "The payment is not cancelled as far as cancelledSoFar says",
+		"Nothing was stored. Look at the payment's cancellations: this refund may have been accepted under another key."}
 	tooMany     = kind{429, "too-many-requests", "Too many requests", "Wait as long as Retry-After says."}
 	internal    = kind{500, "internal-error", "Internal error", "The log tells more under the request id."}
 	unavailable = kind{503, "unavailable", "Redis is away", "Nothing is confirmed. Send the same request again, with the same idempotency key, until it is answered otherwise."}
@@ -41,7 +45,7 @@ var (
 // kinds lists all of them.
 func kinds() []kind {
 	return []kind{invalid, unauthorized, forbidden, notFound, noSuchMethod, timeout, stateConflict, tooLarge, mediaType, misdirected,
-		keyConflict, tooMany, internal, unavailable}
+		keyConflict, amountConflict, soFarConflict, tooMany, internal, unavailable}
 }
 
 func (k kind) uri() string { return "/docs#" + k.Name }
@@ -116,6 +120,10 @@ func refusal(key string, err error) *problem {
 		return p
 	case errors.Is(err, tasks.ErrConflict):
 		return newProblem(keyConflict, "%s was used before with other parameters; GET /v1/cancellations/%[1]s shows them", key)
+	case errors.Is(err, ledger.ErrAmount):
+		return newProblem(amountConflict, "%s was not accepted: %v", key, err)
+	case errors.Is(err, ledger.ErrPrecondition): // 409, not 412: that one is for conditions in headers
+		return newProblem(soFarConflict, "%s was not accepted: %v", key, err)
 	case errors.Is(err, ledger.ErrFull):
 		return newProblem(stateConflict, "%s was not accepted: the payment has as many cancellations as the gateway has rounds", key)
 	case errors.Is(err, ledger.ErrNotFound):

@@ -72,6 +72,8 @@ func fields() map[string]field {
 		"orgTrdAmt":      amount("Amount of the original transaction. With method it makes an unknown outcome verifiable: always send it where it is known.", 1),
 		"method": choose("Payment method. With orgTrdAmt it makes an unknown outcome verifiable: always send it where it is known.",
 			settlebank.Methods()),
+		"cancelledSoFar": amount("What you take for cancelled of the payment already, or accepted. Where that is known to be otherwise nothing is accepted: "+
+			"so a refund that comes again under another key is not made twice.", 0),
 		"reason":        text("Why, for people. The gateway sees its first 255 characters.", 1000),
 		"operation":     choose("cancel where it is left out. refund transfers the money to a bank account; withdraw takes back a virtual account number.", settlebank.Ops()),
 		"currency":      choose("KRW where it is left out: amounts are whole won. USD: amounts are cents.", settlebank.Currencies()),

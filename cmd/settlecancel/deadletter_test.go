@@ -183,7 +183,7 @@ func TestDeadletterResolve(t *testing.T) {
 	}
 
 	c.run("deadletter", "resolve", "back", "--as", "cancelled", "--note", "seen in the console", "--by", "kim").
-		want(t, exitDone, []string{"back is cancelled: ended; its amount counts as paid back, and nothing will be sent\n"}, nil)
+		want(t, exitDone, []string{"back is cancelled: ended; nothing will be sent; others of the payment that are in doubt will wait for people until SettleBank has shown the sum\n"}, nil)
 	c.run("deadletter", "resolve", "never", "--as", "rejected", "--note", "customer kept it").
 		want(t, exitDone, []string{"never is rejected: ended; nothing will be sent under this key"}, nil)
 	c.run("deadletter", "resolve", "never", "--as", "cancelled", "--note", "x").

@@ -87,7 +87,7 @@ func newWeb(i *installation) (http.Handler, error) {
 		p, ok := api.Ops(w, r)
 		return dashboard.Person(p), ok
 	}
-	board, err := dashboard.New(dashboard.Options{Redis: rdb, Client: client, Who: who, ReadOnly: cfg.DashboardReadOnly, Logger: log})
+	board, err := dashboard.New(dashboard.Options{Redis: rdb, Client: client, Who: who, Merchants: merchantIDs(cfg), ReadOnly: cfg.DashboardReadOnly, Logger: log})
 	if err != nil {
 		return nil, err
 	}

@@ -103,7 +103,7 @@ func (t *tab) listen(event any) {
 func (t *tab) port() string { return t.url[strings.LastIndexByte(t.url, ':')+1:] }
 
 // patience is for a machine that is busy with other things.
-const patience = time.Minute
+const patience = 3 * time.Minute
 
 func (t *tab) run(actions ...chromedp.Action[chromedp.Void]) {
 	t.Helper()

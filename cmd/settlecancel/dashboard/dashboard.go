@@ -41,8 +41,7 @@ type Options struct {
 	// answered.
 	Who func(http.ResponseWriter, *http.Request) (p Person, ok bool)
 
-	// History tells what has ended; where it is nil, the overview shows nothing of it.
-	History History
+	Merchants []string // ids that payments are searched at, beside those of what is open or dead
 
 	ReadOnly bool             // nothing can be changed, only seen
 	Now      func() time.Time // for tests: what ages are reckoned from; default time.Now
@@ -61,6 +60,7 @@ type Dashboard struct {
 	log       *slog.Logger
 	client    *tasks.Client
 	ledger    *ledger.Ledger
+	history   history
 	inspector *asynq.Inspector
 	texts     texts
 	pages     map[string]*template.Template
@@ -90,7 +90,7 @@ func New(o Options) (*Dashboard, error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	d := &Dashboard{opts: o, log: o.Logger, client: o.Client, ledger: o.Client.Ledger(),
+	d := &Dashboard{opts: o, log: o.Logger, client: o.Client, ledger: o.Client.Ledger(), history: o.Client.Ledger(),
 		inspector: asynq.NewInspectorFromRedisClient(o.Redis), walk: 20_000, bulk: 1_000}
 	d.seen.life, d.facts.life = 3*time.Second, 2*time.Second
 	var err error

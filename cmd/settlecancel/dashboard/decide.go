@@ -17,11 +17,12 @@ import (
 const (
 	asRetry     = "retry"
 	asCancelled = string(ledger.Cancelled)
+	asElsewhere = string(ledger.RefundedElsewhere)
 	asRejected  = string(ledger.Rejected)
 )
 
 // decisions are all of them, the least harmful first.
-var decisions = []string{asRetry, asCancelled, asRejected}
+var decisions = []string{asRetry, asCancelled, asElsewhere, asRejected}
 
 const (
 	maxForm = 256 << 10 // a page of ticked keys, and a note
@@ -31,8 +32,8 @@ const (
 // decision is one form: a cancellation, what to do with it, and what the person wrote.
 type decision struct {
 	storyBody
-	As      string // asRetry, asCancelled or asRejected
-	Blind   bool   // a retry of what the gateway cannot be asked about
+	As      string // one of decisions
+	Effect  ledger.Effect
 	Version string // what the person saw
 	Note    string
 	MaxNote int
@@ -44,15 +45,40 @@ func version(r ledger.Record) string {
 	return fmt.Sprintf("%s.%d.%d.%d", r.Status, r.EndedAt.UnixMilli(), r.Dropped+len(r.Attempts), len(r.Acts))
 }
 
-// allowed reports whether a decision can be taken on a cancellation in its state.
-func allowed(as string, r ledger.Record) bool {
-	switch as {
-	case asRetry:
-		return r.Dead()
-	case asCancelled, asRejected:
-		return !r.Ended()
+// effect returns what a decision will do, in the words of those who carry it out.
+func effect(as string, r ledger.Record) ledger.Effect {
+	if as == asRetry {
+		return ledger.AfterRetry(r)
 	}
-	return false
+	return ledger.AfterResolve(r, ledger.Status(as))
+}
+
+// Happens names the text that says what the decision will do.
+func (f decision) Happens() string {
+	switch {
+	case f.As != asRetry:
+		return "decide." + f.As + ".happens"
+	case f.Effect.Verifies:
+		return "decide.retry.review"
+	case len(f.Effect.Warnings) == 0:
+		return "decide.retry." + string(f.Status)
+	case f.Effect.Sends:
+		return "decide.blind_full"
+	}
+	return "decide.blind_part"
+}
+
+// Safe names the text that says why it can do no harm, "" where it may.
+func (f decision) Safe() string {
+	switch {
+	case f.As != asRetry:
+		return ""
+	case f.Effect.Verifies:
+		return "decide.safe.review"
+	case len(f.Effect.Warnings) == 0:
+		return "decide.safe." + string(f.Status)
+	}
+	return ""
 }
 
 // askDecision shows what would happen, and asks for it.
@@ -71,7 +97,8 @@ func (d *Dashboard) decisionForm(w http.ResponseWriter, r *http.Request, status 
 		d.refuse(w, r, http.StatusBadRequest, "message.no_page")
 		return
 	}
-	if !allowed(form.As, record) {
+	form.Effect = effect(form.As, record)
+	if !form.Effect.Allowed {
 		d.redirect(w, r, storyURL(record.Key), flash{Text: "said.not_possible"})
 		return
 	}
@@ -81,7 +108,6 @@ func (d *Dashboard) decisionForm(w http.ResponseWriter, r *http.Request, status 
 		p.Faults = append(p.Faults, p.T(fault))
 	}
 	form.storyBody, form.Version, form.MaxNote = newStory(record), version(record), maxNote
-	form.Blind = form.As == asRetry && record.Status == ledger.Review && !form.Inquirable
 	p.Body = form
 	d.render(w, r, status, "decide", p)
 }
@@ -117,7 +143,7 @@ func (d *Dashboard) decide(w http.ResponseWriter, r *http.Request) {
 	if form.As != asRetry && r.PostForm.Get("sure") != "yes" {
 		faults = append(faults, "decide.sure_missing")
 	}
-	if len(faults) > 0 || !allowed(form.As, record) {
+	if len(faults) > 0 || !effect(form.As, record).Allowed {
 		d.decisionForm(w, r, http.StatusUnprocessableEntity, record, form, faults...)
 		return
 	}

@@ -28,6 +28,7 @@ func TestDecisions(t *testing.T) {
 		{from: ledger.Review, as: asCancelled, to: ledger.Cancelled, fields: sure, says: "Resolved as cancelled", closed: true},
 		{from: ledger.Review, as: asRejected, to: ledger.Rejected, fields: sure, says: "Resolved as rejected", closed: true},
 		{from: ledger.Rejected, as: asRejected, to: ledger.Rejected, fields: sure, says: "Resolved as rejected", closed: true},
+		{from: ledger.Review, as: asElsewhere, to: ledger.RefundedElsewhere, fields: sure, says: "Resolved as refunded elsewhere", closed: true},
 		{from: ledger.Queued, as: asRejected, to: ledger.Rejected, fields: sure, says: "Resolved as rejected", closed: true},
 		{from: ledger.Unknown, as: asCancelled, to: ledger.Cancelled, fields: sure, says: "Resolved as cancelled", closed: true},
 		{from: ledger.Sending, as: asCancelled, to: ledger.Sending, fields: sure, says: "under way"},
@@ -132,12 +133,13 @@ func TestDecisionExplains(t *testing.T) {
 	whole.Method, whole.CanAmt = "", whole.OrgTrdAmt
 	b.put(whole, ledger.Review)
 	for page, words := range map[string]string{
-		"key=refund-rejected&as=retry":   "This is safe: SettleBank refused the earlier request",
-		"key=refund-review&as=retry":     "This is safe: no money goes back before it is known that none has.",
-		"key=refund-blind&as=retry":      "It will come straight back here.",
-		"key=refund-whole&as=retry":      "SettleBank refuses to cancel a payment twice.",
-		"key=refund-review&as=cancelled": "You say that ₩500 has gone back.",
-		"key=refund-review&as=rejected":  "You give this cancellation up.",
+		"key=refund-rejected&as=retry":            "This is safe: SettleBank refused the earlier request",
+		"key=refund-review&as=retry":              "This is safe: no money goes back before it is known that none has.",
+		"key=refund-blind&as=retry":               "It will come straight back here.",
+		"key=refund-whole&as=retry":               "SettleBank refuses to cancel a payment twice.",
+		"key=refund-review&as=cancelled":          "You say that SettleBank has cancelled ₩500.",
+		"key=refund-review&as=rejected":           "You give this cancellation up.",
+		"key=refund-review&as=refunded_elsewhere": "the customer must have been paid in another way",
 	} {
 		b.want(b.see(cancellations+"decide?"+page), words)
 	}

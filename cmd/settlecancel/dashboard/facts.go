@@ -26,6 +26,8 @@ const (
 	untoldAfter  = 5 * time.Minute
 	hooksLate    = time.Hour
 	deadOld      = 3 * 24 * time.Hour
+
+	forgottenShown = 24 * time.Hour
 )
 
 // facts returns what is wrong now, the worst first. Where nothing is, and all of it is known, it
@@ -122,6 +124,9 @@ func (p *page) heldFacts(s standing) (all []fact) {
 func (p *page) alarmFacts(s standing) (all []fact) {
 	if !s.alarmsKnow {
 		return nil
+	}
+	if e := s.epochs; e.Raised > 0 && (e.Cautious || p.now.Sub(e.Since) < forgottenShown) {
+		all = append(all, fact{Tone: "bad", Text: p.T("now.forgotten", p.Clock(e.Since), grouped(e.Forgotten))})
 	}
 	if late := p.now.Sub(s.oldestDue); !s.oldestDue.IsZero() && late > overdueAfter && len(s.workers) > 0 && len(s.pauses) == 0 && len(s.queues) == 0 {
 		all = append(all, fact{Tone: "doubt", Text: p.T("now.overdue", p.Span(late)), Link: listURL(listOpen, ""), More: p.T("now.to_list")})

@@ -10,19 +10,9 @@ import (
 	"settlecancel/tasks/ledger"
 )
 
-// Counted is how many cancellations ended one way, or became dead letters, within one hour.
-type Counted struct {
-	Hour           time.Time // its start
-	MchtID, Method string
-	Status         ledger.Status
-	Count          int64
-	Amount         int64 // smallest unit of the currency
-}
-
-// History is who kept count of what ended.
-type History interface {
-	// Counters returns what ended from one time to another, hour by hour.
-	Counters(ctx context.Context, from, to time.Time) ([]Counted, error)
+// history is who kept count of what ended.
+type history interface {
+	Counters(ctx context.Context, from, before time.Time) ([]ledger.Counter, error)
 }
 
 // total is a number of cancellations, and their money in won.
@@ -32,7 +22,7 @@ type total struct {
 	Amount int64
 }
 
-func (t *total) add(c Counted) {
+func (t *total) add(c ledger.Counter) {
 	t.Count += c.Count
 	t.Amount += c.Amount
 }
@@ -55,15 +45,12 @@ const (
 	plotDays  = 30
 )
 
-// past reads what has ended within the last thirty days. It is nil where nobody kept count.
+// past reads what has ended within the last thirty days.
 func (d *Dashboard) past(ctx context.Context, p *page) *past {
-	if d.opts.History == nil {
-		return nil
-	}
 	now := p.now.In(settlebank.KST)
 	midnight := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, settlebank.KST)
 	firstDay := midnight.AddDate(0, 0, 1-plotDays)
-	counted, err := d.opts.History.Counters(ctx, firstDay, now)
+	counted, err := d.history.Counters(ctx, firstDay, now)
 	if err != nil {
 		d.log.ErrorContext(ctx, "what has ended is not known", "error", err)
 		return &past{}
@@ -101,7 +88,7 @@ func (d *Dashboard) past(ctx context.Context, p *page) *past {
 // moneyWent reports whether a cancellation that ended so did what was asked.
 func moneyWent(s ledger.Status) bool { return s == ledger.Cancelled || s == ledger.AlreadyCancelled }
 
-func addTo(by map[string]total, name string, c Counted) {
+func addTo(by map[string]total, name string, c ledger.Counter) {
 	t := by[name]
 	t.Name = name
 	t.add(c)

@@ -13,12 +13,12 @@ import (
 
 // counted is a History that is told what to say.
 type counted struct {
-	all      []Counted
+	all      []ledger.Counter
 	from, to time.Time
 	err      error
 }
 
-func (h *counted) Counters(_ context.Context, from, to time.Time) ([]Counted, error) {
+func (h *counted) Counters(_ context.Context, from, to time.Time) ([]ledger.Counter, error) {
 	h.from, h.to = from, to
 	return h.all, h.err
 }
@@ -27,7 +27,7 @@ func TestToday(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 2, 10, 30, 0, 0, settlebank.KST)
 	hour := func(ago int) time.Time { return now.Truncate(time.Hour).Add(-time.Duration(ago) * time.Hour).UTC() }
-	h := &counted{all: []Counted{
+	h := &counted{all: []ledger.Counter{
 		{Hour: hour(0), MchtID: "shop", Method: "CA", Status: ledger.Cancelled, Count: 3, Amount: 3000},
 		{Hour: hour(9), MchtID: "shop", Method: "VA", Status: ledger.AlreadyCancelled, Count: 1, Amount: 9000},
 		{Hour: hour(10), MchtID: "other", Status: ledger.Cancelled, Count: 2, Amount: 50}, // midnight
@@ -36,7 +36,8 @@ func TestToday(t *testing.T) {
 		{Hour: hour(24 * 20), MchtID: "shop", Method: "CA", Status: ledger.Review, Count: 7, Amount: 1},
 		{Hour: hour(24 * 40), MchtID: "shop", Method: "CA", Status: ledger.Cancelled, Count: 5000, Amount: 1}, // before the plots
 	}}
-	b := fixtureOn(t, shared.Client(t), nil, func(o *Options) { o.Now, o.History = func() time.Time { return now }, h })
+	b := newFixture(t, func(o *Options) { o.Now = func() time.Time { return now } })
+	b.board.history = h
 	page := b.see(root)
 	b.want(page, "Cancelled: 6, together ₩12,050 · became dead letters: 4, together ₩400", "virtual account 1 ₩9,000 card 3 ₩3,000 no method 2 ₩50",
 		"shop 4 ₩12,000 other 2 ₩50", "The last 24 hours, by the hour cancelled 106 dead letters or given up 4",
@@ -60,8 +61,8 @@ func TestPlotScale(t *testing.T) {
 	}
 	p := &page{}
 	all := newBars(2, func(n int) (time.Time, string) { return time.Unix(int64(n)*3600, 0), "" })
-	all.add(Counted{Hour: time.Unix(3600, 0), Status: ledger.Cancelled, Count: 1000})
-	all.add(Counted{Hour: time.Unix(7199, 0), Status: ledger.Rejected, Count: 1})
+	all.add(ledger.Counter{Hour: time.Unix(3600, 0), Status: ledger.Cancelled, Count: 1000})
+	all.add(ledger.Counter{Hour: time.Unix(7199, 0), Status: ledger.Rejected, Count: 1})
 	x := p.plot("hours", all, 6)
 	if b := x.Bars[1]; b.DoneHeight != plotHeight/2 || b.DeadHeight != 1 || b.DoneY != x.Floor-b.DoneHeight || b.DeadY != b.DoneY-1 {
 		t.Errorf("one beside a thousand: %+v, top %d", b, x.Top)

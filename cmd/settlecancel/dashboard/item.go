@@ -22,6 +22,7 @@ type item struct {
 	Since                               time.Time // dead or ended since, or accepted
 	RawKey                              string    // as it is, for forms and links
 	Version                             string    // of what was seen
+	Verifies                            bool      // a retry asks the gateway before anything is sent
 }
 
 // URL leads to the cancellation's own page.
@@ -50,6 +51,6 @@ func newItem(r ledger.Record) (item, tasks.Cancellation) {
 		Key: clean(r.Key), MchtID: clean(r.MchtID), OrgTrdNo: clean(r.OrgTrdNo), OrgMchtTrdNo: clean(x.OrgMchtTrdNo),
 		Code: clean(r.Code), Message: cut(clean(r.Message), rowMessage), Status: r.Status, Closed: r.Closed,
 		Amount: r.Amount, Currency: cmp.Or(x.Currency, tasks.CurrencyKRW), Method: clean(x.Method), CanTrdNo: clean(r.CanTrdNo),
-		AcceptedAt: r.AcceptedAt, DueAt: r.DueAt, EndedAt: r.EndedAt, Since: since, RawKey: r.Key, Version: version(r),
+		AcceptedAt: r.AcceptedAt, DueAt: r.DueAt, EndedAt: r.EndedAt, Since: since, RawKey: r.Key, Version: version(r), Verifies: ledger.AfterRetry(r).Verifies,
 	}, x
 }

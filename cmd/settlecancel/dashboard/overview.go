@@ -24,8 +24,8 @@ type overviewBody struct {
 	OpenTiles, DeadTiles []tile
 	Walk                 int
 	Damaged              bool
-	Past                 *past // nil where nobody kept count
-	Merchants            bool  // there are several
+	Past                 *past
+	Merchants            bool // there are several
 	Gateway              pulse.Gateway
 }
 

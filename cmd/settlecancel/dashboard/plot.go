@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"settlecancel/tasks/ledger"
 )
 
 // bar is what ended within one hour, or on one day.
@@ -31,7 +33,7 @@ func newBars(n int, at func(int) (time.Time, string)) bars {
 }
 
 // add counts c in the bar that it ended in.
-func (all bars) add(c Counted) {
+func (all bars) add(c ledger.Counter) {
 	after, _ := slices.BinarySearchFunc(all, c.Hour, func(b bar, at time.Time) int {
 		if b.From.After(at) {
 			return 1

@@ -123,10 +123,8 @@ var screens = []screen{
 // busy is an installation with cancellations of every status, and many of them.
 func busy(t testing.TB, many int) *fixture {
 	t.Helper()
-	now := time.Date(2026, 3, 2, 15, 20, 0, 0, time.FixedZone("KST", 9*60*60))
-	b := newFixture(t, func(o *Options) { o.History = &counted{all: aMonth(now)} })
-	b.board.opts.Now = time.Now
-	b.board.opts.History = &counted{all: aMonth(time.Now())}
+	b := newFixture(t)
+	b.board.history = &counted{all: aMonth(time.Now())}
 	everyStatus(b)
 	statuses := []ledger.Status{ledger.Rejected, ledger.Queued, ledger.Exhausted, ledger.Review, ledger.Rejected, ledger.Unknown}
 	for i := range many {
@@ -140,14 +138,14 @@ func busy(t testing.TB, many int) *fixture {
 }
 
 // aMonth is what may have ended within the last month.
-func aMonth(now time.Time) (all []Counted) {
+func aMonth(now time.Time) (all []ledger.Counter) {
 	for n := int64(0); n < 30*24; n++ {
 		at := now.Truncate(time.Hour).Add(-time.Duration(n) * time.Hour)
 		day := int64(at.UTC().Hour()*7+3) % 23
-		all = append(all, Counted{Hour: at, MchtID: "nxca_jt_bi", Method: "CA", Status: ledger.Cancelled, Count: day*3 + n%5, Amount: day * 93_000},
-			Counted{Hour: at, MchtID: "nx_mid_il", Method: "VA", Status: ledger.Cancelled, Count: day / 3, Amount: day * 12_900})
+		all = append(all, ledger.Counter{Hour: at, MchtID: "nxca_jt_bi", Method: "CA", Status: ledger.Cancelled, Count: day*3 + n%5, Amount: day * 93_000},
+			ledger.Counter{Hour: at, MchtID: "nx_mid_il", Method: "VA", Status: ledger.Cancelled, Count: day / 3, Amount: day * 12_900})
 		if n%11 == 4 {
-			all = append(all, Counted{Hour: at, MchtID: "nxca_jt_bi", Method: "CA", Status: ledger.Rejected, Count: day, Amount: day * 30_000})
+			all = append(all, ledger.Counter{Hour: at, MchtID: "nxca_jt_bi", Method: "CA", Status: ledger.Rejected, Count: day, Amount: day * 30_000})
 		}
 	}
 	return all

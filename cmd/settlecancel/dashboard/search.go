@@ -10,11 +10,10 @@ import (
 	"settlecancel/tasks/ledger"
 )
 
-// How much one search shows and tries.
+// How much one search shows and takes.
 const (
-	hitsShown      = 100
-	merchantsTried = 100
-	maxQuery       = 200
+	hitsShown = 100
+	maxQuery  = 200
 )
 
 // hits is what a search found.
@@ -22,7 +21,6 @@ type hits struct {
 	Items  []item
 	Query  string
 	Cut    bool // there are cancellations that were not looked at
-	Walk   int
 	More   bool // more were found than are shown
 	Failed bool // some records cannot be read
 
@@ -54,7 +52,7 @@ func (d *Dashboard) search(w http.ResponseWriter, r *http.Request) {
 		d.fail(w, r, err)
 		return
 	}
-	found := hits{Query: clean(query), Walk: d.walk, known: map[string]bool{}}
+	found := hits{Query: clean(query), known: map[string]bool{}}
 	if query != "" {
 		if err := d.find(r.Context(), query, &found); err != nil {
 			d.fail(w, r, err)
@@ -70,46 +68,56 @@ func (d *Dashboard) search(w http.ResponseWriter, r *http.Request) {
 	d.render(w, r, http.StatusOK, "search", p)
 }
 
-// find looks for a transaction number or an order number. The ledger leads from a merchant's
-// transaction number to all that was ever asked of it; for the rest it looks at what is open and
-// what is dead.
+// find looks for an order number, the number of a payment, and the gateway's number of a
+// cancellation, in any status. The first two lead to what they name at once; the last one stands in
+// no index, so that the newest acceptances are looked through where nothing else was found.
 func (d *Dashboard) find(ctx context.Context, query string, found *hits) error {
-	var merchants []string
-	if mchtID, number, ok := strings.Cut(query, ":"); ok { // as the ledger names a transaction
-		if err := d.findTransaction(ctx, mchtID, number, found); err != nil {
+	if mchtID, number, ok := strings.Cut(query, ":"); ok { // as the ledger names a payment
+		if _, err := d.gather(ctx, ledger.Query{MchtID: mchtID, OrgTrdNo: number}, 1, found); err != nil {
 			return err
 		}
 	}
-	for _, set := range []ledger.Set{ledger.DeadLetters, ledger.Open} {
-		walked, err := d.each(ctx, set, func(r ledger.Record) {
-			if _, x := newItem(r); r.OrgTrdNo == query || x.OrgMchtTrdNo == query {
-				found.add(r)
-			}
-			if len(merchants) < merchantsTried && !slices.Contains(merchants, r.MchtID) {
-				merchants = append(merchants, r.MchtID)
-			}
-		})
-		if err != nil {
-			return err
-		}
-		found.Cut, found.Failed = found.Cut || walked.cut, found.Failed || walked.damaged
+	seen, err := d.look(ctx)
+	if err != nil {
+		return err
 	}
-	for _, mchtID := range merchants {
-		if err := d.findTransaction(ctx, mchtID, query, found); err != nil {
+	merchants := values(slices.Concat(seen.open, seen.dead), func(i item) string { return i.MchtID })
+	merchants = append(merchants, d.opts.Merchants...)
+	slices.Sort(merchants)
+	for _, q := range []ledger.Query{{OrgMchtTrdNo: query}, {OrgTrdNo: query, MchtIDs: slices.Compact(merchants)}} {
+		if _, err := d.gather(ctx, q, 1, found); err != nil {
 			return err
 		}
 	}
-	return nil
+	if len(found.Items) > 0 {
+		return nil
+	}
+	byNumber := ledger.Query{Match: func(r ledger.Record) bool { return r.CanTrdNo == query }}
+	more, err := d.gather(ctx, byNumber, numberPages, found)
+	found.Cut = more
+	return err
 }
 
-// findTransaction adds every cancellation of a payment, the ended ones too.
-func (d *Dashboard) findTransaction(ctx context.Context, mchtID, orgTrdNo string, found *hits) error {
-	records, err := d.ledger.Transaction(ctx, mchtID, orgTrdNo)
-	if errors.Is(err, ledger.ErrDamaged) {
-		found.Failed, err = true, nil
+// numberPages is how many pages of the newest acceptances are looked through for a number.
+const numberPages = 4
+
+// gather adds what a query finds, at most so many pages of it, and reports whether there is more.
+func (d *Dashboard) gather(ctx context.Context, q ledger.Query, pages int, found *hits) (more bool, err error) {
+	q.Limit = hitsShown + 1
+	for range pages {
+		records, next, err := d.ledger.Search(ctx, q)
+		if errors.Is(err, ledger.ErrDamaged) {
+			found.Failed, err = true, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		for _, r := range records {
+			found.add(r)
+		}
+		if q.Cursor = next; next == "" {
+			return false, nil
+		}
 	}
-	for _, r := range records {
-		found.add(r)
-	}
-	return err
+	return true, nil
 }

@@ -16,10 +16,15 @@ type sum struct {
 	KRW    int64 // won
 	USD    int64 // cents
 	Oldest time.Time
+
+	Verifies int // how many of them a retry asks the gateway about before anything is sent
 }
 
 func (s *sum) add(i item) {
 	s.Count++
+	if i.Verifies {
+		s.Verifies++
+	}
 	if i.Currency == tasks.CurrencyUSD {
 		s.USD += i.Amount
 	} else {

@@ -43,6 +43,7 @@ type standing struct {
 	oldestDead time.Time // since when the oldest dead letter lies there
 	oldestDue  time.Time // since when the open one that waits longest is due
 	alarmsKnow bool
+	epochs     ledger.Epochs // whether Redis has forgotten confirmed writes
 }
 
 // standingTime bounds what a page waits for it.
@@ -148,6 +149,9 @@ func (d *Dashboard) readQueues(s *standing) error {
 // readAlarms looks at what the shipped alarms look at, as far as that can be told without a walk.
 func (d *Dashboard) readAlarms(ctx context.Context, s *standing) (err error) {
 	if s.backlog, err = d.ledger.Backlog(ctx); err != nil {
+		return err
+	}
+	if s.epochs, err = d.ledger.Epochs(ctx); err != nil {
 		return err
 	}
 	first := func(set ledger.Set) (ledger.Record, error) {

@@ -24,8 +24,10 @@ type storyBody struct {
 	DueAt      time.Time
 	Spent      int
 	Dropped    int
-	Sum        int64 // cancelled so far of the payment
-	Inquirable bool  // the gateway can be asked what became of it
+	Sum        int64  // cancelled so far of the payment
+	Basis      string // how the gateway told that, "" if it did not
+	BasisAt    time.Time
+	Why        string // reason, as a word for programs
 	Full       bool
 	Dead, Open bool
 	Message    string // whole
@@ -97,7 +99,7 @@ func newStory(r ledger.Record) storyBody {
 		item: i, X: masked(x), Damaged: x.IdempotencyKey == "", CanTrdNo: clean(r.CanTrdNo),
 		Queue: clean(cmp.Or(r.Queue, tasks.QueueDefault)), AcceptedBy: clean(r.AcceptedBy), AcceptedAt: r.AcceptedAt,
 		DueAt: r.DueAt, Spent: r.Spent, Dropped: r.Dropped, Sum: r.ConfirmedCancelled, Full: r.Full,
-		Inquirable: x.OrgTrdAmt > 0 && x.Method != "", Dead: r.Dead(), Open: r.Open(), Message: clean(r.Message),
+		Basis: string(r.Basis), BasisAt: r.BasisAt, Why: string(r.Reason), Dead: r.Dead(), Open: r.Open(), Message: clean(r.Message),
 	}
 	s.Events = append(s.Events, event{At: r.AcceptedAt, Kind: "accepted", Who: s.AcceptedBy})
 	for _, a := range r.Attempts {

@@ -71,8 +71,11 @@ func newMortalFixture(t testing.TB) (*fixture, *redistest.Server) {
 
 func fixtureOn(t testing.TB, rdb *redis.Client, now func() time.Time, change ...func(*Options)) *fixture {
 	t.Helper()
+	// What brings cancellations to a status makes no inquiry for its basis; people decide where
+	// inquiries are made.
 	client := tasks.NewClient(rdb, tasks.ClientOptions{Ledger: ledger.Options{Now: now}})
-	o := Options{Redis: rdb, Client: client, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))}
+	asked := tasks.NewClient(rdb, tasks.ClientOptions{Ledger: ledger.Options{Now: now, Inquiry: true}})
+	o := Options{Redis: rdb, Client: asked, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))}
 	for _, c := range change {
 		c(&o)
 	}

@@ -10,10 +10,9 @@ import (
 
 // codeSum is the sum of the dead letters that one result code left of one merchant.
 type codeSum struct {
-	Code     string // "" is none
-	MchtID   string
-	Message  string // of the oldest
-	Verifies bool   // all of them are for review: nothing is sent before it is known what became of them
+	Code    string // "" is none
+	MchtID  string
+	Message string // of the oldest
 	sum
 }
 
@@ -49,9 +48,8 @@ func (s snapshot) tally() tally {
 	for _, i := range s.dead {
 		name := codeOf{i.Code, i.MchtID}
 		if codes[name] == nil {
-			codes[name] = &codeSum{Code: i.Code, MchtID: i.MchtID, Message: i.Message, Verifies: true}
+			codes[name] = &codeSum{Code: i.Code, MchtID: i.MchtID, Message: i.Message}
 		}
-		codes[name].Verifies = codes[name].Verifies && i.Status == ledger.Review
 		codes[name].add(i)
 	}
 	t.sort(codes)

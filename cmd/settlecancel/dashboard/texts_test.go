@@ -106,6 +106,11 @@ func TestEveryTextIsUsedAndKnown(t *testing.T) {
 			t.Errorf("no text for what a person closed as %s", s)
 		}
 	}
+	for _, r := range ledger.Reasons() {
+		if all.of(english)["reason."+string(r)] == "" {
+			t.Errorf("no text for reason %s", r)
+		}
+	}
 	for _, s := range ledger.Statuses() {
 		for _, group := range []string{"status.", "means."} {
 			if all.of(english)[group+string(s)] == "" {
@@ -127,7 +132,7 @@ func TestNoTextIsMissingOnAnyPage(t *testing.T) {
 	}
 	for _, s := range ledger.Statuses() {
 		paths = append(paths, cancellations+"show?key=refund-"+string(s))
-		for _, as := range []string{asRetry, asCancelled, asRejected} {
+		for _, as := range decisions {
 			paths = append(paths, cancellations+"decide?key=refund-"+string(s)+"&as="+as)
 		}
 	}

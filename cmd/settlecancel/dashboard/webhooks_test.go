@@ -121,7 +121,7 @@ func TestOverviewWebhooks(t *testing.T) {
 	}
 	b.rdb.ZAdd(t.Context(), "asynq:{webhooks}:archived", redis.Z{Score: 1, Member: "ghost"})
 	got = b.do(b.visitor(), http.MethodPost, again, "")
-	if !strings.Contains(got.text, "Webhooks that are tried again: 2.") || strings.Contains(got.text, "given up") {
+	if !strings.Contains(got.text, "Webhooks that are tried again: 2.") || strings.Contains(got.text, "Webhooks that were given up") {
 		t.Errorf("%d %s", got.StatusCode, got.text)
 	}
 	if n := b.rdb.Exists(t.Context(), "asynq:{webhooks}:t:ghost").Val(); n != 0 {

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -16,6 +17,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -171,17 +173,23 @@ func TestExamplesReceive(t *testing.T) {
 func TestExampleOutbox(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, closed())
-	var sender atomic.Pointer[exec.Cmd]
+	var mu sync.Mutex // held while the sender starts
+	var sender *exec.Cmd
+	kill := func() {
+		mu.Lock()
+		defer mu.Unlock()
+		_ = sender.Process.Kill()
+	}
 	var accepted atomic.Int32
 	deadly := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		n := accepted.Add(1)
 		if n == 3 { // before it is accepted
-			_ = sender.Load().Process.Kill()
+			kill()
 		}
 		answer := httptest.NewRecorder()
 		d.api.ServeHTTP(answer, r)
 		if n == 7 || n == 8 { // accepted, and nobody is told
-			_ = sender.Load().Process.Kill()
+			kill()
 		}
 		for name, values := range answer.Header() {
 			w.Header()[name] = values
@@ -217,13 +225,20 @@ func TestExampleOutbox(t *testing.T) {
 	kills := 0
 	for ; ; kills++ {
 		cmd := run("send", "--once")
-		sender.Store(cmd)
-		out, err := cmd.CombinedOutput()
+		var out bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &out, &out
+		mu.Lock()
+		sender = cmd
+		err := cmd.Start()
+		mu.Unlock()
+		if err == nil {
+			err = cmd.Wait()
+		}
 		if err == nil {
 			break
 		}
 		if kills > 3 {
-			t.Fatalf("%v: %s", err, out)
+			t.Fatalf("%v: %s", err, out.String())
 		}
 	}
 	if kills != 3 {

@@ -29,6 +29,13 @@ import (
 var binDir string
 
 func TestMain(m *testing.M) {
+	if gateway := os.Getenv(bareEnv); gateway != "" {
+		if err := runBare(gateway); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	code := 1
 	dir, err := os.MkdirTemp("", "settlecancel")
 	if err == nil {
@@ -56,6 +63,7 @@ type plant struct {
 	testing.TB
 	redis   *redistest.Server // nil where plantOn was told another one
 	sim     *simulator.Simulator
+	gateway string // its URL
 	environ []string
 	client  *tasks.Client
 }
@@ -78,6 +86,7 @@ func plantOn(t testing.TB, url string, o simulator.Options, environ ...string) *
 	}
 	web := httptest.NewServer(p.sim)
 	t.Cleanup(web.Close)
+	p.gateway = web.URL
 	p.environ = append([]string{"REDIS_URL=" + url, "SETTLEBANK_BASE_URL=" + web.URL, "SETTLEBANK_COLLATION_URL=" + web.URL,
 		"OPS_ADDR=127.0.0.1:0", "LOG_FORMAT=text", "PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}, environ...)
 	cfg, err := config.Load(p.environ)

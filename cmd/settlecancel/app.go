@@ -10,6 +10,7 @@ import (
 
 	"settlecancel/cmd/settlecancel/deadletter"
 	"settlecancel/cmd/settlecancel/events"
+	"settlecancel/cmd/settlecancel/listing"
 	"settlecancel/cmd/settlecancel/terminal"
 	"settlecancel/config"
 )
@@ -64,7 +65,7 @@ func (a app) root() *cobra.Command {
 	root.SetFlagErrorFunc(terminal.FlagError)
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(a.devCommand(), a.workerCommand(), a.serverCommand(), a.simulatorCommand(), a.enqueueCommand(),
-		a.statusCommand(), deadletter.Command(a.Terminal, a.withClient), a.reconcileCommand(), a.recoverCommand(), a.pauseCommand(), a.resumeCommand(), events.Command(events.Options{Terminal: a.Terminal, WithRedis: a.withRedis, Webhook: a.hasWebhook}), a.doctorCommand(), a.versionCommand(), a.healthcheckCommand())
+		a.statusCommand(), listing.Command(a.Terminal, a.withListing), deadletter.Command(a.Terminal, a.withClient), a.reconcileCommand(), a.recoverCommand(), a.pauseCommand(), a.resumeCommand(), events.Command(events.Options{Terminal: a.Terminal, WithRedis: a.withRedis, Webhook: a.hasWebhook}), a.doctorCommand(), a.versionCommand(), a.healthcheckCommand())
 	return root
 }
 

@@ -7,12 +7,15 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 	"go.opentelemetry.io/otel/trace"
 
+	"settlecancel/cmd/settlecancel/listing"
 	"settlecancel/config"
 	"settlecancel/gateway"
 	"settlecancel/gateway/settlebank"
@@ -105,6 +108,13 @@ func (i *installation) close() {
 // withClient runs f with a client on the configured Redis.
 func (a app) withClient(ctx context.Context, f func(*tasks.Client) error) error {
 	return a.withInstallation(ctx, func(i *installation) error { return f(i.client) })
+}
+
+// withListing runs f with what cancellations are listed from.
+func (a app) withListing(ctx context.Context, f func(listing.Installation) error) error {
+	return a.withInstallation(ctx, func(i *installation) error {
+		return f(listing.Installation{Ledger: i.client.Ledger(), Merchants: slices.Sorted(maps.Keys(protocolsOf(i.cfg)))})
+	})
 }
 
 // withRedis runs f with the configured Redis.

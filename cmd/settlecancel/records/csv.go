@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"io"
+	"slices"
 	"strconv"
 
 	"settlecancel/cmd/settlecancel/spreadsheet"
@@ -21,7 +22,19 @@ type Column struct {
 }
 
 // DeadColumns are those of an export of dead letters.
-func DeadColumns() []Column {
+func DeadColumns() []Column { return columns("diedAt") }
+
+// Columns are those of a list of cancellations of any status.
+func Columns() []Column {
+	all := columns("endedAt")
+	code := slices.IndexFunc(all, func(c Column) bool { return c.Name == "code" })
+	return slices.Insert(all, code,
+		Column{"canTrdNo", func(c report.Record) string { return c.CanTrdNo }},
+		Column{"closed", func(c report.Record) string { return strconv.FormatBool(c.Closed) }})
+}
+
+// columns returns what every list has; ended is the name of the time at which a cancellation ended.
+func columns(ended string) []Column {
 	return []Column{
 		{"idempotencyKey", func(c report.Record) string { return c.IdempotencyKey }},
 		{"status", func(c report.Record) string { return string(c.Status) }},
@@ -43,7 +56,7 @@ func DeadColumns() []Column {
 		{"message", func(c report.Record) string { return c.Message }},
 		{"acceptedAt", func(c report.Record) string { return terminal.Korean(c.AcceptedAt) }},
 		{"acceptedBy", func(c report.Record) string { return c.AcceptedBy }},
-		{"diedAt", func(c report.Record) string { return terminal.KoreanOrNone(c.EndedAt) }},
+		{ended, func(c report.Record) string { return terminal.KoreanOrNone(c.EndedAt) }},
 		{"attempts", func(c report.Record) string { return strconv.Itoa(c.OlderDropped + len(c.Attempts)) }},
 		{"retriesSpent", func(c report.Record) string { return strconv.Itoa(c.RetriesSpent) }},
 		{"queue", func(c report.Record) string { return c.Queue }},

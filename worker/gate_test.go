@@ -12,6 +12,7 @@ import (
 	"github.com/go-redis/redis_rate/v10"
 
 	"settlecancel/gateway"
+	"settlecancel/gateway/settlebank"
 	"settlecancel/gateway/simulator"
 	"settlecancel/tasks/ledger"
 	"settlecancel/worker/pause"
@@ -179,6 +180,35 @@ func TestRateOverTwoWorkers(t *testing.T) {
 	all.Wait()
 	if took, least := time.Since(start), time.Second*(slots-2)/rate; took < least {
 		t.Errorf("%d slots at %d a second were given within %v, want %v at least", slots, rate, took, least)
+	}
+}
+
+// An easy payment is asked after under one provider's name after the other: each of these messages
+// waits for its turn, too.
+func TestRateOfProviders(t *testing.T) {
+	t.Parallel()
+	const rate = 20
+	b := newBench(t, setup{options: Options{Rate: rate}, protocol: gateway.Protocol0A19})
+	b.unseeded = true
+	if err := b.sim.SetConduct(simulator.Conduct{Temper: simulator.TemperReal}); err != nil {
+		t.Fatal(err)
+	}
+	x := b.pay(1000, 300)
+	x.Method, x.OrgTrdNo, x.OrgMchtTrdNo = settlebank.EasyPay, x.OrgTrdNo+"z", x.OrgMchtTrdNo+"z"
+	if err := b.sim.Register(simulator.Original{MchtID: x.MchtID, OrgTrdNo: x.OrgTrdNo, OrgMchtTrdNo: x.OrgMchtTrdNo,
+		OrgTrdDt: x.OrgTrdDt, Amount: 1000, Method: x.Method, Provider: "WL"}); err != nil {
+		t.Fatal(err)
+	}
+	b.accept(x)
+	start := time.Now()
+	b.drive(x)
+	took := time.Since(start)
+	cancels, inquiries := b.requests(x)
+	if want := len(settlebank.InquiryMethods(settlebank.EasyPay)); cancels != 1 || inquiries != want {
+		t.Errorf("%d requests and %d inquiries, want 1 and %d", cancels, inquiries, want)
+	}
+	if least := time.Second * time.Duration(cancels+inquiries-1) / rate; took < least*9/10 {
+		t.Errorf("%d messages at %d a second took %v, want %v at least", cancels+inquiries, rate, took, least)
 	}
 }
 

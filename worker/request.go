@@ -100,7 +100,8 @@ func (w *Worker) inquire(ctx context.Context, x tasks.Cancellation, g ledger.Gra
 	start := time.Now()
 	q := w.gateway.Inquire(context.WithoutCancel(ctx), gateway.InquiryRequest{
 		ID: "INQ-" + rand.Text(), MchtID: x.MchtID, OrgTrdNo: x.OrgTrdNo, OrgMchtTrdNo: x.OrgMchtTrdNo,
-		OrgTrdDt: x.OrgTrdDt, Method: g.Record.Method, OrgTrdAmt: g.Record.PaymentAmount})
+		OrgTrdDt: x.OrgTrdDt, Method: g.Record.Method, OrgTrdAmt: g.Record.PaymentAmount,
+		Turn: func(ctx context.Context) error { return w.gate.pacers.waitForSlot(ctx, x.MchtID) }})
 	told(healthOf(q.Outcome))
 	w.inquiries.note(x.MchtID, q.Outcome)
 	a := ledger.Attempt{Duration: time.Since(start), Class: string(q.Class), Code: q.Code, Message: q.Message, HTTPStatus: q.HTTPStatus}

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -146,7 +147,7 @@ func (c *Client) Inquire(ctx context.Context, r InquiryRequest) Inquiry {
 
 // inquire asks once.
 func (c *Client) inquire(ctx context.Context, m *merchant, r InquiryRequest) Inquiry {
-	q, faults := buildInquiry(m, r, c.inquiryPath, c.now())
+	q, faults := buildInquiry(m, r, cmp.Or(r.Path, c.inquiryPath), c.now())
 	if len(faults) > 0 {
 		return Inquiry{Outcome: refused(Rejected, strings.Join(faults, "; "))}
 	}

@@ -147,6 +147,9 @@ type InquiryRequest struct {
 	// OrgTrdAmt is the original's amount in KRW.
 	OrgTrdAmt int64
 
+	// Path is where the inquiry goes; empty: Options.InquiryPath.
+	Path string
+
 	// Turn, where set, is waited for before each message but the first, which is the caller's: an
 	// easy payment may take several. Its error ends the inquiry.
 	Turn func(context.Context) error

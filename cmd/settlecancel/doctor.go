@@ -18,7 +18,8 @@ func (a app) doctorCommand() *cobra.Command {
 		Use:   "doctor",
 		Short: "Examine this installation: does it lose nothing, does it do nothing twice, is it at work?",
 		Long: "Examine this installation: Redis and what it keeps over a power cut, clocks, SettleBank and the merchants' keys, workers, queues, " +
-			"and what waits.\nNothing is changed, and SettleBank is only asked. Exit code 0: no danger; 1: danger; 2: the settings cannot be used.",
+			"and what waits.\nNothing is changed. SettleBank is asked, in each merchant's name, to cancel a payment that does not exist, and what became of it:\n" +
+			"that shows which protocol it speaks, and whether it knows the merchant and its keys.\nExit code 0: no danger; 1: danger; 2: the settings cannot be used.",
 		Example: "  settlecancel doctor\n  settlecancel doctor --json | jq '.[] | select(.level == \"danger\")'",
 		Args:    terminal.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return a.runDoctor(c.Context(), asJSON) },
@@ -71,7 +72,7 @@ func examination(cfg config.Config, rdb redis.UniversalClient) doctor.Options {
 		Settings: doctor.Settings{
 			RedisAddress: cfg.RedisAddress(), Failover: cfg.RedisOptions().MasterName != "", WaitReplicas: cfg.RedisWaitReplicas,
 			Production: cfg.Env == config.EnvProduction, BaseURL: cfg.BaseURL, Merchants: merchantsOf(cfg),
-			Inquiry: cfg.Inquiry != config.InquiryOff, VerifyAfter: cfg.VerifyAfter, GatewayTimeout: cfg.Timeout, Rate: cfg.Rate,
+			Inquiry: cfg.Inquiry != config.InquiryOff, InquiryPath: cfg.InquiryPath, VerifyAfter: cfg.VerifyAfter, GatewayTimeout: cfg.Timeout, Rate: cfg.Rate,
 			RetryMax: cfg.RetryMax, RetryInitial: cfg.RetryInitial, RetryCap: cfg.RetryCap, Retention: cfg.Retention,
 			Webhook: cfg.WebhookURL.IsSet(), PayloadKey: len(cfg.PayloadKeys) > 0, ServerFault: cfg.CheckServer(),
 		},

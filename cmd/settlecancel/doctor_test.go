@@ -25,7 +25,7 @@ func TestDoctorOK(t *testing.T) {
 	p.until("a worker at work", time.Minute, func() bool { return strings.Contains(p.examined().out, "1 worker at work") })
 	p.examined().want(t, exitDone, []string{
 		"ok    redis-persistence", "the testbed's keys; messages are signed and encrypted as SettleBank's own examples are",
-		"nx_mid_il, nxhp_pl_il, nxpt_kt_il: known to SettleBank", "note  redis-memory", "→ set maxmemory", "\n0 dangers, ",
+		"nx_mid_il, nxhp_pl_il, nxpt_kt_il: known to SettleBank", "nx_mid_il, nxhp_pl_il, nxpt_kt_il: SettleBank speaks flat, as is set", "note  redis-memory", "→ set maxmemory", "\n0 dangers, ",
 	}, nil)
 
 	found := readJSON[[]doctor.Finding](t, p.examined("--json").out)
@@ -65,7 +65,7 @@ func TestDoctorAway(t *testing.T) {
 	c.redis.Kill()
 	c.run("doctor").want(t, exitFailed, []string{
 		"no Redis at redis://default:[redacted]@" + c.redis.Addr(), "→ start it, or correct REDIS_URL",
-		"no connection to SettleBank at " + gone.URL, "merchant shop: an inquiry is not answered", "keys of their own", "3 dangers",
+		"no connection to SettleBank at " + gone.URL, "merchant shop: a request to cancel a payment that does not exist is not answered", "keys of their own", "3 dangers",
 	}, nil)
 }
 

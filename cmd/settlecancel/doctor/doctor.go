@@ -8,7 +8,8 @@
 // takes writes and expires a second later. What they find holds no secret.
 //
 //	survey of Redis ──► redis, redis-writes, redis-persistence, redis-memory, redis-replicas, redis-cluster, clock
-//	                    gateway (TLS, its clock), merchants (an inquiry after nothing), keys (golden vectors)
+//	                    gateway (TLS, its clock), keys (golden vectors)
+//	                    protocol, merchants (asked to cancel, and what became of, a payment that does not exist)
 //	                    workers, open, events, pauses, queues, webhooks, dead-letters, retention, settings
 package doctor
 
@@ -49,13 +50,14 @@ type Finding struct {
 // Gateway is the part of gateway.Client that asks harmless questions.
 type Gateway interface {
 	Inquire(context.Context, gateway.InquiryRequest) gateway.Inquiry
+	Probe(ctx context.Context, mchtID string, p gateway.Protocol, method string) gateway.Probe
 }
 
 // Options of an examination. Redis and Client are required.
 type Options struct {
 	Redis    redis.UniversalClient
 	Client   *tasks.Client // on the same Redis; what is open, dead and paused is read through it
-	Gateway  Gateway       // nil: no merchant is inquired for
+	Gateway  Gateway       // nil: nothing is asked in a merchant's name
 	Settings Settings
 
 	// Starting is for a worker that is about to start: neither the gateway, nor the server's

@@ -36,36 +36,47 @@ func TestMerchants(t *testing.T) {
 	for name, c := range map[string]struct {
 		status      int
 		body        string
+		check       string
 		level       Level
 		says, mends string
 	}{
-		"OK":              {200, refusal("ST06"), OK, "merchant shop: known to SettleBank", ""},
-		"ErrHash":         {200, refusal("1901"), Danger, "1901", "the hash key is not the one"},
-		"ErrAES":          {200, refusal("1902"), Danger, "1902", "correct the AES key"},
-		"ErrUnregistered": {200, refusal("ST47"), Danger, "ST47", "have the merchant registered"},
-		"ErrService":      {200, refusal("GC04"), Danger, "GC04", "SETTLEBANK_ENV"},
-		"Err401":          {401, "who are you", Danger, "HTTP 401", "outgoing address registered"},
-		"Err403":          {403, "<html>Forbidden</html>", Danger, "HTTP 403", "outgoing address registered"},
-		"Err404":          {404, "<html>Not Found</html>", Danger, "HTTP 404", "SETTLEBANK_INQUIRY_PATH"},
-		"ErrForeign":      {200, "<html>Welcome</html>", Danger, "HTTP 200", "what stands in front"},
-		"Err503":          {503, "", Danger, "HTTP 503", "it is up"},
-		"ErrMethod":       {405, "", Danger, "HTTP 405", "SETTLEBANK_INQUIRY_PATH"},
-		"NoteBusy":        {200, refusal("ST41"), Note, "SettleBank is busy: ST41", "SETTLEBANK_RATE"},
-		"Note429":         {429, "", Note, "busy", "later"},
-		"NoteOther":       {200, refusal("ST07"), Note, "ST07", "ask SettleBank"},
-		"NoteUnlisted":    {200, refusal("XX77"), Note, "XX77", "ask SettleBank"},
+		"OK":              {200, refusal("ST06"), "protocol", OK, "merchant shop: SettleBank speaks 0A19, as is set", ""},
+		"OKKnown":         {200, refusal("CA10"), "merchants", OK, "merchant shop: known to SettleBank, and the hash key is right (an inquiry after nothing, at /spay/APITrdcheck.do, says CA10)", ""},
+		"ErrHash":         {200, refusal("1901"), "merchants", Danger, "1901", "the hash key is not the one"},
+		"ErrAES":          {200, refusal("1902"), "merchants", Danger, "1902", "correct the AES key"},
+		"ErrUnregistered": {200, refusal("ST47"), "merchants", Danger, "ST47", "does not know the merchant"},
+		"ErrService":      {200, refusal("GC04"), "merchants", Danger, "GC04", "SETTLEBANK_ENV"},
+		"Err401":          {401, "who are you", "merchants", Danger, "HTTP 401", "outgoing address registered"},
+		"Err403":          {403, "<html>Forbidden</html>", "merchants", Danger, "HTTP 403", "outgoing address registered"},
+		"Err404":          {404, "<html>Not Found</html>", "merchants", Danger, "HTTP 404", "SETTLEBANK_BASE_URL"},
+		"Err404Paths":     {404, "<html>Not Found</html>", "merchants", Danger, "neither of the documented paths answers", "SETTLEBANK_INQUIRY_PATH"},
+		"ErrForeign":      {200, "<html>Welcome</html>", "merchants", Danger, "HTTP 200", "what stands in front"},
+		"Err503":          {503, "", "merchants", Danger, "HTTP 503", "it is up"},
+		"ErrMethod":       {405, "", "merchants", Danger, "HTTP 405", "SETTLEBANK_INQUIRY_PATH"},
+		"ErrFlat":         {200, `{"resultCode":"1004","resultMsg":"no"}`, "protocol", Danger, "SETTLEBANK_PROTOCOL is 0A19, and SettleBank speaks flat", "SETTLEBANK_PROTOCOL=flat"},
+		"ErrFlatInquiry":  {200, `{"resultCode":"1004","resultMsg":"no"}`, "merchants", Danger, "not answered there", "SETTLEBANK_INQUIRY_PATH"},
+		"NoteBusy":        {200, refusal("ST41"), "merchants", Note, "SettleBank is busy: ST41", "SETTLEBANK_RATE"},
+		"Note429":         {429, "", "merchants", Note, "busy", "later"},
+		"NoteOther":       {200, refusal("ST07"), "merchants", Note, "ST07", "ask SettleBank"},
+		"NoteUnlisted":    {200, refusal("XX77"), "merchants", Note, "XX77", "ask SettleBank"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := &patient{TB: t, o: Options{Timeout: time.Minute, GatewayTimeout: time.Minute, Now: time.Now}}
-			p.o.Settings = Settings{Inquiry: true, Merchants: []gateway.Merchant{{ID: "shop", HashKey: hashKey, AESKey: aesKey}}}
+			p.o.Settings = Settings{Inquiry: true, InquiryPath: settlebank.PathInquiry,
+				Merchants: []gateway.Merchant{{ID: "shop", HashKey: hashKey, AESKey: aesKey, Protocol: gateway.Protocol0A19}}}
 			p.gateway(answering(t, c.status, c.body))
 			x, s := &examiner{Options: p.o}, &sheet{check: "merchants"}
 			x.merchants(context.Background(), s)
-			if len(s.findings) != 1 {
-				t.Errorf("%d findings", len(s.findings))
+			found := findings{t, s.findings}
+			found.want(c.check, c.level, c.says, c.mends)
+			if c.level == Danger {
+				for _, f := range found.all {
+					if f.Level == OK {
+						t.Errorf("something is called well: %+v", f)
+					}
+				}
 			}
-			findings{t, s.findings}.want("merchants", c.level, c.says, c.mends)
 		})
 	}
 }
@@ -89,11 +100,11 @@ func TestWrongKey(t *testing.T) {
 	t.Cleanup(web.Close)
 	p.gateway(web.URL)
 	found := p.examine()
-	found.want("merchants", Danger, "merchants shop, branch: an inquiry is refused: 1901", "SETTLEBANK_HASH_KEY")
+	found.want("merchants", Danger, "merchants shop, branch: a request to cancel a payment that does not exist is refused: 1901", "SETTLEBANK_HASH_KEY")
 	found.want("merchants", OK, "merchant well: known", "")
 	found.wantNoWorse(OK, "merchants", "workers")
-	if s := sim.Stats(); s.Inquiries != 3 || s.Cancels != 0 {
-		t.Errorf("%d inquiries, %d requests to cancel", s.Inquiries, s.Cancels)
+	if s := sim.Stats(); s.Effects != 0 {
+		t.Errorf("%d effects", s.Effects)
 	}
 }
 
@@ -108,11 +119,13 @@ func TestOtherMethod(t *testing.T) {
 		}
 		return gateway.Outcome{Class: gateway.Misconfigured, Code: "ST47", HTTPStatus: 200, Written: true}
 	})
-	x := &examiner{Options: Options{Gateway: gw, Now: time.Now}}
-	if f := x.merchant(context.Background(), "phones"); f.Level != OK {
-		t.Errorf("%+v", f)
+	x := &examiner{Options: Options{Gateway: gw, Now: time.Now, Settings: Settings{Inquiry: true}}}
+	for _, f := range x.merchant(context.Background(), gateway.Merchant{ID: "phones", Protocol: gateway.Protocol0A19}) {
+		if f.Level != OK {
+			t.Errorf("%+v", f)
+		}
 	}
-	if got := strings.Join(asked, " "); got != "CA RA VA MP" {
+	if got := strings.Join(asked, " "); got != "CA RA MP CA RA VA MP" {
 		t.Errorf("asked for %s", got)
 	}
 }
@@ -123,6 +136,10 @@ func (f inquirer) Inquire(_ context.Context, r gateway.InquiryRequest) gateway.I
 	return gateway.Inquiry{Outcome: f(r)}
 }
 
+func (f inquirer) Probe(_ context.Context, id string, p gateway.Protocol, method string) gateway.Probe {
+	return gateway.Probe{Outcome: f(gateway.InquiryRequest{MchtID: id, Method: method}), Spoken: p}
+}
+
 // Whatever SettleBank blames on keys or registration, people are told what to do.
 func TestRefusalsHaveRemedies(t *testing.T) {
 	t.Parallel()
@@ -130,7 +147,7 @@ func TestRefusalsHaveRemedies(t *testing.T) {
 		if class, _ := settlebank.Classify(code); class != gateway.Misconfigured {
 			continue
 		}
-		f := judge(gateway.Outcome{Class: gateway.Misconfigured, Code: code, HTTPStatus: 200})
+		f := judge("it", gateway.Outcome{Class: gateway.Misconfigured, Code: code, HTTPStatus: 200})
 		if f.Level != Danger || f.Mend == "" {
 			t.Errorf("%s: %+v", code, f)
 		}

@@ -35,7 +35,7 @@ func (x *examiner) keys(ctx context.Context, s *sheet) {
 		}
 	}
 	if len(own) > 0 {
-		s.ok("%s %s: keys of their own, which only an inquiry proves", plurals(len(own), "merchant"), strings.Join(own, ", "))
+		s.ok("%s %s: keys of their own, which only SettleBank can prove", plurals(len(own), "merchant"), strings.Join(own, ", "))
 	}
 	if len(public) == 0 {
 		return

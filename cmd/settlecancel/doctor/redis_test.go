@@ -38,7 +38,7 @@ func TestWell(t *testing.T) {
 		}
 	}
 	want := []string{"redis", "redis-writes", "redis-persistence", "redis-memory", "redis-replicas", "clock", "gateway", "clock",
-		"merchants", "keys", "workers", "open", "events", "pauses", "queues", "webhooks", "dead-letters", "forgotten", "retention", "settings"}
+		"protocol", "merchants", "keys", "workers", "open", "events", "pauses", "queues", "webhooks", "dead-letters", "forgotten", "retention", "settings"}
 	if diff := cmp.Diff(want, order); diff != "" {
 		t.Error(diff)
 	}

@@ -19,6 +19,7 @@ type Settings struct {
 	BaseURL        string             // without a slash at its end
 	Merchants      []gateway.Merchant // with their keys
 	Inquiry        bool               // SETTLEBANK_INQUIRY is not off
+	InquiryPath    string             // SETTLEBANK_INQUIRY_PATH
 	VerifyAfter    time.Duration      // SETTLEBANK_VERIFY_AFTER
 	GatewayTimeout time.Duration      // SETTLEBANK_TIMEOUT
 	Rate           int                // SETTLEBANK_RATE, 0 for no limit

@@ -55,7 +55,7 @@ func patientOn(t testing.TB, server *redistest.Server) *patient {
 		// Patience, lest a slow machine fail a test; those that wait for a time-out shorten it.
 		Timeout: time.Minute, GatewayTimeout: time.Minute,
 		Settings: Settings{
-			RedisAddress: server.URL(), Inquiry: true, VerifyAfter: time.Minute, GatewayTimeout: 30 * time.Second,
+			RedisAddress: server.URL(), Inquiry: true, InquiryPath: settlebank.PathInquiry, VerifyAfter: time.Minute, GatewayTimeout: 30 * time.Second,
 			RetryMax: 30, RetryInitial: 5 * time.Second, RetryCap: time.Hour, Retention: 4320 * time.Hour, PayloadKey: true,
 			Merchants: []gateway.Merchant{{ID: "shop", HashKey: hashKey, AESKey: aesKey}},
 		},

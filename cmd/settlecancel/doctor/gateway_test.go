@@ -41,7 +41,7 @@ func TestMerchants(t *testing.T) {
 		says, mends string
 	}{
 		"OK":              {200, refusal("ST06"), "protocol", OK, "merchant shop: SettleBank speaks 0A19, as is set", ""},
-		"OKKnown":         {200, refusal("CA10"), "merchants", OK, "merchant shop: known to SettleBank, and the hash key is right (an inquiry after nothing, at /spay/APITrdcheck.do, says CA10)", ""},
+		"OKKnown":         {200, refusal("CA10"), "merchants", OK, "merchant shop: known to SettleBank, and the hash key is right (an inquiry at /spay/APITrdcheck.do finds", ""},
 		"ErrHash":         {200, refusal("1901"), "merchants", Danger, "1901", "the hash key is not the one"},
 		"ErrAES":          {200, refusal("1902"), "merchants", Danger, "1902", "correct the AES key"},
 		"ErrUnregistered": {200, refusal("ST47"), "merchants", Danger, "ST47", "does not know the merchant"},

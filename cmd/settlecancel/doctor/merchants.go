@@ -104,7 +104,7 @@ func (x *examiner) inquiry(ctx context.Context, id string) Finding {
 	q, f := x.inquireAt(ctx, id, set)
 	if !pathMayBeWrong(q.Outcome) {
 		if f.Level == OK {
-			f.Text = fmt.Sprintf("known to SettleBank, and the hash key is right (an inquiry after nothing, at %s, says %s)", set, q.Code)
+			f.Text = fmt.Sprintf("known to SettleBank, and the hash key is right (an inquiry at %s finds nothing where there is nothing)", set)
 		}
 		return f
 	}
@@ -121,7 +121,7 @@ func (x *examiner) inquiry(ctx context.Context, id string) Finding {
 	f.Level, f.Text = Danger, fmt.Sprintf("inquiries go to %s (SETTLEBANK_INQUIRY_PATH), and are not answered there: %s", set, said(q.Outcome))
 	switch {
 	case len(answer) > 0:
-		f.Text += "; " + strings.Join(answer, " does, and ") + " does"
+		f.Text += "; they are at " + strings.Join(answer, " and at ")
 		f.Mend = "SETTLEBANK_INQUIRY_PATH=" + answer[0]
 	case q.HTTPStatus >= http.StatusInternalServerError:
 		f.Text += "; no other documented path answers"

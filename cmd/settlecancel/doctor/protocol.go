@@ -33,7 +33,7 @@ func (x *examiner) protocol(ctx context.Context, m gateway.Merchant) []Finding {
 		f = Finding{Check: "protocol", Level: Note, Text: fmt.Sprintf("what answers speaks %s, as is set, and grants %s", set, nothing),
 			Mend: "use what answers so for development alone: it is not SettleBank"}
 	case f.Level == OK:
-		f.Check, f.Text = "protocol", fmt.Sprintf("SettleBank speaks %s, as is set (%s is refused with %s)", set, nothing, p.Code)
+		f.Check, f.Text = "protocol", fmt.Sprintf("SettleBank speaks %s, as is set (%s finds none)", set, nothing)
 	}
 	return []Finding{f}
 }

@@ -61,8 +61,8 @@ func TestAilments(t *testing.T) {
 			says: "refused: 1902", mends: "correct the AES key"},
 		"ErrMerchant":   {spoil: as0A19(func(_ *Settings, o *simulator.Options) { o.Merchants[0].ID = "another" }), check: "merchants", level: Danger, says: "merchant shop: a request to cancel a payment that does not exist is refused: ST47", mends: "does not know the merchant here: correct its id (SETTLEBANK_MCHT_ID", only: true},
 		"ErrPath":       {spoil: path("/spay/APINoSuch.do"), check: "merchants", level: Danger, says: "inquiries go to /spay/APINoSuch.do (SETTLEBANK_INQUIRY_PATH), and are not answered there", mends: set2024, only: true},
-		"ErrPath2024":   {spoil: path(settlebank.PathInquiry), away: []string{settlebank.PathInquiry}, check: "merchants", level: Danger, says: settlebank.PathInquiry2025 + " does", mends: set2025, only: true},
-		"ErrPath2025":   {spoil: path(settlebank.PathInquiry2025), away: []string{settlebank.PathInquiry2025}, check: "merchants", level: Danger, says: settlebank.PathInquiry + " does", mends: set2024, only: true},
+		"ErrPath2024":   {spoil: path(settlebank.PathInquiry), away: []string{settlebank.PathInquiry}, check: "merchants", level: Danger, says: "they are at " + settlebank.PathInquiry2025, mends: set2025, only: true},
+		"ErrPath2025":   {spoil: path(settlebank.PathInquiry2025), away: []string{settlebank.PathInquiry2025}, check: "merchants", level: Danger, says: "they are at " + settlebank.PathInquiry, mends: set2024, only: true},
 		"ErrNoPath":     {spoil: path(settlebank.PathInquiry), away: []string{settlebank.PathInquiry, settlebank.PathInquiry2025}, check: "merchants", level: Danger, says: "neither of the documented paths answers", mends: "ask SettleBank for the path of message 0A1M", only: true},
 		"ErrCancelPath": {spoil: path(settlebank.PathInquiry), away: []string{settlebank.PathCancel}, check: "merchants", level: Danger, says: "HTTP 404", mends: "SETTLEBANK_BASE_URL", only: true},
 		"ErrFlatNoAES": {spoil: func(s *Settings, o *simulator.Options) {

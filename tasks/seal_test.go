@@ -279,8 +279,18 @@ func FuzzParseTask(f *testing.F) {
 	}
 	f.Add([]byte(document(sealedName, `"\u0041bCd-_123456"`)))
 	f.Add([]byte(document(sealedName, `12`)))
+	for _, amount := range []int64{-5, 1e15} {
+		c := wellFormed()
+		c.CanAmt = amount
+		f.Add(encode(Task{Cancellation: c}))
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		task, err := ParseTask(data, parseOptions())
+		strict := draft{stored: true}
+		strict.decode(data)
+		if c, fault := strict.finish(parseOptions()); (fault == nil) != (err == nil) || fault == nil && (c.String() != task.Cancellation.String() || strict.mark != task.Sealed) {
+			t.Errorf("read as %s, %v; strictly as %s, %v", task, err, c, fault)
+		}
 		if err != nil {
 			faultsOf(t, err)
 			return

@@ -9,6 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"settlecancel/tasks"
+	"settlecancel/tasks/ledger"
 )
 
 // queued counts the tasks that wait in the default queue.
@@ -133,4 +134,31 @@ func TestSweepPages(t *testing.T) {
 	b.until("all pages are swept", func() bool { return b.queued() == len(all) })
 	stop()
 	<-done
+}
+
+// A cancellation that waited for long, and is worked at now, needs no second task, until its lease has
+// ended.
+func TestSweepBesideAnAttempt(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, setup{redis: ownRedis(t)})
+	x := b.pay(1000, 500)
+	b.accept(x)
+	b.clock.Advance(time.Hour)
+	entry, err := x.Entry()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if g, err := b.worker.ledger.Begin(t.Context(), entry); err != nil || g.Step != ledger.StepSend {
+		t.Fatalf("%+v, %v", g, err)
+	}
+	b.forget()
+	b.sweep()
+	if n := b.queued(); n != 0 {
+		t.Errorf("%d tasks beside an attempt that has its lease", n)
+	}
+	b.clock.Advance(b.worker.ledger.Lease() + b.worker.opts.SweepAfter + time.Second)
+	b.sweep()
+	if n := b.queued(); n != 1 {
+		t.Errorf("%d tasks wait after the lease has ended, want 1", n)
+	}
 }

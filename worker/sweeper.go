@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"settlecancel/tasks"
@@ -59,14 +60,18 @@ func (s *sweeper) run(ctx context.Context) {
 
 // once is one sweep.
 func (s *sweeper) once(ctx context.Context) error {
-	overdue, next, err := s.ledger.List(ctx, ledger.Open, ledger.Listing{Until: s.now().Add(-s.after), Cursor: s.cursor, Limit: sweepPage})
+	until, farthest := s.now().Add(-s.after), s.now().Add(s.ledger.Farthest()+time.Minute)
+	overdue, next, err := s.ledger.List(ctx, ledger.Open, ledger.Listing{Until: until, Cursor: s.cursor, Limit: sweepPage})
 	if err != nil && !errors.Is(err, ledger.ErrDamaged) {
 		s.cursor = ""
 		return err
 	}
 	s.cursor = next
+	overdue = slices.DeleteFunc(overdue, func(r ledger.Record) bool { // an attempt holds it
+		return r.DueAt.After(until) && r.DueAt.Before(farthest)
+	})
 	// What is due later than any rule can put it was stored by a clock that was ahead for a moment.
-	ahead, _, failed := s.ledger.List(ctx, ledger.Open, ledger.Listing{Since: s.now().Add(s.ledger.Farthest() + time.Minute), Limit: sweepPage})
+	ahead, _, failed := s.ledger.List(ctx, ledger.Open, ledger.Listing{Since: farthest, Limit: sweepPage})
 	err = errors.Join(err, failed, s.queue(ctx, append(overdue, ahead...)), s.unseen.look(ctx))
 	if s.round%trimEvery == 0 {
 		err = errors.Join(err, s.archive.trim(ctx))

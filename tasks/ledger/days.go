@@ -134,14 +134,35 @@ func (l *Ledger) dayPage(ctx context.Context, day string, after *dayEntry, count
 	var all []dayEntry
 	for i, page := range pages {
 		for _, m := range page.Val() {
-			member, _ := m.Values["m"].(string)
-			if at, ok := placeOfMember(member); ok {
-				all = append(all, dayEntry{day, i, m.ID, at})
-			}
+			key, _ := m.Values["k"].(string)
+			all = append(all, dayEntry{day, i, m.ID, place{key: key}})
 		}
 	}
 	slices.SortFunc(all, dayEntry.before)
-	return all[:min(len(all), int(count))], nil
+	all = all[:min(len(all), int(count))]
+	return all, l.locateAll(ctx, all)
+}
+
+// locateAll finds out of which payments the entries are. One whose key leads nowhere has no payment any
+// more, and keeps a place where there is none.
+func (l *Ledger) locateAll(ctx context.Context, entries []dayEntry) error {
+	names := make([]*redis.StringCmd, len(entries))
+	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, e := range entries {
+			names[i] = p.Get(ctx, indexKey(e.place.key))
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return err
+	}
+	for i, name := range names {
+		if err := name.Err(); err != nil && !errors.Is(err, redis.Nil) {
+			return err
+		}
+		entries[i].place = placeOf(entries[i].place.key, name.Val())
+	}
+	return nil
 }
 
 // take returns the records of a page that q asks for, at most limit, and how many entries it took.

@@ -82,7 +82,9 @@ func (s *store) effects(w *writing, ch *change, p *Payment, index bool) {
 
 func (s *store) moveMembers(w *writing, at place, c *Cancellation, now Moment) {
 	kind, member := c.kind(), at.member()
-	if kind == isOpen && (c.was != isOpen || c.wasDue != c.Due) {
+	// While an attempt is under way its lease makes c due later and later. The set need not know that.
+	later := c.Due > c.wasDue && c.underWay() == nil
+	if kind == isOpen && (c.was != isOpen || later || c.Due < c.wasDue) {
 		w.add("ZADD", openKey(at.shard), c.Due, member)
 	}
 	if kind == isDead && c.was != isDead {
@@ -99,7 +101,7 @@ func (s *store) moveMembers(w *writing, at place, c *Cancellation, now Moment) {
 // indexNew makes a new cancellation findable by the day of its acceptance and its order number.
 func (s *store) indexNew(w *writing, at place, c *Cancellation) {
 	day := dayKey(at.shard, dayOf(c.Accepted))
-	w.add("XADD", day, "*", "m", at.member())
+	w.add("XADD", day, "*", "k", at.key)
 	s.expire(w, day, s.opts.Retention+48*time.Hour)
 	s.indexOrder(w, at, c.OrgMchtTrdNo, c.Accepted)
 }
@@ -122,10 +124,10 @@ func (s *store) tell(w *writing, at place, t telling) {
 	if err != nil {
 		return // plain values always have a JSON form
 	}
-	w.add("XADD", outboxKey(at.shard), "*", "m", at.member(), "n", t.seq, "c", raw)
+	w.add("XADD", outboxKey(at.shard), "*", "p", at.name(), "n", t.seq, "c", raw)
 	ms := t.what.Accepted + t.what.Ended
 	if day := dayOf(ms); day != dayOf(t.what.Accepted) {
-		w.add("XADD", dayKey(at.shard, day), "*", "m", at.member())
+		w.add("XADD", dayKey(at.shard, day), "*", "k", at.key)
 		s.expire(w, dayKey(at.shard, day), s.opts.Retention+48*time.Hour)
 	}
 	if monthOf(ms) != monthOf(t.what.Accepted) { // a dead letter may be of long ago

@@ -56,7 +56,7 @@ func (l *Ledger) Outbox(ctx context.Context, limit int64) ([]Event, error) {
 func newEvent(shard int, m redis.XMessage) Event {
 	e := Event{ID: strconv.Itoa(shard) + "-" + m.ID, shard: shard, entry: m.ID}
 	text := func(field string) string { s, _ := m.Values[field].(string); return s }
-	at, ok := placeOfMember(text("m"))
+	mchtID, orgTrdNo, ok := strings.Cut(text("p"), ":")
 	seq, err := strconv.Atoi(text("n"))
 	c := &Cancellation{}
 	if err == nil {
@@ -66,7 +66,7 @@ func newEvent(shard int, m redis.XMessage) Event {
 		e.Damage = fmt.Errorf("%w: entry %s of %s", ErrDamaged, m.ID, outboxKey(shard))
 		return e
 	}
-	p := &Payment{MchtID: at.mchtID, OrgTrdNo: at.orgTrdNo}
+	p := &Payment{MchtID: mchtID, OrgTrdNo: orgTrdNo}
 	e.Seq, e.Record = seq, p.record(c, Moment{}, Rules{})
 	return e
 }

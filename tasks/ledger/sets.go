@@ -19,7 +19,9 @@ type Set int
 
 // The sets.
 const (
-	Open        Set = iota + 1 // the machine still works at them, in the order in which they are due
+	// Open are those that the machine still works at, in the order in which they are due. While an
+	// attempt holds one it stands where it stood before, though it is due later.
+	Open        Set = iota + 1
 	DeadLetters                // in the order in which they died
 )
 
@@ -54,7 +56,7 @@ func (l *Ledger) Counts(ctx context.Context) (open, dead int64, err error) {
 type Listing struct {
 	Newest bool      // the latest first; else the earliest first
 	Since  time.Time // only what is due, or has died, then or later; zero is no bound
-	Until  time.Time // only what was due, or had died, by then; zero is no bound
+	Until  time.Time // only what was due, or had died, by then, and what an attempt holds; zero is no bound
 	Cursor string    // where an earlier page ended; "" is the start
 	Limit  int       // records a page; 0 is 100
 }

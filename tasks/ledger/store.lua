@@ -31,10 +31,11 @@ if count < seen or epoch < known then
 end
 if epoch ~= known then return { 'epoch', now, count, epoch, since } end
 
-local raw = redis.call('GET', KEYS[1])
-local stored = raw and raw:sub(7, 6 + #ARGV[2]) or ''
+local stored = redis.call('GETRANGE', KEYS[1], 6, 5 + #ARGV[2])
 if stored ~= ARGV[2] then
-  if stored ~= ARGV[1] or raw and ARGV[1] == '' then return { 'moved', now, count, epoch, since, raw or '' } end
+  if stored ~= ARGV[1] or stored == '' and redis.call('EXISTS', KEYS[1]) == 1 then
+    return { 'moved', now, count, epoch, since, redis.call('GET', KEYS[1]) or '' }
+  end
   if ARGV[7] ~= '' then
     local to = redis.call('GET', KEYS[3])
     if to and to ~= ARGV[7] then return { 'foreign', now, count, epoch, since } end

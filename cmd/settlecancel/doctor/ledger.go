@@ -29,7 +29,8 @@ const (
 
 // overdue looks for open cancellations that nobody works at, though nothing bids them wait.
 func (x *examiner) overdue(ctx context.Context, s *sheet) {
-	late, next, err := x.Client.Ledger().List(ctx, ledger.Open, ledger.Listing{Until: x.Now().Add(-overdueAfter), Limit: overdueRead})
+	until := x.Now().Add(-overdueAfter)
+	late, next, err := x.Client.Ledger().List(ctx, ledger.Open, ledger.Listing{Until: until, Limit: overdueRead})
 	if !readable(s, err) {
 		return
 	}
@@ -41,6 +42,7 @@ func (x *examiner) overdue(ctx context.Context, s *sheet) {
 	if !readable(s, err) {
 		return
 	}
+	late = slices.DeleteFunc(late, func(r ledger.Record) bool { return r.DueAt.After(until) }) // an attempt holds it
 	all := len(late)
 	late = slices.DeleteFunc(late, func(r ledger.Record) bool { return x.bidden(r, paused) })
 	waits := ""

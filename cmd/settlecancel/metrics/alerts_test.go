@@ -25,7 +25,8 @@ func TestAlerts(t *testing.T) {
 		fault func(t *testing.T, b *bench)
 		want  []string
 	}{
-		"OK": {func(_ *testing.T, b *bench) { b.work() }, nil},
+		"OK":           {func(_ *testing.T, b *bench) { b.work() }, nil},
+		"ErrForgotten": {func(t *testing.T, b *bench) { b.redisForgets(t) }, []string{"RedisForgot"}},
 		"ErrGateway": {func(t *testing.T, b *bench) { b.gatewayFails(t) },
 			[]string{"GatewayErrors", "GatewaySlow", "MerchantHeld", "Misconfigured", "RedisErrors"}},
 		"ErrMoney": {func(t *testing.T, b *bench) { b.moneyWaits(t) }, []string{"ArchiveNearLimit", "BudgetExhausted", "DeadLetterOld",

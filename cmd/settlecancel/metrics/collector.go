@@ -109,12 +109,16 @@ var (
 	eventsCount   = desc("events_untold", "Events in the outbox, which no worker has told yet.")
 	eventsOldest  = desc("events_untold_oldest_seconds", "How long the oldest of them has waited. 0: none.")
 	eventsDamaged = desc("events_damaged", "Events that could not be read and were set aside. Nobody is told of them.")
+	epochDesc     = desc("epoch", "How often Redis was found to have forgotten confirmed writes, or said to by `settlecancel recover`, over all shards.")
+	epochAge      = desc("epoch_age_seconds", "How long ago that was last. 0: never.")
+	forgottenDesc = desc("forgotten_writes", "Confirmed writes that were found missing in Redis, at least.")
 	sweeperDesc   = desc("sweeper_present", "1 where a worker looks for open cancellations that lost their task.")
 )
 
 // stateGauges are those that a look fills in.
 var stateGauges = []gauge{complete, lookSeconds, damagedDesc, openDesc, deadDesc, statusCount, statusAmount, statusOldest, merchantOpen,
-	merchantAmount, merchantLate, queueTasks, queueLate, queuePaused, pauses, pauseAge, hooksOldest, eventsCount, eventsOldest, eventsDamaged, sweeperDesc}
+	merchantAmount, merchantLate, queueTasks, queueLate, queuePaused, pauses, pauseAge, hooksOldest, eventsCount, eventsOldest, eventsDamaged, epochDesc, epochAge,
+	forgottenDesc, sweeperDesc}
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
@@ -155,6 +159,9 @@ func (st state) tell(tell teller) {
 	tell(eventsCount, float64(st.events.Waiting))
 	tell(eventsOldest, st.since(st.events.Oldest))
 	tell(eventsDamaged, float64(st.events.Damaged))
+	tell(epochDesc, float64(st.epochs.Raised))
+	tell(epochAge, st.since(st.epochs.Since))
+	tell(forgottenDesc, float64(st.epochs.Forgotten))
 	st.tellCancellations(tell)
 	st.tellQueues(tell)
 	tell(pauses, float64(st.pauses))

@@ -30,6 +30,21 @@ func (b *bench) work() {
 	b.metrics.Postponed("waiting for another cancellation of the payment", time.Second)
 }
 
+// redisForgets loses one confirmed write, which the next one notices.
+func (b *bench) redisForgets(t *testing.T) {
+	x := sample("forgotten")
+	b.put(x, ledger.Cancelled)
+	if err := b.rdb.FlushDB(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	b.sweeps(true)
+	b.enqueue(x)
+	b.advance(time.Minute)
+	if raised, lost := b.one("settlecancel_epoch"), b.one("settlecancel_forgotten_writes"); raised != 1 || lost < 1 {
+		t.Errorf("epoch %v, %v writes forgotten", raised, lost)
+	}
+}
+
 // sweeps lets a worker sweep, or none.
 func (b *bench) sweeps(present bool) {
 	b.Helper()

@@ -51,6 +51,7 @@ type state struct {
 	sweeper    bool
 	webhook    time.Time // of the oldest event that is still to be delivered, zero for none
 	events     ledger.Backlog
+	epochs     ledger.Epochs // whether Redis has forgotten confirmed writes
 
 	due     []due           // what is due and not kept waiting on purpose
 	holders map[string]bool // payments that a cancellation holds which is under way or in doubt

@@ -89,6 +89,9 @@ func (s *survey) fill(ctx context.Context, st *state) (err error) {
 	if st.events, err = s.client.Ledger().Backlog(ctx); err != nil {
 		return err
 	}
+	if st.epochs, err = s.client.Ledger().Epochs(ctx); err != nil {
+		return err
+	}
 	waits, err := s.held(ctx, now, st)
 	if err != nil {
 		return err

@@ -21,6 +21,7 @@ func TestStateEmpty(t *testing.T) {
 		"settlecancel_redis_up": 1, "settlecancel_state_complete": 1, "settlecancel_damaged_records": 0, "settlecancel_open_cancellations": 0,
 		"settlecancel_dead_letters": 0, "settlecancel_paused_merchants": 0, "settlecancel_sweeper_present": 0, "settlecancel_webhooks_oldest_seconds": 0,
 		"settlecancel_events_untold": 0, "settlecancel_events_untold_oldest_seconds": 0, "settlecancel_events_damaged": 0,
+		"settlecancel_epoch": 0, "settlecancel_epoch_age_seconds": 0, "settlecancel_forgotten_writes": 0,
 	} {
 		if got := b.one(name); got != want {
 			t.Errorf("%s is %v, want %v", name, got, want)

@@ -182,6 +182,7 @@ func (w *Worker) Start() error {
 	w.background.Go(func() { w.newSweeper().run(ctx) })
 	w.background.Go(func() { w.newRelay().run(ctx) })
 	w.background.Go(func() { w.gate.watch(ctx) })
+	w.background.Go(func() { _ = w.ledger.Watch(ctx) })
 	return nil
 }
 

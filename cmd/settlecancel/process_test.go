@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http/httptest"
 	"os"
@@ -95,7 +96,7 @@ func plantOn(t testing.TB, url string, o simulator.Options, environ ...string) *
 	}
 	rdb := redis.NewUniversalClient(cfg.RedisOptions())
 	t.Cleanup(func() { _ = rdb.Close() })
-	p.client = newClient(cfg, rdb, nil)
+	p.client = newClient(cfg, rdb, nil, slog.New(slog.DiscardHandler))
 	return p
 }
 

@@ -46,7 +46,7 @@ func (a app) runServer(ctx context.Context) error {
 		return err
 	}
 	log.InfoContext(ctx, "server started", "redis", cfg.RedisAddress(), "api", l.URL()+"/v1/", "dashboard", l.URL()+"/dashboard/")
-	return l.Serve(ctx)
+	return together(ctx, l.Serve, here.client.Ledger().Watch)
 }
 
 // listenServer speaks TLS where the settings name a certificate.

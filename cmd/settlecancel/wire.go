@@ -97,7 +97,7 @@ func open(ctx context.Context, cfg config.Config, log *slog.Logger) (*installati
 		_ = rdb.Close()
 		return nil, err
 	}
-	return &installation{cfg: cfg, log: log, rdb: rdb, client: newClient(cfg, rdb, traces.provider), traces: traces}, nil
+	return &installation{cfg: cfg, log: log, rdb: rdb, client: newClient(cfg, rdb, traces.provider, log), traces: traces}, nil
 }
 
 func (i *installation) close() {
@@ -135,7 +135,7 @@ func (a app) withInstallation(ctx context.Context, f func(*installation) error) 
 	return f(i)
 }
 
-func newClient(cfg config.Config, rdb redis.UniversalClient, traces trace.TracerProvider) *tasks.Client {
+func newClient(cfg config.Config, rdb redis.UniversalClient, traces trace.TracerProvider, log *slog.Logger) *tasks.Client {
 	protocols := protocolsOf(cfg)
 	merchants := func(id string) (settlebank.Protocol, bool) { p, ok := protocols[id]; return p, ok }
 	return tasks.NewClient(rdb, tasks.ClientOptions{Sealer: newSealer(cfg), Tracing: traces, Merchants: merchants, Ledger: ledger.Options{
@@ -147,6 +147,7 @@ func newClient(cfg config.Config, rdb redis.UniversalClient, traces trace.Tracer
 		Farthest:     max(2*cfg.RetryCap, 2*cfg.VerifyAfter, 24*time.Hour),
 		Inquiry:      cfg.Inquiry != config.InquiryOff,
 		WaitReplicas: cfg.RedisWaitReplicas,
+		Logger:       log,
 	}})
 }
 

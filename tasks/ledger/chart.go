@@ -13,7 +13,8 @@ type Transition struct {
 }
 
 // transitions is every change of status that can happen. Its order is that of the drawing. The model in
-// worker/model meets these and no others.
+// worker/model meets these and no others. Restore besides brings back, in the state that it had, what
+// Redis has forgotten altogether.
 var transitions = []Transition{
 	{"", Queued, "Accept"},
 
@@ -70,6 +71,22 @@ var transitions = []Transition{
 	{Review, Cancelled, "Resolve"},
 	{Review, RefundedElsewhere, "Resolve"},
 	{Review, Rejected, "Resolve"},
+
+	{Queued, Unknown, "Restore"},
+	{Queued, Cancelled, "Restore"},
+	{Queued, Rejected, "Restore"},
+	{Queued, Exhausted, "Restore"},
+	{Queued, Review, "Restore"},
+	{Sending, Queued, "Restore"},
+	{Sending, Unknown, "Restore"},
+	{Sending, Cancelled, "Restore"},
+	{Sending, Rejected, "Restore"},
+	{Sending, Exhausted, "Restore"},
+	{Unknown, Queued, "Restore"},
+	{Unknown, Cancelled, "Restore"},
+	{Unknown, Rejected, "Restore"},
+	{Unknown, Exhausted, "Restore"},
+	{Review, Cancelled, "Restore"},
 }
 
 // Transitions returns every change of status that can happen.

@@ -20,13 +20,7 @@ type Epochs struct {
 
 // Epochs returns what was found of forgotten writes.
 func (l *Ledger) Epochs(ctx context.Context) (Epochs, error) {
-	var states [shards]*redis.SliceCmd
-	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for i := range shards {
-			states[i] = p.HMGet(ctx, shardStateKey(i), "e", "t", "f")
-		}
-		return nil
-	})
+	states, err := l.states(ctx)
 	if err != nil {
 		return Epochs{}, fmt.Errorf("ledger: read the epochs: %w", err)
 	}
@@ -35,22 +29,81 @@ func (l *Ledger) Epochs(ctx context.Context) (Epochs, error) {
 		return Epochs{}, fmt.Errorf("ledger: read the epochs: %w", err)
 	}
 	var all Epochs
-	for shard, state := range states {
+	for shard, s := range states {
+		l.store.learn(shard, shardState{epoch: s.epoch, since: s.since})
+		all.Raised += s.epoch
+		all.Forgotten += s.missing
+		if at := fromMillis(s.since); at.After(all.Since) {
+			all.Since = at
+		}
+		all.Cautious = all.Cautious || l.rules.Cautious(Moment{Now: now.UnixMilli(), EpochAt: s.since})
+	}
+	return all, nil
+}
+
+// storedState is the state of a shard as Redis has it: see store.lua.
+type storedState struct{ count, epoch, since, missing int64 }
+
+func (l *Ledger) states(ctx context.Context) (all [shards]storedState, err error) {
+	var read [shards]*redis.SliceCmd
+	_, err = l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i := range shards {
+			read[i] = p.HMGet(ctx, shardStateKey(i), "w", "e", "t", "f")
+		}
+		return nil
+	})
+	if err != nil {
+		return all, err
+	}
+	for shard, s := range read {
 		number := func(i int) int64 {
-			text, _ := state.Val()[i].(string)
+			text, _ := s.Val()[i].(string)
 			n, _ := strconv.ParseInt(text, 10, 64)
 			return n
 		}
-		epoch, since := number(0), number(1)
-		l.store.learn(shard, shardState{epoch: epoch, since: since})
-		all.Raised += epoch
-		all.Forgotten += number(2)
-		if at := fromMillis(since); at.After(all.Since) {
-			all.Since = at
-		}
-		all.Cautious = all.Cautious || l.rules.Cautious(Moment{Now: now.UnixMilli(), EpochAt: since})
+		all[shard] = storedState{number(0), number(1), number(2), number(3)}
 	}
 	return all, nil
+}
+
+// noticeEvery is how often a process that lives looks for forgotten writes.
+const noticeEvery = 2 * time.Second
+
+// Watch notices every two seconds, until ctx ends; it then returns nil.
+func (l *Ledger) Watch(ctx context.Context) error {
+	tick := time.NewTicker(noticeEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if err := l.Notice(ctx); err != nil && ctx.Err() == nil {
+			l.opts.Logger.DebugContext(ctx, "not looked for forgotten writes; the next look follows", "error", err)
+		}
+	}
+}
+
+// Notice looks whether Redis has forgotten writes of which this process was told, and raises the epoch
+// where it has. Every write looks for itself; this is for a process that writes seldom, and for calls
+// that change nothing.
+func (l *Ledger) Notice(ctx context.Context) error {
+	known := l.store.heardOf() // before Redis is read: it only grows
+	states, err := l.states(ctx)
+	if err != nil {
+		return fmt.Errorf("ledger: look for forgotten writes: %w", err)
+	}
+	for shard, s := range states {
+		if s.count >= known[shard].count && s.epoch >= known[shard].epoch {
+			l.store.learn(shard, shardState{epoch: s.epoch, since: s.since})
+			continue
+		}
+		if err := l.store.notice(ctx, shard); err != nil {
+			return fmt.Errorf("ledger: raise the epoch of shard %d: %w", shard, err)
+		}
+	}
+	return nil
 }
 
 // recoveredKey holds who said last that an old copy of Redis was put in place.

@@ -323,3 +323,22 @@ func TestForgottenByPromotion(t *testing.T) {
 		t.Errorf("later: epochs %+v", got)
 	}
 }
+
+// A lease that a clock which was ahead has stored holds up a person once, and not for a year: what was
+// repaired is stored although the decision has to be taken again.
+func TestResolveAfterClockAhead(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	e.accept(stepEntry)
+	e.clock.Advance(10000 * time.Hour)
+	e.begin(stepEntry, StepSend)
+	e.clock.Advance(-10000 * time.Hour)
+	_, err := e.Resolve(e.ctx, stepEntry.Key, as(Rejected))
+	wantErr(t, err, ErrBusy)
+	e.clock.Advance(lease)
+	r, err := e.Resolve(e.ctx, stepEntry.Key, as(Rejected))
+	wantErr(t, err, nil)
+	if !r.Closed {
+		t.Errorf("%+v", r)
+	}
+}

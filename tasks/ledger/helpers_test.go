@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"slices"
 	"strings"
@@ -95,6 +96,12 @@ func newEnv(t testing.TB) *env {
 func envOn(t testing.TB, rdb redis.UniversalClient, o Options) *env {
 	c := clocktest.New(start)
 	o.Lease, o.VerifyAfter, o.Now = lease, verifyAfter, c.Now
+	if o.Remember == 0 {
+		o.Remember = -1 // what is forgotten stays so
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
 	if o.Retention == 0 {
 		o.Retention = retention
 	}
@@ -295,7 +302,7 @@ func (f *fixture) retry(key string) {
 
 func (f *fixture) resolve(key string, s Status) {
 	f.Helper()
-	if err := f.p.Resolve(f.at, key, as(s)); err != nil {
+	if err := f.p.Resolve(f.at, f.rules, key, as(s)); err != nil {
 		f.Fatal(err)
 	}
 	f.store()

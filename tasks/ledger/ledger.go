@@ -1,9 +1,11 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -35,6 +37,8 @@ type Options struct {
 	Inquiry      bool             // the gateway may be inquired
 	WaitReplicas int              // replicas that must hold an acceptance or an intent; default 0
 	WaitTimeout  time.Duration    // how long to wait for them; default 2s
+	Remember     time.Duration    // how long what was written is kept, to be said again where Redis forgets it; default 1m, below 0 for none
+	Logger       *slog.Logger     // told of writes that Redis has forgotten; default slog.Default
 	Now          func() time.Time // for tests; default is the clock of Redis
 
 	NoAutoPipeline bool // each call has a connection of its own
@@ -63,8 +67,10 @@ func New(rdb redis.UniversalClient, o Options) *Ledger {
 	defaults(&o.Farthest, 24*time.Hour)
 	defaults(&o.Caution, 720*time.Hour)
 	defaults(&o.WaitTimeout, 2*time.Second)
-	return &Ledger{rdb: rdb, opts: o, store: newStore(rdb, o), rules: Rules{Lease: o.Lease, Request: o.Request,
-		VerifyAfter: o.VerifyAfter, Farthest: o.Farthest, Caution: o.Caution, Inquiry: o.Inquiry}}
+	o.Remember = cmp.Or(o.Remember, time.Minute)
+	o.Logger = cmp.Or(o.Logger, slog.Default())
+	r := Rules{Lease: o.Lease, Request: o.Request, VerifyAfter: o.VerifyAfter, Farthest: o.Farthest, Caution: o.Caution, Inquiry: o.Inquiry}
+	return &Ledger{rdb: rdb, opts: o, store: newStore(rdb, o, r), rules: r}
 }
 
 // Lease returns how long an attempt holds a payment without renewing.
@@ -354,14 +360,14 @@ func (l *Ledger) Resolve(ctx context.Context, key string, d Decision) (Record, e
 		return Record{}, fmt.Errorf("ledger: resolve %s: as %q: only %v end a cancellation", key, d.As, Resolutions())
 	}
 	d.id = newID()
-	return l.decide(ctx, "resolve", key, func(p *Payment, at Moment) error { return p.Resolve(at, key, d) })
+	return l.decide(ctx, "resolve", key, func(p *Payment, at Moment) error { return p.Resolve(at, l.rules, key, d) })
 }
 
 // Prove ends a cancellation as cancelled by the gateway's own word, told beside its answers. It
 // returns ErrNotFound, ErrEnded with the record as it is, or ErrBusy while an attempt holds it.
 func (l *Ledger) Prove(ctx context.Context, key string, e Evidence) (Record, error) {
 	e.id = newID()
-	return l.decide(ctx, "prove", key, func(p *Payment, at Moment) error { return p.Prove(at, key, e) })
+	return l.decide(ctx, "prove", key, func(p *Payment, at Moment) error { return p.Prove(at, l.rules, key, e) })
 }
 
 func (l *Ledger) decide(ctx context.Context, what, key string, rule func(*Payment, Moment) error) (Record, error) {
@@ -369,13 +375,21 @@ func (l *Ledger) decide(ctx context.Context, what, key string, rule func(*Paymen
 	if err != nil {
 		return Record{}, err
 	}
+	var busy error
 	c := &change{at: at, durable: true, rule: func(p *Payment, at Moment) error {
 		if p.Find(key) == nil {
 			return ErrNotFound
 		}
-		return rule(p, at)
+		err := rule(p, at)
+		if busy = nil; errors.Is(err, ErrBusy) {
+			busy, err = err, nil // what was repaired is written
+		}
+		return err
 	}}
 	p, err := l.store.apply(ctx, c)
+	if err == nil {
+		err = busy
+	}
 	var r Record
 	if p != nil && p.Find(key) != nil {
 		r = p.record(p.Find(key), c.moment, l.rules)

@@ -196,6 +196,11 @@ func (p *Payment) lease(at Moment, r Rules, c *Cancellation, token string, purpo
 	return p.grant(at, r, c)
 }
 
+// keysComeAgain is how long after Redis was found to have forgotten writes a key that comes may be one
+// that it has forgotten: who was told that it is accepted asks for it again once he misses its outcome.
+// Where the gateway cannot be asked, that is for people.
+const keysComeAgain = 24 * time.Hour
+
 // purpose returns what must be asked before c may be sent, or 0. A basis that cannot be asked for is done
 // without, but never where Redis has forgotten writes.
 func (p *Payment) purpose(at Moment, r Rules, c *Cancellation, barred Barred) Purpose {
@@ -206,7 +211,7 @@ func (p *Payment) purpose(at Moment, r Rules, c *Cancellation, barred Barred) Pu
 		return ToVerify
 	case c.Doubts > 0 && p.Inquirable(c, r) && at.Now >= c.Asked+millis(freshFor):
 		return ToResend
-	case forgotten && (p.Inquirable(c, r) || c.Accepted < at.EpochAt):
+	case forgotten && (p.Inquirable(c, r) || c.Accepted < at.EpochAt+millis(keysComeAgain)):
 		return ToBase
 	case part && !p.Based(at) && p.Inquirable(c, r) && !c.Verify.Based && !barred.Inquiries:
 		return ToBase

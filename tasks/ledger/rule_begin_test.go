@@ -445,14 +445,15 @@ func TestBeginForgotten(t *testing.T) {
 	part, whole, unasked := partial("refund-1", "pay-1"), full("refund-1", "pay-1"), partial("refund-1", "pay-1")
 	unasked.Method = ""
 	for name, c := range map[string]struct {
-		x     Entry
-		later bool // accepted since
-		long  bool // the time of caution is over
-		asks  bool
+		x       Entry
+		later   bool // accepted since
+		nextDay bool // accepted a day after
+		long    bool // the time of caution is over
+		asks    bool
 	}{
 		"a part": {x: part, asks: true}, "a whole one": {x: whole, asks: true}, "it cannot be asked": {x: unasked, asks: true},
 		"a part, new": {x: part, later: true, asks: true}, "a whole one, new": {x: whole, later: true, asks: true},
-		"it cannot be asked, new": {x: unasked, later: true}, "a whole one, long after": {x: whole, long: true}, "it cannot be asked, long after": {x: unasked, long: true},
+		"it cannot be asked, new": {x: unasked, later: true, asks: true}, "it cannot be asked, a day after": {x: unasked, later: true, nextDay: true}, "a whole one, long after": {x: whole, long: true}, "it cannot be asked, long after": {x: unasked, long: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -462,6 +463,9 @@ func TestBeginForgotten(t *testing.T) {
 			}
 			f.pass(time.Second)
 			f.at.Epoch, f.at.EpochAt = 1, f.at.Now
+			if c.nextDay {
+				f.pass(keysComeAgain)
+			}
 			if c.later {
 				f.accept(c.x)
 			}

@@ -91,6 +91,23 @@ func TestClockAhead(t *testing.T) {
 		ahead(f, func() { f.accept(x) })
 		f.begin(x, StepSend)
 	})
+	t.Run("a decision, and a list", func(t *testing.T) {
+		t.Parallel()
+		for name, decide := range map[string]func(f *fixture) error{
+			"a person": func(f *fixture) error { return f.p.Resolve(f.at, f.rules, x.Key, as(Rejected)) },
+			"a list":   func(f *fixture) error { return f.p.Prove(f.at, f.rules, x.Key, Evidence{Who: "list"}) },
+		} {
+			f := newFixture(t)
+			f.accept(x)
+			ahead(f, func() { f.begin(x, StepSend) })
+			wantErr(t, decide(f), ErrBusy)
+			if !f.p.changed() {
+				t.Errorf("%s: the lease lasts for a year", name)
+			}
+			f.pass(lease)
+			wantErr(t, decide(f), nil)
+		}
+	})
 	// Else it would be sent for a year without being asked after.
 	t.Run("an inquiry", func(t *testing.T) {
 		t.Parallel()

@@ -100,7 +100,7 @@ func (p *Payment) Retry(at Moment, r Rules, key string, d Decision) error {
 
 // Resolve ends a cancellation by a person's word, unless a request of it is on the wire. It credits
 // nothing: what the person says counts for this one, and for its siblings once the gateway shows it.
-func (p *Payment) Resolve(at Moment, key string, d Decision) error {
+func (p *Payment) Resolve(at Moment, r Rules, key string, d Decision) error {
 	c := p.Find(key)
 	switch {
 	case c == nil:
@@ -111,15 +111,17 @@ func (p *Payment) Resolve(at Moment, key string, d Decision) error {
 		}
 		return fmt.Errorf("it is %s: %w", c.Status, ErrEnded)
 	}
-	if err := p.takeFrom(at, c); err != nil {
+	if err := p.takeFrom(at, r, c); err != nil {
 		return err
 	}
 	p.close(at, c, d)
 	return nil
 }
 
-// takeFrom takes c from the attempt that works at it, where its lease has ended.
-func (p *Payment) takeFrom(at Moment, c *Cancellation) error {
+// takeFrom takes c from the attempt that works at it, where its lease has ended. With ErrBusy p may
+// have changed all the same: a lease by a clock that was ahead ends like any other from then on.
+func (p *Payment) takeFrom(at Moment, r Rules, c *Cancellation) error {
+	p.capTimes(at, r)
 	if p.Lease == nil || p.Lease.Key != c.Key {
 		return nil
 	}
@@ -160,7 +162,7 @@ type Evidence struct {
 
 // Prove ends a cancellation as cancelled by the gateway's own word, and credits its amount, whatever
 // its state was, unless a person or the gateway ended it.
-func (p *Payment) Prove(at Moment, key string, e Evidence) error {
+func (p *Payment) Prove(at Moment, r Rules, key string, e Evidence) error {
 	c := p.Find(key)
 	switch {
 	case c == nil:
@@ -171,7 +173,7 @@ func (p *Payment) Prove(at Moment, key string, e Evidence) error {
 		}
 		return fmt.Errorf("it is %s: %w", c.Status, ErrEnded)
 	}
-	if err := p.takeFrom(at, c); err != nil {
+	if err := p.takeFrom(at, r, c); err != nil {
 		return err
 	}
 	c.Status, c.CanTrdNo = Cancelled, e.CanTrdNo

@@ -152,9 +152,9 @@ func TestResolveRule(t *testing.T) {
 				f := newFixture(t)
 				f.reach(x, s)
 				before, acts := standOf(f.p, x.Key), len(f.record(x.Key).Acts)
-				err := f.p.Resolve(f.at, x.Key, as(decided))
+				err := f.p.Resolve(f.at, f.rules, x.Key, as(decided))
 				if s == RefundedElsewhere {
-					err = f.p.Resolve(f.at, x.Key, Decision{As: decided, id: "another call"})
+					err = f.p.Resolve(f.at, f.rules, x.Key, Decision{As: decided, id: "another call"})
 				}
 				wantErr(t, err, ended[s])
 				if ended[s] != nil {
@@ -181,7 +181,7 @@ func TestResolveRule(t *testing.T) {
 				if d := cmp.Diff(wantActs, r.Acts); d != "" {
 					t.Errorf("acts (-want +got):\n%s", d)
 				}
-				wantErr(t, f.p.Resolve(f.at, x.Key, Decision{As: Cancelled, id: "another call"}), ErrEnded)
+				wantErr(t, f.p.Resolve(f.at, f.rules, x.Key, Decision{As: Cancelled, id: "another call"}), ErrEnded)
 				wantErr(t, f.p.Retry(f.at, f.rules, x.Key, kim), ErrNotDead)
 				f.wantStand(x.Key, want)
 				f.begin(x, StepEnded)
@@ -190,7 +190,7 @@ func TestResolveRule(t *testing.T) {
 	}
 	t.Run("ErrNotFound", func(t *testing.T) {
 		t.Parallel()
-		wantErr(t, newFixture(t).p.Resolve(Moment{}, "never", as(Cancelled)), ErrNotFound)
+		wantErr(t, newFixture(t).p.Resolve(Moment{}, Rules{}, "never", as(Cancelled)), ErrNotFound)
 	})
 }
 
@@ -206,7 +206,7 @@ func TestResolveBusy(t *testing.T) {
 		f.begin(x, StepInquire)
 		f.pass(lease - time.Second)
 		before := standOf(f.p, x.Key)
-		err := f.p.Resolve(f.at, x.Key, as(Rejected))
+		err := f.p.Resolve(f.at, f.rules, x.Key, as(Rejected))
 		wantErr(t, err, ErrBusy)
 		if err == nil || !strings.Contains(err.Error(), "1s") {
 			t.Errorf("error %v does not say how long", err)
@@ -265,9 +265,11 @@ func TestDecideTwice(t *testing.T) {
 	for name, decide := range map[string]func(*fixture) error{
 		"retry": func(f *fixture) error { return f.p.Retry(f.at, f.rules, x.Key, Decision{Who: "kim", id: "one"}) },
 		"resolve": func(f *fixture) error {
-			return f.p.Resolve(f.at, x.Key, Decision{Who: "kim", As: Cancelled, id: "one"})
+			return f.p.Resolve(f.at, f.rules, x.Key, Decision{Who: "kim", As: Cancelled, id: "one"})
 		},
-		"prove": func(f *fixture) error { return f.p.Prove(f.at, x.Key, Evidence{Who: "list", CanTrdNo: "C", id: "one"}) },
+		"prove": func(f *fixture) error {
+			return f.p.Prove(f.at, f.rules, x.Key, Evidence{Who: "list", CanTrdNo: "C", id: "one"})
+		},
 	} {
 		f := newFixture(t)
 		f.reach(x, Review)
@@ -327,7 +329,7 @@ func TestEffects(t *testing.T) {
 					for _, as := range Resolutions() {
 						f := given()
 						told := AfterResolve(f.record(x.Key), as)
-						err := f.p.Resolve(f.at, x.Key, Decision{As: as, id: "one"})
+						err := f.p.Resolve(f.at, f.rules, x.Key, Decision{As: as, id: "one"})
 						if told.Allowed != (err == nil) {
 							t.Errorf("%s: resolving as %s is allowed %v, and then: %v", name, as, told.Allowed, err)
 						}
@@ -382,7 +384,7 @@ func TestProveRule(t *testing.T) {
 		before := standOf(f.p, x.Key)
 		e := list
 		e.id = "another call"
-		err := f.p.Prove(f.at, x.Key, e)
+		err := f.p.Prove(f.at, f.rules, x.Key, e)
 		wantErr(t, err, ended[s])
 		if ended[s] != nil {
 			f.wantStand(x.Key, before)
@@ -395,9 +397,9 @@ func TestProveRule(t *testing.T) {
 			t.Errorf("%s: record %+v", s, r)
 		}
 		e.id = "a third one"
-		wantErr(t, f.p.Prove(f.at, x.Key, e), ErrEnded)
+		wantErr(t, f.p.Prove(f.at, f.rules, x.Key, e), ErrEnded)
 	}
-	wantErr(t, newFixture(t).p.Prove(Moment{}, "never", list), ErrNotFound)
+	wantErr(t, newFixture(t).p.Prove(Moment{}, Rules{}, "never", list), ErrNotFound)
 }
 
 // What a person said is cancelled is credited once the gateway shows it, once.
@@ -407,14 +409,14 @@ func TestProveClaim(t *testing.T) {
 	f := newFixture(t)
 	f.reach(x, Review)
 	f.resolve(x.Key, Cancelled)
-	if err := f.p.Prove(f.at, x.Key, Evidence{CanTrdNo: "C-1", id: "one"}); err != nil {
+	if err := f.p.Prove(f.at, f.rules, x.Key, Evidence{CanTrdNo: "C-1", id: "one"}); err != nil {
 		t.Fatal(err)
 	}
 	f.store()
 	if r := f.record(x.Key); f.p.Sum != 500 || r.Doubtful || !r.Closed || r.Status != Cancelled || r.CanTrdNo != "C-1" {
 		t.Errorf("sum %d, record %+v", f.p.Sum, r)
 	}
-	wantErr(t, f.p.Prove(f.at, x.Key, Evidence{id: "two"}), ErrEnded)
+	wantErr(t, f.p.Prove(f.at, f.rules, x.Key, Evidence{id: "two"}), ErrEnded)
 	f.accept(y)
 	if g := f.begin(y, StepSend); len(g.Doubts) != 0 {
 		t.Errorf("doubts %v", g.Doubts)
@@ -423,7 +425,7 @@ func TestProveClaim(t *testing.T) {
 	f = newFixture(t)
 	f.reach(x, Review)
 	f.resolve(x.Key, Rejected)
-	wantErr(t, f.p.Prove(f.at, x.Key, Evidence{id: "one"}), ErrEnded)
+	wantErr(t, f.p.Prove(f.at, f.rules, x.Key, Evidence{id: "one"}), ErrEnded)
 }
 
 // A late inquiry's holder that died does not stand in the way of proof.
@@ -433,7 +435,7 @@ func TestProveAfterLostLease(t *testing.T) {
 	x := partial("refund-1", "pay-1")
 	f.reach(x, Sending)
 	f.pass(lease)
-	if err := f.p.Prove(f.at, x.Key, Evidence{id: "one"}); err != nil {
+	if err := f.p.Prove(f.at, f.rules, x.Key, Evidence{id: "one"}); err != nil {
 		t.Fatal(err)
 	}
 	f.store()

@@ -258,7 +258,7 @@ func TestFinishInquiryOvertakenBySum(t *testing.T) {
 	f.reach(x, Unknown)
 	f.pass(verifyAfter)
 	g := f.begin(x, StepInquire)
-	if err := f.p.Prove(f.at, y.Key, Evidence{Who: "list", CanTrdNo: "C-2"}); err != nil {
+	if err := f.p.Prove(f.at, f.rules, y.Key, Evidence{Who: "list", CanTrdNo: "C-2"}); err != nil {
 		t.Fatal(err)
 	}
 	f.store()
@@ -348,8 +348,8 @@ func TestFinishTells(t *testing.T) {
 	step(func() error { return f.p.Retry(f.at, f.rules, x.Key, kim) })
 	step(finish(Next{Status: Unknown, Doubt: true, Message: "c"}))
 	step(finish(Next{Status: Review, Message: "d"}))
-	step(func() error { return f.p.Resolve(f.at, x.Key, as(Cancelled)) })
-	step(func() error { return f.p.Prove(f.at, x.Key, Evidence{}) })
+	step(func() error { return f.p.Resolve(f.at, f.rules, x.Key, as(Cancelled)) })
+	step(func() error { return f.p.Prove(f.at, f.rules, x.Key, Evidence{}) })
 	if d := cmp.Diff([]string{"rejected", "review", "cancelled", "cancelled"}, told); d != "" {
 		t.Errorf("told (-want +got):\n%s", d)
 	}

@@ -45,29 +45,31 @@ func TestAllIsBasedAnewAfterRedisForgot(t *testing.T) {
 		v       Verification
 		barred  Barred
 		forgets bool
-		later   bool // accepted after the epoch
+		later   time.Duration // accepted so long after the epoch
 		want    Step
 	}{
-		"a whole":                              {full("refund-1", "pay-1"), Verification{}, Barred{}, false, false, StepSend},
-		"a whole, forgotten":                   {full("refund-1", "pay-1"), Verification{}, Barred{}, true, false, StepInquire},
-		"a basis given up":                     {given, Verification{Based: true}, Barred{}, false, false, StepSend},
-		"a basis given up, forgotten":          {given, Verification{Based: true}, Barred{}, true, false, StepInquire},
-		"no inquiries now":                     {given, Verification{}, Barred{Inquiries: true}, false, false, StepSend},
-		"no inquiries now, forgotten":          {given, Verification{}, Barred{Inquiries: true}, true, false, StepBarred},
-		"not inquirable":                       {blind, Verification{}, Barred{}, false, false, StepSend},
-		"not inquirable, forgotten":            {blind, Verification{}, Barred{}, true, false, StepInquire},
-		"not inquirable, accepted after":       {blind, Verification{}, Barred{}, true, true, StepSend},
-		"a whole, forgotten, accepted after":   {full("refund-1", "pay-1"), Verification{}, Barred{}, true, true, StepInquire},
-		"a part, forgotten, accepted after it": {given, Verification{}, Barred{}, true, true, StepInquire},
+		"a whole":                              {full("refund-1", "pay-1"), Verification{}, Barred{}, false, 0, StepSend},
+		"a whole, forgotten":                   {full("refund-1", "pay-1"), Verification{}, Barred{}, true, 0, StepInquire},
+		"a basis given up":                     {given, Verification{Based: true}, Barred{}, false, 0, StepSend},
+		"a basis given up, forgotten":          {given, Verification{Based: true}, Barred{}, true, 0, StepInquire},
+		"no inquiries now":                     {given, Verification{}, Barred{Inquiries: true}, false, 0, StepSend},
+		"no inquiries now, forgotten":          {given, Verification{}, Barred{Inquiries: true}, true, 0, StepBarred},
+		"not inquirable":                       {blind, Verification{}, Barred{}, false, 0, StepSend},
+		"not inquirable, forgotten":            {blind, Verification{}, Barred{}, true, 0, StepInquire},
+		"not inquirable, accepted after":       {blind, Verification{}, Barred{}, true, 1, StepInquire},
+		"not inquirable, a day after":          {blind, Verification{}, Barred{}, true, keysComeAgain, StepSend},
+		"a whole, forgotten, accepted after":   {full("refund-1", "pay-1"), Verification{}, Barred{}, true, 1, StepInquire},
+		"a part, forgotten, accepted after it": {given, Verification{}, Barred{}, true, 1, StepInquire},
 	} {
 		f := unbasedFixture(t)
-		if c.later {
+		if c.later > 0 {
 			f.forget()
+			f.pass(c.later)
 		}
 		f.accept(c.x)
 		f.p.Find(c.x.Key).Verify = c.v
 		f.pass(time.Second)
-		if c.forgets && !c.later {
+		if c.forgets && c.later == 0 {
 			f.forget()
 		}
 		f.pass(calmTime)

@@ -33,7 +33,11 @@ type store struct {
 	process func(context.Context, redis.Cmder) error // many callers share a pipeline, where nobody waits for replicas
 	opts    Options
 
-	turns turns
+	rules Rules
+
+	turns  turns
+	memory *memory
+	saying sync.WaitGroup // of what is said again
 
 	mu       sync.Mutex
 	shards   [shards]shardState
@@ -52,8 +56,8 @@ type shardState struct {
 
 // newStore shares pipelines among callers, unless each write has to wait for replicas: WAIT speaks of
 // the connection that it is sent on.
-func newStore(rdb redis.UniversalClient, o Options) *store {
-	s := &store{rdb: rdb, opts: o, expiring: map[string]time.Time{}, process: rdb.Process}
+func newStore(rdb redis.UniversalClient, o Options, r Rules) *store {
+	s := &store{rdb: rdb, opts: o, rules: r, memory: newMemory(o.Remember), expiring: map[string]time.Time{}, process: rdb.Process}
 	if auto, err := rdb.AutoPipeline(); err == nil && !o.NoAutoPipeline {
 		s.process = func(ctx context.Context, cmd redis.Cmder) error { return processWithin(ctx, auto, cmd) }
 	}
@@ -79,13 +83,14 @@ func processWithin(ctx context.Context, auto *redis.AutoPipeliner, cmd redis.Cmd
 
 // change is one application of a rule to a payment.
 type change struct {
-	at      place
-	payment *Payment // what is thought to be stored, nil for nothing; read tells
-	read    bool     // payment need not be read first: a wrong guess is told by the write
-	durable bool     // as many replicas as the ledger demands must hold it
-	claim   bool     // the idempotency key is to lead to the payment from now on
-	others  []string // further keys that are; on a cluster
-	rule    func(p *Payment, at Moment) error
+	at       place
+	payment  *Payment // what is thought to be stored, nil for nothing; read tells
+	read     bool     // payment need not be read first: a wrong guess is told by the write
+	durable  bool     // as many replicas as the ledger demands must hold it
+	claim    bool     // the idempotency key is to lead to the payment from now on
+	others   []string // further keys that are; on a cluster
+	restores bool     // it says again what Redis has forgotten
+	rule     func(p *Payment, at Moment) error
 
 	moment  Moment    // of the write
 	written time.Time // by this process's clock, before the write was sent
@@ -95,7 +100,7 @@ type change struct {
 // that it judged, without having written anything.
 func (s *store) apply(ctx context.Context, c *change) (*Payment, error) {
 	for try := range maxTries {
-		if try == 2 { // the first try may have been a guess
+		if try == 2 && !c.restores { // whom it restores for may have the turn; the first try may have been a guess
 			end, err := s.turns.wait(ctx, c.at.name())
 			if err != nil {
 				return nil, err
@@ -196,6 +201,10 @@ func (s *store) learn(shard int, told shardState) {
 	if told.epoch > known.epoch {
 		known.epoch, known.since = told.epoch, told.since
 		clear(s.expiring) // it may have forgotten that, too
+		if all := s.memory.of(shard, "", time.Now()); len(all) > 0 {
+			s.saying.Add(1)
+			go s.sayAgain(shard, all)
+		}
 	}
 	if told.clocked {
 		known.redis, known.local, known.clocked = told.redis, told.local, true
@@ -210,9 +219,7 @@ func (s *store) write(ctx context.Context, c *change, p *Payment, id string) (bo
 	if err != nil {
 		return false, err
 	}
-	s.mu.Lock()
-	known := s.shards[c.at.shard]
-	s.mu.Unlock()
+	known := s.heardOf()[c.at.shard]
 	keep := int64(0)
 	if !p.unended() {
 		keep = millis(s.opts.Retention)
@@ -229,7 +236,7 @@ func (s *store) write(ctx context.Context, c *change, p *Payment, id string) (bo
 	if err != nil {
 		return false, err
 	}
-	s.learn(c.at.shard, shardState{count: r.count, epoch: r.epoch, since: r.since, redis: r.now, local: time.Now(), clocked: true})
+	s.heard(ctx, c.at.shard, r)
 	if s.opts.Now == nil {
 		c.moment.Now = max(c.moment.Now, r.now)
 	}
@@ -237,6 +244,7 @@ func (s *store) write(ctx context.Context, c *change, p *Payment, id string) (bo
 	case "ok":
 		p.settle()
 		s.expired(w)
+		s.memory.keep(c.at, doc, c.written)
 		if clustered {
 			return true, s.index(ctx, c, p)
 		}
@@ -248,11 +256,40 @@ func (s *store) write(ctx context.Context, c *change, p *Payment, id string) (bo
 		}
 		return false, err
 	case "epoch":
+		if !c.restores {
+			s.recall(ctx, c.at)
+		}
 		return false, nil // read it again: what was decided on may be gone
 	case "foreign":
 		return false, ErrConflict
 	}
 	return false, errReply
+}
+
+// heardOf returns what this process knows of each shard.
+func (s *store) heardOf() [shards]shardState {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.shards
+}
+
+// heard keeps what an answer of store.lua told of a shard.
+func (s *store) heard(ctx context.Context, shard int, r answer) {
+	s.learn(shard, shardState{count: r.count, epoch: r.epoch, since: r.since, redis: r.now, local: time.Now(), clocked: true})
+	if r.word == "epoch" && r.since == r.now { // found by this very call
+		s.opts.Logger.ErrorContext(ctx, "Redis has forgotten confirmed writes: see RedisForgot in the runbook", "shard", shard, "epoch", r.epoch)
+	}
+}
+
+// notice runs store.lua for a payment that there is not, so that it only looks at the shard.
+func (s *store) notice(ctx context.Context, shard int) error {
+	known, at := s.heardOf()[shard], place{shard: shard}
+	r, err := s.run(ctx, &change{at: at}, writing{keys: []string{at.paymentKey(), shardStateKey(shard)},
+		args: []any{newID(), newID(), "", 0, known.count, known.epoch, ""}})
+	if err == nil {
+		s.heard(ctx, shard, r)
+	}
+	return err
 }
 
 // answer is what store.lua returns.

@@ -28,6 +28,7 @@ type Bounds struct {
 	Evidence  int     // proofs from lists and notifications
 	Forgets   int     // failovers to a Redis that lacks the last writes
 	Forgotten int     // how many writes it may lack
+	Remembers bool    // a process says again what it knows that Redis has forgotten
 	Unbounded bool    // a late effect may come at any time, see the package's comment
 	RetryMax  int     // retries that the budget allows
 
@@ -43,6 +44,7 @@ const (
 	verifyAfter = 3 * tick
 	lateBound   = 3 * tick         // after its grant, a request has no effect any more
 	staleBound  = 2 * tick         // how long the gateway may show an old sum
+	remembered  = 3 * tick         // after it was noticed that Redis forgot, who still knew has said it again
 	caution     = 1_000_000 * tick // how long after it forgot writes Redis is distrusted: no run lasts so long
 )
 

@@ -73,6 +73,14 @@ func (m *Model) encode(w *world, order [2]int, buf []byte) []byte {
 		e.int(int64(w.safeAge))
 		e.payment(w.safe)
 	}
+	e.bools(w.known != nil)
+	if w.known != nil {
+		e.payment(w.known)
+		for _, c := range w.known.Cancellations { // no other rule looks at when it was sent
+			stored := w.payment.Find(c.Key)
+			e.bools(stored != nil && c.SentAt > stored.SentAt)
+		}
+	}
 	for c := range m.entries {
 		e.int(int64(w.word[c]))
 	}

@@ -42,6 +42,9 @@ func (m *Model) tickOn(w *world, yield func(*world, string)) {
 	}
 	n := w.clone()
 	n.now = next
+	if next > w.epochAt+ms(remembered) {
+		n.known = nil
+	}
 	for i := range n.workers {
 		x := &n.workers[i]
 		if x.doing == idle || x.frozen || n.holds(i) {

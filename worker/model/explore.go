@@ -65,6 +65,7 @@ func (m *Model) steps(w *world, yield func(next *world, what string, machine boo
 	m.decide(w, others)
 	m.prove(w, others)
 	m.forget(w, others)
+	m.sayAgain(w, others)
 	m.cancelElsewhere(w, others)
 }
 

@@ -65,7 +65,7 @@ func (m *Model) decide(w *world, yield func(*world, string)) {
 			n.people--
 			n.word[c] = word
 			var err error
-			m.apply(n, "Resolve", func(p *ledger.Payment) { err = p.Resolve(w.moment(), name(c), ledger.Decision{As: as}) })
+			m.apply(n, "Resolve", func(p *ledger.Payment) { err = p.Resolve(w.moment(), m.rules, name(c), ledger.Decision{As: as}) })
 			what := "a person resolves " + name(c) + " as " + string(as)
 			if word == wrongWord {
 				what += ", which is not so"
@@ -104,7 +104,7 @@ func (m *Model) prove(w *world, yield func(*world, string)) {
 		n.evidence--
 		var err error
 		m.apply(n, "Prove", func(p *ledger.Payment) {
-			err = p.Prove(w.moment(), name(c), ledger.Evidence{CanTrdNo: number(c, 0)})
+			err = p.Prove(w.moment(), m.rules, name(c), ledger.Evidence{CanTrdNo: number(c, 0)})
 		})
 		if err == nil {
 			yield(n, "a list shows "+name(c))
@@ -125,6 +125,9 @@ func (m *Model) forget(w *world, yield func(*world, string)) {
 		n.payment, n.safe, n.safeAge = clonePayment(w.safe), nil, 0
 		n.epoch++
 		n.epochAt = w.now
+		if m.bounds.Remembers {
+			n.known = clonePayment(w.payment)
+		}
 		for c := range m.entries {
 			x := n.find(c)
 			n.excused[c] = x != nil && (x.Status == ledger.Rejected || x.Status == ledger.Exhausted) && w.bank.applied[c] > 0
@@ -133,5 +136,29 @@ func (m *Model) forget(w *world, yield func(*world, string)) {
 			}
 		}
 		yield(n, "Redis forgets the last writes, and that is noticed")
+	}
+}
+
+// sayAgain lets a process restore what it knows that Redis has forgotten.
+func (m *Model) sayAgain(w *world, yield func(*world, string)) {
+	if w.known == nil {
+		return
+	}
+	for c := range m.entries {
+		n := w.clone()
+		changed := false
+		m.apply(n, "Restore", func(p *ledger.Payment) {
+			before := p.Find(name(c))
+			was := ledger.Cancellation{}
+			if before != nil {
+				was = *before
+			}
+			err := p.Restore(w.moment(), m.rules, clonePayment(w.known), name(c))
+			after := p.Find(name(c))
+			changed = err == nil && after != nil && (before == nil || was.Status != after.Status || was.SentAt != after.SentAt)
+		})
+		if changed {
+			yield(n, "a process says again what it knows of "+name(c))
+		}
 	}
 }

@@ -226,13 +226,14 @@ func (m *Model) store(w *world, i int, yield func(*world, string)) {
 // leave makes a worker idle. Nobody has its token any more.
 func (w *world) leave(i int) {
 	w.workers[i] = worker{}
-	for _, p := range []*ledger.Payment{w.payment, w.safe} {
+	for _, at := range []**ledger.Payment{&w.payment, &w.safe, &w.known} {
+		p := *at
 		if p == nil {
 			continue
 		}
-		if p == w.safe {
+		if p != w.payment { // which is this world's own
 			p = clonePayment(p)
-			w.safe = p
+			*at = p
 		}
 		if p.Lease != nil && p.Lease.Token == token(i) {
 			p.Lease.Token = stale

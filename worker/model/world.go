@@ -19,6 +19,7 @@ type world struct {
 
 	safe    *ledger.Payment // what a failover brings back; nil while Redis forgets nothing
 	safeAge int             // writes since
+	known   *ledger.Payment // what a process knows that Redis has forgotten, for a while
 
 	faults, people, evidence, forgets int // what may still happen
 

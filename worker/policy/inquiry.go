@@ -118,6 +118,10 @@ func (p Policy) base(g ledger.Grant, n ledger.Next, c Comparison) ledger.Next {
 	difference := c.Shown - c.Confirmed
 	switch {
 	case difference == 0:
+	case r.Full && g.Cautious && c.Shown == r.PaymentAmount:
+		n.Status, n.Rounds, n.Reason = ledger.AlreadyCancelled, 1, "" // by a request that is forgotten, or by others
+		n.Sum, n.Basis, n.Verification = &c.Shown, ledger.BasisInquiry, ledger.Verification{}
+		return n
 	case len(c.Others) > 0:
 		if n.Claims = claims(difference, c.Others); n.Claims == nil && g.Cautious {
 			return review(n, ledger.ReasonForgotten)
@@ -155,8 +159,10 @@ func notSent(n ledger.Next, why ledger.Reason) ledger.Next {
 // applied ends a cancellation that the sum shows.
 func (p Policy) applied(g ledger.Grant, n ledger.Next, c Comparison) ledger.Next {
 	r := g.Record
-	if g.Cautious && r.Blind && !r.Full {
-		return review(n, ledger.ReasonForgotten)
+	// Of what was never sent as far as the ledger knows, an equal sum may be that of a forgotten one.
+	unsent := !r.Doubted && r.Basis == ""
+	if g.Cautious && (r.Blind || unsent) && !r.Full {
+		return review(n, ledger.ReasonForgotten, sums(r, c))
 	}
 	n.Status, n.Rounds, n.Reason = ledger.Cancelled, 1, ""
 	if r.Verification.Then == ledger.ThenAlready && !r.Doubted {

@@ -159,6 +159,7 @@ func TestBase(t *testing.T) {
 		}
 		return g
 	}
+	wholeOne := func(g *ledger.Grant) { g.Record.Full, g.Record.Amount = true, g.Record.PaymentAmount }
 	soFar := func(v, ahead int64) func(*ledger.Grant) {
 		return func(g *ledger.Grant) { g.Record.SoFar, g.Record.Ahead = &v, ahead }
 	}
@@ -198,6 +199,7 @@ func TestBase(t *testing.T) {
 		"distrusted, unexplained":     {grant(distrusted(nil)), showing(70), ledger.Review, false, false, ledger.ReasonForgotten},
 		"distrusted, people's word":   {grant(distrusted(claimed)), showing(300), ledger.Queued, true, false, ""},
 		"distrusted, doubts":          {grant(distrusted(claimed)), showing(200), ledger.Review, false, false, ledger.ReasonForgotten},
+		"distrusted, a whole one":     {grant(distrusted(wholeOne)), showing(70), ledger.Review, false, false, ledger.ReasonForgotten},
 		"distrusted, it fails":        {grant(distrusted(failed(baseTries - 2))), failing(gateway.Unknown), ledger.Queued, false, false, ""},
 		"distrusted, it always fails": {grant(distrusted(failed(3))), failing(gateway.Unknown), ledger.Review, false, false, ledger.ReasonInquiryFails},
 		"distrusted, it is refused":   {grant(distrusted(failed(refusals - 1))), failing(gateway.Rejected), ledger.Review, false, false, ledger.ReasonInquiry},
@@ -208,6 +210,29 @@ func TestBase(t *testing.T) {
 		}
 		if n.Sum != nil && (*n.Sum != c.answer.Cancelled || n.Basis != ledger.BasisInquiry) {
 			t.Errorf("%s: sum %d by %s", name, *n.Sum, n.Basis)
+		}
+	}
+}
+
+// After Redis forgot, a whole one that is cancelled already has its goal, whoever asked for it. And a
+// person who retries a part that was never sent does not make an equal sum its own.
+func TestForgottenSums(t *testing.T) {
+	t.Parallel()
+	whole, unsent := part(), part()
+	whole.Status, whole.Full, whole.Amount = ledger.Queued, true, whole.PaymentAmount
+	n := testPolicy().AfterInquiry(ledger.Grant{Step: ledger.StepInquire, Purpose: ledger.ToBase, Cautious: true, Record: whole}, showing(whole.PaymentAmount))
+	if n.Status != ledger.AlreadyCancelled || n.Sum == nil || *n.Sum != whole.PaymentAmount {
+		t.Errorf("a whole one: %+v", n)
+	}
+	for _, based := range []ledger.BasisKind{"", ledger.BasisInquiry} {
+		unsent.Status, unsent.Doubted, unsent.Basis = ledger.Unknown, false, based
+		want := ledger.Review
+		if based != "" {
+			want = ledger.Cancelled
+		}
+		g := ledger.Grant{Step: ledger.StepInquire, Purpose: ledger.ToVerify, Cautious: true, Record: unsent}
+		if n := testPolicy().AfterInquiry(g, showing(unsent.Amount)); n.Status != want || want == ledger.Review && n.Reason != ledger.ReasonForgotten {
+			t.Errorf("retried by a person, based %q: %+v", based, n)
 		}
 	}
 }

@@ -18,9 +18,10 @@ const (
 	maxReason = 1000
 )
 
-// dateGrace is how far this machine's clock may be behind that of whoever took the payment: at
-// midnight, "today" there is tomorrow here. What lies further ahead is a slip.
-const dateGrace = 10 * time.Minute
+// dateGrace is how far ahead a payment's date may lie: around midnight, "today" of whoever took the
+// payment is tomorrow by a clock that is behind. A refund must not be refused for that; whether
+// there is such a payment, the gateway says. What lies further ahead is a slip.
+const dateGrace = 24 * time.Hour
 
 // An alphabet is the set of characters a text may be made of.
 type alphabet struct {

@@ -100,7 +100,7 @@ func TestValidateRefuses(t *testing.T) {
 		{"ErrDateDay", func(c *Cancellation) { c.OrgTrdDt = "20230431" }, []string{`orgTrdDt "20230431" is no date of the calendar`}},
 		{"ErrDateMonth", func(c *Cancellation) { c.OrgTrdDt = "20231301" }, []string{`orgTrdDt "20231301" is no date of the calendar`}},
 		{"ErrDateLeap", func(c *Cancellation) { c.OrgTrdDt = "20230229" }, []string{`orgTrdDt "20230229" is no date of the calendar`}},
-		{"ErrDateTomorrow", func(c *Cancellation) { c.OrgTrdDt = "20260202" }, []string{`orgTrdDt "20260202" lies in the future: in Korea it is 20260201`}},
+		{"ErrDateAfterTomorrow", func(c *Cancellation) { c.OrgTrdDt = "20260203" }, []string{`orgTrdDt "20260203" lies in the future: in Korea it is 20260201`}},
 		{"ErrDateEarly", func(c *Cancellation) { c.OrgTrdDt = "19991231" }, []string{`orgTrdDt "19991231" lies before 20000101`}},
 		{"ErrAmountMissing", func(c *Cancellation) { c.CanAmt = 0 }, []string{canRequired}},
 		{"ErrAmountNegative", func(c *Cancellation) { c.CanAmt = -1 }, []string{canRequired}},
@@ -162,10 +162,13 @@ func TestValidateKoreanMidnight(t *testing.T) {
 	c.OrgTrdDt = "20260201"
 	midnight := time.Date(2026, 2, 1, 0, 0, 0, 0, settlebank.KST)
 	if err := c.Validate(midnight.Add(-dateGrace - time.Second)); err == nil {
-		t.Error("tomorrow was accepted")
+		t.Error("the day after tomorrow was accepted")
 	}
 	if err := c.Validate(midnight.Add(-dateGrace)); err != nil {
-		t.Errorf("by a clock that is a little behind: %v", err)
+		t.Errorf("by a clock that is a day behind: %v", err)
+	}
+	if err := c.Validate(midnight.Add(-500 * time.Millisecond)); err != nil {
+		t.Errorf("by a clock that is half a second behind: %v", err)
 	}
 	for _, zone := range []*time.Location{time.UTC, time.FixedZone("west", -11*3600), time.FixedZone("east", 14*3600)} {
 		if err := c.Validate(midnight.In(zone)); err != nil {

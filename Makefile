@@ -69,7 +69,7 @@ tidy: ## fails, and shows how, where go.mod or go.sum are not tidy
 	go mod tidy -diff
 
 .PHONY: check
-check: test lint tidy vuln manifests ## test, lint, tidy, vuln, manifests: what .ci/run runs, but for the containers
+check: test lint tidy vuln manifests openapi ## test, lint, tidy, vuln, manifests, openapi: what .ci/run runs, but for the containers
 
 .PHONY: cover
 cover: setup ## test coverage over all packages: the total, and cover.html
@@ -101,6 +101,12 @@ model: ## walk the rules through every order of events, within large bounds: sta
 .PHONY: manifests
 manifests: ## config/kubernetes built by kustomize and decoded into Kubernetes' own types
 	cd config/kubernetes && go vet ./... && go test ./...
+
+.PHONY: openapi
+openapi: setup ## /openapi.json by a linter of OpenAPI documents: nothing above a hint
+	@document=$$(mktemp); trap 'rm -f "$$document"' EXIT; \
+	go test -count=1 -run '^TestOpenAPIOptions$$' ./tasks/httpapi -document "$$document"; \
+	cd tasks/httpapi/openapilint && go run . "$$document"
 
 .PHONY: containers
 containers: ## docker-compose.yml in a real container engine: up, crashes, upgrade under load, down (about 5 min)

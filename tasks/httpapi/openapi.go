@@ -70,12 +70,19 @@ func (a *API) describeBody(op *operation) {
 		Content: map[string]*huma.MediaType{"application/json": {Schema: a.request(op.body), Example: op.example}}}
 }
 
-// schemaName names a schema after its type.
+// schemaName names a schema after its type, but where a generated client would hide a name of its
+// own language: TypeScript has a Record and an Event.
 func schemaName(t reflect.Type, hint string) string {
-	if t == reflect.TypeFor[events.Data]() {
+	switch name := huma.DefaultSchemaNamer(t, hint); name {
+	case "Record":
+		return "Cancellation"
+	case "Event":
+		return "CancellationEvent"
+	case "Data":
 		return "EventData"
+	default:
+		return name
 	}
-	return huma.DefaultSchemaNamer(t, hint)
 }
 
 // describeWebhook adds to the document what WEBHOOK_URL is sent.

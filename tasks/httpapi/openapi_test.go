@@ -3,8 +3,10 @@ package httpapi
 import (
 	"bytes"
 	"encoding/json"
+	"flag"
 	"io"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -16,6 +18,8 @@ import (
 	"settlecancel/tasks/ledger"
 	"settlecancel/tasks/report"
 )
+
+var documentFile = flag.String("document", "", "file to write the OpenAPI document to, for make openapi")
 
 // document reads the OpenAPI document, as any client would, and checks it against the rules of
 // OpenAPI 3.1.
@@ -235,7 +239,13 @@ func TestOpenAPIProblems(t *testing.T) {
 func TestOpenAPIOptions(t *testing.T) {
 	t.Parallel()
 	open, _ := newDesk(t, Options{DefaultMchtID: "shop"}).document()
-	shut, _ := newDesk(t, closed()).document()
+	d := newDesk(t, closed())
+	shut, _ := d.document()
+	if *documentFile != "" {
+		if err := os.WriteFile(*documentFile, d.want(get("/openapi.json"), http.StatusOK).body, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if slices.Contains(open.Components.Schemas.GetOrZero("CancellationRequest").Schema().Required, "mchtId") {
 		t.Error("mchtId is required though there is a default")
 	}

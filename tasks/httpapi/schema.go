@@ -67,7 +67,7 @@ func fields() map[string]field {
 		"mchtId":         code("Merchant id.", `^[A-Za-z0-9_-]{1,12}$`),
 		"orgTrdNo":       trimmed("SettleBank's number of the original transaction; printable ASCII.", settlebank.MaxOrgTrdNo, `^[!-~]([ -~]*[!-~])?$`).needed(),
 		"orgMchtTrdNo":   trimmed("The merchant's order number of the original transaction.", settlebank.MaxMchtTrdNo, anyTrimmed).needed(),
-		"orgTrdDt":       code("Date of the original transaction, yyyyMMdd in Korean time; not in the future.", `^[0-9]{8}$`).needed(),
+		"orgTrdDt":       code("Date of the original transaction, yyyyMMdd in Korean time; tomorrow at the latest.", `^[0-9]{8}$`).needed(),
 		"canAmt":         amount("Amount to cancel, in the currency's smallest unit. Required, but for operation withdraw, which takes none.", 1),
 		"orgTrdAmt":      amount("Amount of the original transaction. With method it makes an unknown outcome verifiable: always send it where it is known.", 1),
 		"method": choose("Payment method. With orgTrdAmt it makes an unknown outcome verifiable: always send it where it is known.",
@@ -101,7 +101,7 @@ func fieldNames() (names []string) {
 // answerFields describes what a record has besides, by the type of the part.
 func answerFields() map[string]map[string]string {
 	return map[string]map[string]string{
-		"Record": {
+		"Cancellation": {
 			"queue": "Where it waits, or waited.", "status": "How far it has come.", "closed": "A person ended it.",
 			"canTrdNo":   "The cancellation's number at SettleBank.",
 			"code":       "SettleBank's result code: of the outcome, or of the latest attempt while it is open.",
@@ -117,7 +117,7 @@ func answerFields() map[string]map[string]string {
 			"class": "What kind of answer it brought.", "code": "SettleBank's result code.", "message": "SettleBank's message to the code.",
 			"httpStatus": "HTTP status of the answer.", "shownCancelled": "The cancelled sum that an inquiry showed.",
 		},
-		"Event": {
+		"CancellationEvent": {
 			"id": "Names the event: the same whenever it is told again, and the header webhook-id.", "type": "cancellation. and the status.",
 			"timestamp": "Since when the cancellation is in that state.", "seq": "Counts the events of one cancellation, from 1.",
 			"data": "The cancellation as it was then.",
@@ -186,13 +186,13 @@ func (a *API) completeSchemas() {
 			schemas[name].Properties[field].Description = doc
 		}
 	}
-	record := schemas["Record"]
+	record := schemas["Cancellation"]
 	for name, f := range fields() {
 		record.Properties[name].Description = f.doc
 	}
 	record.Properties["status"].Enum = statusEnum()
 	schemas["EventData"].Properties["status"].Enum = statusEnum()
-	for _, name := range []string{"Record", "Attempt", "Act", "Problem", "Fault", "Batch", "Item", "Page", "Event", "EventData"} {
+	for _, name := range []string{"Cancellation", "Attempt", "Act", "Problem", "Fault", "Batch", "Item", "Page", "CancellationEvent", "EventData"} {
 		schemas[name].AdditionalProperties = nil
 		for _, property := range schemas[name].Properties {
 			property.Nullable = false

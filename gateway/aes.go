@@ -14,11 +14,11 @@ import (
 // key, then Base64. (ECB is the gateway's choice; crypto/cipher has it not, on purpose.)
 type fieldCipher struct{ block cipher.Block }
 
-func newFieldCipher(key Secret) (fieldCipher, error) {
-	if len(key) != settlebank.AESKeyLen {
-		return fieldCipher{}, fmt.Errorf("AESKey has %d bytes, want %d", len(key), settlebank.AESKeyLen)
+func newFieldCipher(key settlebank.Secret) (fieldCipher, error) {
+	if n := len(key.Reveal()); n != settlebank.AESKeyLen {
+		return fieldCipher{}, fmt.Errorf("AESKey has %d bytes, want %d", n, settlebank.AESKeyLen)
 	}
-	block, err := aes.NewCipher([]byte(key))
+	block, err := aes.NewCipher(key.Bytes())
 	return fieldCipher{block}, err
 }
 

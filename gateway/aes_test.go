@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+
+	"settlecancel/gateway/settlebank"
 )
 
 func testCipher(t testing.TB) fieldCipher {
 	t.Helper()
-	c, err := newFieldCipher(testAESKey)
+	c, err := newFieldCipher(settlebank.NewSecret(testAESKey))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,8 +122,8 @@ func TestCipherAmount(t *testing.T) {
 
 func TestCipherKey(t *testing.T) {
 	t.Parallel()
-	for _, key := range []Secret{"", Secret(testAESKey[:16]), testAESKey + "x"} {
-		_, err := newFieldCipher(key)
+	for _, key := range []string{"", testAESKey[:16], testAESKey + "x"} {
+		_, err := newFieldCipher(settlebank.NewSecret(key))
 		if err == nil || !strings.Contains(err.Error(), "want 32") || key != "" && strings.Contains(err.Error(), "pgS") {
 			t.Errorf("a key of %d bytes: got %v", len(key), err)
 		}

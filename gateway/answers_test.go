@@ -67,10 +67,10 @@ func askedFor(t testing.TB, name string) (request, func(request, []byte) (answer
 	flatMerchant := &merchant{Merchant: testMerchant}
 	var q request
 	var faults []string
-	parse := standard{}.parse
+	parse := protocol0A19{}.parse
 	switch {
 	case edits[name] != nil:
-		q, faults = standard{}.build(&merchant{Merchant: standardMerchant(standardCancel.MchtID)}, edited(standardCancel, edits[name]), testTime)
+		q, faults = protocol0A19{}.build(&merchant{Merchant: merchant0A19(cancel0A19.MchtID)}, edited(cancel0A19, edits[name]), testTime)
 	case name == "inquiry":
 		q, faults = buildInquiry(flatMerchant, testInquiry, "/", testTime)
 		parse = parseInquiry

@@ -54,14 +54,14 @@ func BenchmarkPlainPost(b *testing.B) {
 	})
 }
 
-// BenchmarkStandard is BenchmarkFlat for 0A19.
-func BenchmarkStandard(b *testing.B) {
-	m := &merchant{Merchant: standardMerchant("nxca_jt_il")}
-	answer := []byte(standardAnswer(standardRequest(b, standardCancel).body, nil))
+// Benchmark0A19 is BenchmarkFlat for 0A19.
+func Benchmark0A19(b *testing.B) {
+	m := &merchant{Merchant: merchant0A19("nxca_jt_il")}
+	answer := []byte(answer0A19(request0A19(b, cancel0A19).body, nil))
 	b.ReportAllocs()
 	for b.Loop() {
-		q, _ := standard{}.build(m, standardCancel, testTime)
-		if a, ok := (standard{}).parse(q, answer); !ok || a.class != OK {
+		q, _ := protocol0A19{}.build(m, cancel0A19, testTime)
+		if a, ok := (protocol0A19{}).parse(q, answer); !ok || a.class != OK {
 			b.Fatal(a)
 		}
 	}

@@ -30,7 +30,7 @@ type merchant struct {
 	protocol protocol
 }
 
-// protocol is a way to ask for a cancellation; flat.go and standard.go have one each.
+// protocol is a way to ask for a cancellation; flat.go and protocol0a19.go have one each.
 type protocol interface {
 	// build renders r as a request of m, or names everything for which the gateway could only
 	// refuse it.
@@ -43,11 +43,11 @@ type protocol interface {
 type request struct {
 	path    string
 	body    []byte
-	hash    string         // its pktHash, which some answers repeat
-	echo    echo           // members that must be the request's where an answer has them
-	asked   *inquiryTerms  // what the answer to an inquiry is held against
-	terms   *standardTerms // what else the answer to a 0A19 request repeats
-	secrets []Secret       // what, besides the keys, no message may tell
+	hash    string              // its pktHash, which some answers repeat
+	echo    echo                // members that must be the request's where an answer has them
+	asked   *inquiryTerms       // what the answer to an inquiry is held against
+	terms   *terms0A19          // what else the answer to a 0A19 request repeats
+	secrets []settlebank.Secret // what, besides the keys, no message may tell
 }
 
 func protocolOf(p Protocol) (protocol, error) {
@@ -55,7 +55,7 @@ func protocolOf(p Protocol) (protocol, error) {
 	case "", Flat:
 		return flat{}, nil
 	case Protocol0A19:
-		return standard{}, nil
+		return protocol0A19{}, nil
 	}
 	return nil, fmt.Errorf("protocol %q is not supported, want %q or %q", p, Flat, Protocol0A19)
 }
@@ -181,7 +181,7 @@ func (c *Client) exchange(
 		return unanswered(r), answer{}
 	}
 	out := answered(r.status, a)
-	out.Message = clean(unescape(a.message), append([]Secret{m.HashKey, m.AESKey}, q.secrets...)...)
+	out.Message = clean(unescape(a.message), append([]settlebank.Secret{m.HashKey, m.AESKey}, q.secrets...)...)
 	if a.doubt != "" {
 		out.Message = clean(a.doubt + ": " + out.Message)
 	}

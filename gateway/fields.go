@@ -15,12 +15,12 @@ import (
 )
 
 // sign returns the lower-case hex SHA-256 of parts and key, in this order and without separators.
-func sign(key Secret, parts ...string) string {
+func sign(key settlebank.Secret, parts ...string) string {
 	h := make([]byte, 0, 256)
 	for _, p := range parts {
 		h = append(h, p...)
 	}
-	sum := sha256.Sum256(append(h, key...))
+	sum := sha256.Sum256(append(h, key.Reveal()...))
 	return hex.EncodeToString(sum[:])
 }
 

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"settlecancel/gateway/settlebank"
+
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -71,7 +73,7 @@ func TestFlatEscaping(t *testing.T) {
 		t.Fatal(faults)
 	}
 	want := `{"mchtId":"nxca_jt_bi","orgTrdNo":"a\"b\\c","orgMchtTrdNo":"주문<1>&'2'","orgTrdDt":"20231215",` +
-		`"canAmt":"500","pktHash":"` + sign(testHashKey, r.OrgTrdNo+r.OrgMchtTrdNo+"20231215500") + `"}`
+		`"canAmt":"500","pktHash":"` + sign(settlebank.NewSecret(testHashKey), r.OrgTrdNo+r.OrgMchtTrdNo+"20231215500") + `"}`
 	if diff := cmp.Diff(want, string(q.body)); diff != "" {
 		t.Errorf("body (-want +got):\n%s", diff)
 	}
@@ -81,7 +83,7 @@ func TestFlatEscaping(t *testing.T) {
 // nothing is sent.
 func TestFlatRefusals(t *testing.T) {
 	t.Parallel()
-	long := Merchant{ID: "elevenchars", HashKey: testHashKey}
+	long := Merchant{ID: "elevenchars", HashKey: settlebank.NewSecret(testHashKey)}
 	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("a request was sent") }))
 	t.Cleanup(srv.Close)
 	c := testClient(t, Options{BaseURL: srv.URL, Merchants: []Merchant{testMerchant, long}})

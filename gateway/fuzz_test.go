@@ -204,14 +204,14 @@ func FuzzClean(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		got := clean(unescape(s), "k3y")
+		got := clean(unescape(s), settlebank.NewSecret("k3y"))
 		if utf8.RuneCountInString(got) > maxMessage || !utf8.ValidString(got) || strings.ContainsAny(got, "\n\r\t\x00\u202e\u2028") {
 			t.Errorf("got %q", got)
 		}
 		if strings.Contains(got, "k3y") {
 			t.Errorf("the secret is in %q", got)
 		}
-		if again := clean(got, "k3y"); again != got {
+		if again := clean(got, settlebank.NewSecret("k3y")); again != got {
 			t.Errorf("cleaned again, %q becomes %q", got, again)
 		}
 	})

@@ -64,7 +64,7 @@ func isMethod(s string) bool {
 
 // inquiryTerms are what the answer to an inquiry is held against.
 type inquiryTerms struct {
-	key                  Secret
+	key                  settlebank.Secret
 	mchtID, id, orgTrdNo string // orgTrdNo may be empty
 	trdAmt               int64
 }

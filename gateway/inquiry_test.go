@@ -40,7 +40,7 @@ func TestInquiryRequest(t *testing.T) {
 		}))
 		defer srv.Close()
 		c := testClient(t, Options{
-			BaseURL: srv.URL, Now: func() time.Time { return at.UTC() }, Merchants: []Merchant{{ID: v.MchtID, HashKey: testHashKey}},
+			BaseURL: srv.URL, Now: func() time.Time { return at.UTC() }, Merchants: []Merchant{{ID: v.MchtID, HashKey: settlebank.NewSecret(testHashKey)}},
 		})
 		r := InquiryRequest{
 			ID: v.MchtTrdNo, MchtID: v.MchtID, OrgMchtTrdNo: "ORDER1", OrgTrdDt: "20210805", Method: "VA", OrgTrdAmt: amount,
@@ -85,7 +85,7 @@ func state(code, stat, hash, cnclAmt string) string {
 
 // testAsked is an inquiry after a payment of 1000 won.
 func testAsked(hash string) request {
-	return request{hash: hash, asked: &inquiryTerms{key: testHashKey, mchtID: "nxca_jt_bi", id: "inquiry-1", orgTrdNo: "T1", trdAmt: 1000}}
+	return request{hash: hash, asked: &inquiryTerms{key: settlebank.NewSecret(testHashKey), mchtID: "nxca_jt_bi", id: "inquiry-1", orgTrdNo: "T1", trdAmt: 1000}}
 }
 
 func TestInquiryAnswer(t *testing.T) {
@@ -176,7 +176,7 @@ func TestInquiryOutcome(t *testing.T) {
 		c := testClient(t, Options{BaseURL: srv.URL, Now: func() time.Time { return testTime }})
 		return c.Inquire(context.Background(), testInquiry)
 	}
-	hash := sign(testHashKey, "20231216", "085959", "nxca_jt_bi", "inquiry-1", "1000")
+	hash := sign(settlebank.NewSecret(testHashKey), "20231216", "085959", "nxca_jt_bi", "inquiry-1", "1000")
 	part := state("0000", "0021", hash, `"500"`)
 	for _, tt := range []struct {
 		name   string

@@ -5,16 +5,18 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"settlecancel/gateway/settlebank"
 )
 
 // maxMessage bounds a message, in characters.
 const maxMessage = 200
 
 // clean makes a message fit to be stored and shown: without the secrets, on one line, cut.
-func clean(s string, secrets ...Secret) string {
+func clean(s string, secrets ...settlebank.Secret) string {
 	for _, secret := range secrets {
-		if secret != "" {
-			s = strings.ReplaceAll(s, string(secret), redacted)
+		if secret.IsSet() {
+			s = strings.ReplaceAll(s, secret.Reveal(), settlebank.Redacted)
 		}
 	}
 	var b strings.Builder

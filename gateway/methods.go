@@ -12,7 +12,7 @@ import (
 
 // hashed returns what pktHash is made of. What moves no money has "0" in the amount's place. (A
 // Markdown rendering of the documents has it so for CA and RA too; their own JSON example has not.)
-func hashed(op settlebank.Operation, p standardParams, amount string) []string {
+func hashed(op settlebank.Operation, p params0A19, amount string) []string {
 	if op.Is(settlebank.NoMoney) {
 		amount = "0"
 	}

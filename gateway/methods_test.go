@@ -64,7 +64,7 @@ func TestOperations(t *testing.T) {
 	total := 0
 	for _, op := range settlebank.Operations() {
 		total += len(op.Methods)
-		if got, zero := hashed(op, standardParams{}, "1"), op.Is(settlebank.NoMoney); (got[4] == "0") != zero {
+		if got, zero := hashed(op, params0A19{}, "1"), op.Is(settlebank.NoMoney); (got[4] == "0") != zero {
 			t.Errorf("%s of %s hashes the amount 1 as %s", op.Name, op.Methods, got[4])
 		}
 	}

@@ -103,7 +103,7 @@ func (c *Client) Notification(form url.Values) (Notification, error) {
 }
 
 // notificationHash signs date and time as the one text that they are in trdDtm.
-func notificationHash(key Secret, outStatCd, trdDtm, mchtID, mchtTrdNo, trdAmt string) string {
+func notificationHash(key settlebank.Secret, outStatCd, trdDtm, mchtID, mchtTrdNo, trdAmt string) string {
 	return sign(key, outStatCd, trdDtm, mchtID, mchtTrdNo, trdAmt)
 }
 

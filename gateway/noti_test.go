@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"settlecancel/gateway/settlebank"
+
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -24,7 +26,7 @@ func TestNotificationHash(t *testing.T) {
 		t.Fatal("vectors.json has no vectors for noti")
 	}
 	for _, n := range v.Noti {
-		if got := notificationHash(testHashKey, n.OutStatCd, n.Date+n.Time, n.MchtID, n.MchtTrdNo, n.TrdAmt); got != n.PktHash {
+		if got := notificationHash(settlebank.NewSecret(testHashKey), n.OutStatCd, n.Date+n.Time, n.MchtID, n.MchtTrdNo, n.TrdAmt); got != n.PktHash {
 			t.Errorf("hash %s, want %s", got, n.PktHash)
 		}
 	}
@@ -46,7 +48,7 @@ func notiForm(edits ...string) url.Values {
 		f.Set(edits[i], edits[i+1])
 	}
 	if _, given := f["pktHash"]; !given {
-		f.Set("pktHash", notificationHash(testHashKey, f.Get("outStatCd"), f.Get("trdDtm"), f.Get("mchtId"), f.Get("mchtTrdNo"), f.Get("trdAmt")))
+		f.Set("pktHash", notificationHash(settlebank.NewSecret(testHashKey), f.Get("outStatCd"), f.Get("trdDtm"), f.Get("mchtId"), f.Get("mchtTrdNo"), f.Get("trdAmt")))
 	}
 	return f
 }
@@ -127,7 +129,7 @@ func FuzzNotification(f *testing.F) {
 			return
 		}
 		c := testClient(t, Options{})
-		hash := notificationHash(testHashKey, form.Get("outStatCd"), form.Get("trdDtm"), form.Get("mchtId"), form.Get("mchtTrdNo"), form.Get("trdAmt"))
+		hash := notificationHash(settlebank.NewSecret(testHashKey), form.Get("outStatCd"), form.Get("trdDtm"), form.Get("mchtId"), form.Get("mchtTrdNo"), form.Get("trdAmt"))
 		if signed {
 			form.Set("pktHash", hash)
 		}

@@ -20,17 +20,14 @@ const (
 	Protocol0A19 = settlebank.Protocol0A19
 )
 
-// Standard is the former name of [Protocol0A19].
-const Standard = Protocol0A19
-
 // Merchant is a merchant of SettleBank with its keys.
 type Merchant struct {
 	// ID is the merchant id (mchtId), up to 12 characters.
 	ID string
 	// HashKey signs requests; required.
-	HashKey Secret
+	HashKey settlebank.Secret
 	// AESKey encrypts fields, 32 bytes; required for [Protocol0A19], while [Flat] does without.
-	AESKey Secret
+	AESKey settlebank.Secret
 	// Protocol is [Flat] where empty.
 	Protocol Protocol
 }
@@ -166,10 +163,10 @@ func parseURL(field, s string) (*url.URL, error) {
 func (m Merchant) faults() []string {
 	var faults []string
 	faults = checkText(faults, "ID", m.ID, settlebank.MaxMchtID)
-	if m.HashKey == "" {
+	if !m.HashKey.IsSet() {
 		faults = append(faults, "HashKey is missing")
 	}
-	if m.AESKey != "" {
+	if m.AESKey.IsSet() {
 		if _, err := newFieldCipher(m.AESKey); err != nil {
 			faults = append(faults, err.Error())
 		}

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"settlecancel/gateway/settlebank"
 	"settlecancel/tasks/secrettest"
 )
 
@@ -29,12 +30,16 @@ func TestNew(t *testing.T) {
 	}{
 		{"OK", func(*Options) {}, nil},
 		{"OKPath", func(o *Options) { o.BaseURL = "http://localhost:8080/relay/" }, nil},
-		{"OKNoAESKey", func(o *Options) { o.Merchants = []Merchant{{ID: "m", HashKey: "k", Protocol: Flat}} }, nil},
-		{"OKStandard", func(o *Options) { o.Merchants = []Merchant{testMerchant, standardMerchant("twelve_chars")} }, nil},
-		{"ErrStandardNoKey", func(o *Options) { o.Merchants = []Merchant{{ID: "m", HashKey: "k", Protocol: Protocol0A19}} },
+		{"OKNoAESKey", func(o *Options) {
+			o.Merchants = []Merchant{{ID: "m", HashKey: settlebank.NewSecret("k"), Protocol: Flat}}
+		}, nil},
+		{"OK0A19", func(o *Options) { o.Merchants = []Merchant{testMerchant, merchant0A19("twelve_chars")} }, nil},
+		{"Err0A19NoKey", func(o *Options) {
+			o.Merchants = []Merchant{{ID: "m", HashKey: settlebank.NewSecret("k"), Protocol: Protocol0A19}}
+		},
 			[]string{`merchant 1 ("m"): AESKey is missing: protocol 0A19`}},
-		{"ErrStandardKey", func(o *Options) {
-			o.Merchants = []Merchant{{ID: "m", HashKey: "k", AESKey: "short", Protocol: Protocol0A19}}
+		{"Err0A19Key", func(o *Options) {
+			o.Merchants = []Merchant{{ID: "m", HashKey: settlebank.NewSecret("k"), AESKey: settlebank.NewSecret("short"), Protocol: Protocol0A19}}
 		}, []string{`merchant 1 ("m"): AESKey has 5 bytes, want 32`}},
 		{"ErrAllAtOnce", func(o *Options) {
 			*o = Options{
@@ -43,7 +48,7 @@ func TestNew(t *testing.T) {
 			}
 		}, []string{"BaseURL", "InquiryPath", " Timeout", "ConnectTimeout", "MaxConnAge", "MaxIdleConns", "TLS.MaxVersion", "Merchants"}},
 		{"ErrMerchants", func(o *Options) {
-			o.Merchants = []Merchant{{}, {ID: "thirteenchars", HashKey: "k", AESKey: "short"}, {ID: "m", HashKey: "k", Protocol: "0A20"},
+			o.Merchants = []Merchant{{}, {ID: "thirteenchars", HashKey: settlebank.NewSecret("k"), AESKey: settlebank.NewSecret("short")}, {ID: "m", HashKey: settlebank.NewSecret("k"), Protocol: "0A20"},
 				testMerchant, testMerchant}
 		}, []string{
 			`merchant 1 (""): ID is missing`, `merchant 1 (""): HashKey is missing`, "merchant 2", "ID has 13 characters",
@@ -112,7 +117,7 @@ func TestLeaks(t *testing.T) {
 	c := testClient(t, o)
 	down := testClient(t, Options{BaseURL: refusingURL(t)})
 	cut := testAESKey[:31]
-	_, faults := New(Options{BaseURL: "x", Merchants: []Merchant{{HashKey: testHashKey, AESKey: Secret(cut)}, testMerchant, testMerchant}})
+	_, faults := New(Options{BaseURL: "x", Merchants: []Merchant{{HashKey: settlebank.NewSecret(testHashKey), AESKey: settlebank.NewSecret(cut)}, testMerchant, testMerchant}})
 	r := testCancel
 	r.RefundAcntNo, r.RefundDpstrNm, r.VAcntNo = "110-987-654321", "홍길동", "56-7890-1234"
 	things := map[string]any{

@@ -51,7 +51,7 @@ const (
 	testAESKey  = settlebank.TestbedAESKey
 )
 
-var testMerchant = Merchant{ID: "nxca_jt_bi", HashKey: testHashKey, AESKey: testAESKey}
+var testMerchant = Merchant{ID: "nxca_jt_bi", HashKey: settlebank.NewSecret(testHashKey), AESKey: settlebank.NewSecret(testAESKey)}
 
 var testCancel = CancelRequest{
 	MchtID: "nxca_jt_bi", OrgTrdNo: "STFP_PGCAnxca_jt_il0211129135810M1494620",

@@ -16,6 +16,7 @@ import (
 	"github.com/hibiken/asynq"
 
 	"settlecancel/gateway"
+	"settlecancel/gateway/settlebank"
 	"settlecancel/gateway/simulator"
 	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
@@ -41,7 +42,7 @@ type vault struct {
 func newVault(t *testing.T) *vault {
 	t.Helper()
 	v := &vault{}
-	noon := time.Date(2026, 1, 5, 12, 0, 0, 0, time.FixedZone("KST", 9*60*60)) // banks are open
+	noon := time.Date(2026, 1, 5, 12, 0, 0, 0, settlebank.KST) // banks are open
 	sim, err := simulator.New(simulator.Options{Now: func() time.Time { return noon }})
 	if err != nil {
 		t.Fatal(err)
@@ -49,7 +50,7 @@ func newVault(t *testing.T) *vault {
 	server := httptest.NewServer(sim)
 	t.Cleanup(server.Close)
 	s := setup{redis: redistest.Start(t, redistest.Options{Args: []string{"--appendonly", "yes", "--appendfsync", "always"}}),
-		protocol: gateway.Standard, gateway: gateway.Options{BaseURL: server.URL},
+		protocol: gateway.Protocol0A19, gateway: gateway.Options{BaseURL: server.URL},
 		options: Options{Logger: slog.New(slog.NewTextHandler(&v.log, &slog.HandlerOptions{Level: slog.LevelDebug}))}}
 	v.bench = newBench(t, s)
 	v.sim, v.url = sim, server.URL
@@ -135,7 +136,7 @@ func (v *vault) received(x tasks.Cancellation, field string) (plain string) {
 		if err != nil || len(text) != aes.BlockSize {
 			v.t.Fatalf("%s is %q", field, message.Data[field])
 		}
-		block, err := aes.NewCipher([]byte("pgSettle30y739r82jtd709yOfZ2yK5K"))
+		block, err := aes.NewCipher([]byte(settlebank.TestbedAESKey))
 		if err != nil {
 			v.t.Fatal(err)
 		}

@@ -25,7 +25,7 @@ func TestResendsAndRoundsAreBounded(t *testing.T) {
 		sent, asked        int
 	}{
 		"never applied":                 {gateway.Flat, often(lostRequest), nil, ledger.Exhausted, 3, 6},
-		"never the right round":         {gateway.Standard, often(wrong), nil, ledger.Rejected, 6, 5},
+		"never the right round":         {gateway.Protocol0A19, often(wrong), nil, ledger.Rejected, 6, 5},
 		"never applied, inquiries fail": {gateway.Flat, often(lostRequest), often(busy, seen), ledger.Exhausted, 3, 12},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -24,7 +24,7 @@ func TestWindows(t *testing.T) {
 	sunday := Window{Days: []time.Weekday{time.Sunday}, From: 2 * time.Hour, To: 4 * time.Hour}
 	late := Window{Days: []time.Weekday{time.Saturday}, From: 23 * time.Hour, To: 2 * time.Hour}
 	at := func(s string) time.Time {
-		v, err := time.ParseInLocation("2006-01-02 15:04", s, kst)
+		v, err := time.ParseInLocation("2006-01-02 15:04", s, settlebank.KST)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"settlecancel/gateway"
+	"settlecancel/gateway/settlebank"
 	"settlecancel/gateway/simulator"
 	"settlecancel/tasks"
 	"settlecancel/tasks/clocktest"
@@ -83,13 +84,13 @@ func newBench(t *testing.T, s setup) *bench {
 // newWorker returns one more worker on the same Redis and gateway.
 func (b *bench) newWorker(s setup) *Worker {
 	b.t.Helper()
-	key := gateway.Secret("ST1009281328226982205")
+	key := settlebank.TestbedHashKey
 	if s.key != "" {
-		key = gateway.Secret(s.key)
+		key = s.key
 	}
 	s.gateway.Merchants = []gateway.Merchant{
-		{ID: b.mchtID, HashKey: key, AESKey: "pgSettle30y739r82jtd709yOfZ2yK5K", Protocol: s.protocol},
-		{ID: "nxca_jt_il", HashKey: "ST1009281328226982205", AESKey: "pgSettle30y739r82jtd709yOfZ2yK5K"},
+		{ID: b.mchtID, HashKey: settlebank.NewSecret(key), AESKey: settlebank.NewSecret(settlebank.TestbedAESKey), Protocol: s.protocol},
+		{ID: "nxca_jt_il", HashKey: settlebank.NewSecret(settlebank.TestbedHashKey), AESKey: settlebank.NewSecret(settlebank.TestbedAESKey)},
 	}
 	if s.gateway.BaseURL == "" {
 		s.gateway.BaseURL = b.url
@@ -100,7 +101,7 @@ func (b *bench) newWorker(s setup) *Worker {
 	}
 	b.t.Cleanup(gw.Close)
 	o := s.options
-	o.Rounds = func(string) bool { return s.protocol == gateway.Standard }
+	o.Rounds = func(string) bool { return s.protocol == gateway.Protocol0A19 }
 	o.Redis, o.Client, o.Now = b.redis.Client(b.t), b.client, b.clock.Now
 	if o.Gateway == nil {
 		o.Gateway = gw

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"settlecancel/gateway"
+	"settlecancel/gateway/settlebank"
 )
 
 // Window is a time in which SettleBank, a bank or a card company does maintenance. Its times are
@@ -14,9 +15,6 @@ type Window struct {
 	Days     []time.Weekday // on which the window begins; empty is every day
 	From, To time.Duration  // since midnight; To at or before From is on the next day
 }
-
-// kst is the gateway's time, which knows no daylight saving.
-var kst = time.FixedZone("KST", 9*60*60)
 
 // Closed returns a function for Options.Closed: a request of a method waits until the last of its
 // windows ends.
@@ -36,13 +34,13 @@ func Closed(windows []Window) func(gateway.CancelRequest, time.Time) (time.Time,
 
 // end returns when the window that now lies in ends, or the zero time.
 func (w Window) end(now time.Time) time.Time {
-	now = now.In(kst)
+	now = now.In(settlebank.KST)
 	length := w.To - w.From
 	if length <= 0 {
 		length += 24 * time.Hour
 	}
 	for _, ago := range []int{0, 1} { // it may have begun yesterday
-		begin := time.Date(now.Year(), now.Month(), now.Day()-ago, 0, 0, 0, 0, kst).Add(w.From)
+		begin := time.Date(now.Year(), now.Month(), now.Day()-ago, 0, 0, 0, 0, settlebank.KST).Add(w.From)
 		end := begin.Add(length)
 		if (len(w.Days) == 0 || slices.Contains(w.Days, begin.Weekday())) && !now.Before(begin) && now.Before(end) {
 			return end

@@ -68,13 +68,13 @@ func newWeb(i *installation) (http.Handler, error) {
 	cfg, rdb, client, log := i.cfg, i.rdb, i.client, i.log
 	o := httpapi.Options{Client: client, DefaultMchtID: cfg.DefaultMerchant, MchtIDs: merchantIDs(cfg), RatePerToken: apiRate, Tracing: i.traces.provider, Version: version, Logger: log}
 	for _, t := range cfg.APITokens {
-		o.Tokens = append(o.Tokens, httpapi.Token{Name: t.Name, Token: httpapi.Secret(t.Token.Reveal())})
+		o.Tokens = append(o.Tokens, httpapi.Token{Name: t.Name, Token: t.Token})
 	}
 	if cfg.OpsUser.IsSet() {
-		o.Ops = append(o.Ops, httpapi.Credentials{User: cfg.OpsUser.Reveal(), Password: httpapi.Secret(cfg.OpsPassword.Reveal())})
+		o.Ops = append(o.Ops, httpapi.Credentials{User: cfg.OpsUser.Reveal(), Password: cfg.OpsPassword})
 	}
 	for _, u := range cfg.OpsUsers {
-		o.Ops = append(o.Ops, httpapi.Credentials{User: u.Name, Password: httpapi.Secret(u.Password.Reveal()), LooksOnly: u.LooksOnly})
+		o.Ops = append(o.Ops, httpapi.Credentials{User: u.Name, Password: u.Password, LooksOnly: u.LooksOnly})
 	}
 	if cfg.OpsProxyHeader != "" {
 		o.Proxy = &httpapi.Proxy{Header: cfg.OpsProxyHeader, From: cfg.OpsProxyAddresses}

@@ -172,8 +172,8 @@ func newSealer(cfg config.Config) *tasks.Sealer {
 func merchantsOf(cfg config.Config) []gateway.Merchant {
 	merchants := make([]gateway.Merchant, len(cfg.Merchants))
 	for i, m := range cfg.Merchants {
-		merchants[i] = gateway.Merchant{ID: m.ID, HashKey: gateway.Secret(m.HashKey.Reveal()),
-			AESKey: gateway.Secret(m.AESKey.Reveal()), Protocol: m.Protocol}
+		merchants[i] = gateway.Merchant{ID: m.ID, HashKey: m.HashKey,
+			AESKey: m.AESKey, Protocol: m.Protocol}
 	}
 	return merchants
 }

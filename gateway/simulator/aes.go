@@ -6,7 +6,7 @@ import (
 	"encoding/base64"
 )
 
-// encrypt returns plain as the standard specification sends it: AES-256/ECB/PKCS5 with the
+// encrypt returns plain as 0A19 sends it: AES-256/ECB/PKCS5 with the
 // merchant's key, Base64. The merchant has a key.
 func (m Merchant) encrypt(plain string) string {
 	block, err := aes.NewCipher([]byte(m.AESKey))

@@ -5,7 +5,7 @@ import "net/url"
 // byteOrderMark stands in front of a body in one of the manners.
 const byteOrderMark = "\xef\xbb\xbf"
 
-// answer is an answer of the standard specification before it is written.
+// answer is an answer in the nested form before it is written.
 type answer struct {
 	params    object // the request's
 	trdNo     string // empty: none

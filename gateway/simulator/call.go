@@ -80,7 +80,7 @@ func (s *Simulator) readCancel(conduct Conduct, body []byte) call {
 	case m.nested:
 		return s.readNestedCancel(conduct, settlebank.PathCancel, m)
 	case conduct.Protocol == Protocols0A19:
-		return notSpoken(s.readFlatCancel(conduct, m.flat), standardReply{m})
+		return notSpoken(s.readFlatCancel(conduct, m.flat), nestedReply{m})
 	default:
 		return s.readFlatCancel(conduct, m.flat)
 	}
@@ -88,7 +88,7 @@ func (s *Simulator) readCancel(conduct Conduct, body []byte) call {
 
 // readNestedCancel reads a nested message that wants money moved.
 func (s *Simulator) readNestedCancel(conduct Conduct, url string, m message) call {
-	c := s.readStandardCancel(conduct, url, m)
+	c := s.readCancel0A19(conduct, url, m)
 	if conduct.Protocol == ProtocolsFlat {
 		return notSpoken(c, flatCancel{})
 	}
@@ -100,7 +100,7 @@ func (s *Simulator) readOperation(url string) func(Conduct, []byte) call {
 	return func(conduct Conduct, body []byte) call {
 		m, err := decodeMessage(body, conduct.real())
 		if err != nil || !m.nested {
-			return unreadable(conduct, PathCancel, standardReply{m}, m)
+			return unreadable(conduct, PathCancel, nestedReply{m}, m)
 		}
 		return s.readNestedCancel(conduct, url, m)
 	}
@@ -110,9 +110,9 @@ func (s *Simulator) readOperation(url string) func(Conduct, []byte) call {
 func (s *Simulator) readTrdcheck(conduct Conduct, body []byte) call {
 	m, err := decodeMessage(body, conduct.real())
 	if err != nil || !m.nested {
-		return call{protocol: standardReply{m}, path: PathInquiry, conduct: conduct, refused: refusedShape}
+		return call{protocol: nestedReply{m}, path: PathInquiry, conduct: conduct, refused: refusedShape}
 	}
-	return s.readStandardInquiry(conduct, m, true)
+	return s.readInquiry0A1M(conduct, m, true)
 }
 
 // readTrdStatInq reads the body of POST /spay/APITrdStatInq.do: flat, or 0A1M as the 2025 site has
@@ -123,9 +123,9 @@ func (s *Simulator) readTrdStatInq(conduct Conduct, body []byte) call {
 	case err != nil:
 		return unreadable(conduct, PathInquiry, flatInquiry{}, m)
 	case m.nested:
-		return s.readStandardInquiry(conduct, m, false)
+		return s.readInquiry0A1M(conduct, m, false)
 	case conduct.Protocol == Protocols0A19:
-		return notSpoken(s.readFlatInquiry(conduct, m.flat), standardReply{m})
+		return notSpoken(s.readFlatInquiry(conduct, m.flat), nestedReply{m})
 	default:
 		return s.readFlatInquiry(conduct, m.flat)
 	}
@@ -136,7 +136,7 @@ func (s *Simulator) readTrdStatInq(conduct Conduct, body []byte) call {
 func unreadable(conduct Conduct, path Path, p protocol, m message) call {
 	switch conduct.Protocol {
 	case Protocols0A19:
-		p = standardReply{m}
+		p = nestedReply{m}
 	case ProtocolsFlat:
 		if path == PathCancel {
 			p = flatCancel{}

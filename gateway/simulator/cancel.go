@@ -2,11 +2,11 @@ package simulator
 
 import "strconv"
 
-// readStandardCancel checks a request of protocol 0A19: params, method and bizType, merchant,
+// readCancel0A19 checks a request of protocol 0A19: params, method and bizType, merchant,
 // encryption, data, hash over trdDt + trdTm + mchtId + mchtTrdNo + amount, and last the tax
 // amounts.
-func (s *Simulator) readStandardCancel(conduct Conduct, url string, m message) call {
-	q := &standardCancel{standardReply: standardReply{m}, conduct: conduct}
+func (s *Simulator) readCancel0A19(conduct Conduct, url string, m message) call {
+	q := &cancel0A19Call{nestedReply: nestedReply{m}, conduct: conduct}
 	c := call{protocol: q, path: PathCancel, conduct: conduct, terms: terms{
 		mchtID:   m.params.get("mchtId"),
 		orgTrdNo: m.data.get("orgTrdNo"),
@@ -16,7 +16,7 @@ func (s *Simulator) readStandardCancel(conduct Conduct, url string, m message) c
 		round:    m.data.get("cnclOrd"),
 		lax:      conduct.real(),
 	}}
-	if c.refused = checkFields(m.params, standardParams, conduct); c.refused.code != "" {
+	if c.refused = checkFields(m.params, params0A19, conduct); c.refused.code != "" {
 		return c
 	}
 	op := operationOf(url, c.terms.method, m.params.get("bizType"))
@@ -30,15 +30,15 @@ func (s *Simulator) readStandardCancel(conduct Conduct, url string, m message) c
 		return c
 	}
 	c.terms.operation, q.operation = op.name, op.name
-	c.refused = s.readStandardData(&c.terms, q, op)
+	c.refused = s.readData0A19(&c.terms, q, op)
 	q.trusted = c.refused.code == ""
 	c.echoes = q.trusted
 	return c
 }
 
-// readStandardData checks the data of a request whose params are right, and reads from it what is
+// readData0A19 checks the data of a request whose params are right, and reads from it what is
 // encrypted.
-func (s *Simulator) readStandardData(t *terms, q *standardCancel, op *standardOperation) refusal {
+func (s *Simulator) readData0A19(t *terms, q *cancel0A19Call, op *operation0A19) refusal {
 	plain, refused := open(q.data, op.data, q.merchant)
 	amount := plain.get("cnclAmt")
 	t.amount, t.vAcntNo = parseAmount(amount), plain.get("vAcntNo")
@@ -99,10 +99,10 @@ func checkTax(plain object) refusal {
 	return refusal{}
 }
 
-// standardCancel returns a request of protocol 0A19. A request that is not to be trusted is
+// cancel0A19Call returns a request of protocol 0A19. A request that is not to be trusted is
 // answered without data.
-type standardCancel struct {
-	standardReply
+type cancel0A19Call struct {
+	nestedReply
 	conduct   Conduct
 	merchant  Merchant
 	operation Operation
@@ -112,18 +112,18 @@ type standardCancel struct {
 
 // explain knows a duplicate refund from a duplicate cancellation. In real temper, a payment that
 // was cancelled before is a duplicate cancellation too, whoever cancelled it.
-func (q *standardCancel) explain(v verdict, method string) refusal {
+func (q *cancel0A19Call) explain(v verdict, method string) refusal {
 	switch {
 	case v == alreadyApplied && q.operation == OperationRefund:
 		return refusal{"ST39", "중복된 환불 요청입니다."}
 	case v == alreadyCancelled && q.operation == OperationCancel && q.conduct.real():
-		return standardRefusal(alreadyApplied, method)
+		return nestedRefusal(alreadyApplied, method)
 	default:
-		return standardRefusal(v, method)
+		return nestedRefusal(v, method)
 	}
 }
 
-func (q *standardCancel) reply(res result) (string, body) {
+func (q *cancel0A19Call) reply(res result) (string, body) {
 	a := answer{params: q.params, outStatCd: "0031", code: res.refusal, escaped: true, manner: res.manner}
 	if res.code == "" {
 		a.trdNo, a.outStatCd, a.code = res.canTrdNo, "0021", refusal{"0000", okMessage}
@@ -144,7 +144,7 @@ func (q *standardCancel) reply(res result) (string, body) {
 
 // amounts are what a success tells: what was cancelled, of what it was made up where the method
 // tells that, and what is left to cancel.
-func (q *standardCancel) amounts(res result) object {
+func (q *cancel0A19Call) amounts(res result) object {
 	if q.operation == OperationWithdraw {
 		return nil
 	}

@@ -35,7 +35,7 @@ func TestRounds(t *testing.T) {
 		{"ErrTmoney", "TM", []step{{"0A19", "001", "1000", "0000"}, {"0A19", "001", "1000", "TM01"}}, 0},
 		{"ErrEasy", "PZ", []step{{"flat", "", "1000", "0000"}, {"0A19", "002", "1000", "PZ87"}}, 0},
 		{"ErrPoints", "CP", []step{{"0A19", "001", "1000", "0000"}, {"0A19", "002", "1", "CP30"}, {"flat", "", "1", "CP30"}}, 0},
-		{"ErrFlatAfterStandard", "CA", []step{{"0A19", "001", "700", "0000"}, {"flat", "", "301", "1002"}, {"flat", "", "300", "0000"}}, 0},
+		{"ErrFlatAfter0A19", "CA", []step{{"0A19", "001", "700", "0000"}, {"flat", "", "301", "1002"}, {"flat", "", "300", "0000"}}, 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -51,7 +51,7 @@ func TestRounds(t *testing.T) {
 						t.Fatal(err)
 					}
 				default:
-					n := standard("C"+string(rune('1'+i)), s.round, s.amount, fields{"method": tt.method}, nil)
+					n := cancel0A19("C"+string(rune('1'+i)), s.round, s.amount, fields{"method": tt.method}, nil)
 					got = b.code(cancelPath, n)
 				}
 				if got != s.want {
@@ -74,7 +74,7 @@ func TestRounds(t *testing.T) {
 // TestDuplicates sends ids a second time.
 func TestDuplicates(t *testing.T) {
 	t.Parallel()
-	partial := func(id, round, amount string) nested { return standard(id, round, amount, nil, nil) }
+	partial := func(id, round, amount string) nested { return cancel0A19(id, round, amount, nil, nil) }
 	later := func(n nested) nested { // the same request, sent at another time
 		moved := with(n.Params, fields{"trdDt": "20231217", "trdTm": "090000"})
 		hash := sum("20231217", "090000", testMerchant, moved["mchtTrdNo"], "400", settlebank.TestbedHashKey)
@@ -92,10 +92,10 @@ func TestDuplicates(t *testing.T) {
 		{"ErrAppliedWhole", partial("C1", "001", "1000"), partial("C1", "001", "1000"), [2]string{"0000", "ST25"}},
 		{"ErrOtherRound", partial("C1", "001", "400"), partial("C1", "002", "400"), [2]string{"0000", "ST50"}},
 		{"ErrOtherAmount", partial("C1", "001", "400"), partial("C1", "001", "300"), [2]string{"0000", "ST50"}},
-		{"ErrOtherOriginal", partial("C1", "001", "400"), standard("C1", "001", "400", nil, fields{"orgTrdNo": "T2"}), [2]string{"0000", "ST50"}},
+		{"ErrOtherOriginal", partial("C1", "001", "400"), cancel0A19("C1", "001", "400", nil, fields{"orgTrdNo": "T2"}), [2]string{"0000", "ST50"}},
 		{"OK a refused request uses no id up", partial("C1", "001", "1001"), partial("C1", "001", "400"), [2]string{"ST57", "0000"}},
-		{"OK an unknown transaction uses no id up", standard("C1", "001", "400", nil, fields{"orgTrdNo": "T3"}), partial("C1", "001", "400"), [2]string{"CA10", "0000"}},
-		{"OK a forged request uses no id up", standard("C1", "001", "400", nil, fields{"pktHash": sum("x")}), partial("C1", "001", "400"),
+		{"OK an unknown transaction uses no id up", cancel0A19("C1", "001", "400", nil, fields{"orgTrdNo": "T3"}), partial("C1", "001", "400"), [2]string{"CA10", "0000"}},
+		{"OK a forged request uses no id up", cancel0A19("C1", "001", "400", nil, fields{"pktHash": sum("x")}), partial("C1", "001", "400"),
 			[2]string{"1901", "0000"}},
 		{"OK a malformed request uses no id up", partial("C1", "1", "400"), partial("C1", "001", "400"), [2]string{"6001", "0000"}},
 	}
@@ -130,7 +130,7 @@ func TestDuplicates(t *testing.T) {
 		t.Parallel()
 		b := start(t, Options{AutoAmount: 1000})
 		for _, mchtID := range []string{testMerchant, "nx_mid_il"} {
-			if got := b.code(cancelPath, standard("C1", "001", "400", fields{"mchtId": mchtID}, nil)); got != "0000" {
+			if got := b.code(cancelPath, cancel0A19("C1", "001", "400", fields{"mchtId": mchtID}, nil)); got != "0000" {
 				t.Errorf("%s: %s, want 0000", mchtID, got)
 			}
 		}

@@ -10,17 +10,17 @@ import (
 	"time"
 )
 
-// standardCodeOf reads the result code of an answer, "" where there is no whole answer of protocol
+// codeOf0A19 reads the result code of an answer, "" where there is no whole answer of protocol
 // 0A19.
-func standardCodeOf(r reply) (code string, a nested) {
+func codeOf0A19(r reply) (code string, a nested) {
 	if r.err != nil || r.status != http.StatusOK || json.Unmarshal(r.body, &a) != nil {
 		return "", nested{}
 	}
 	return a.Params["outRsltCd"], a
 }
 
-// TestStandardFaults sends one 0A19 cancellation through every kind of fault, in each of its ways.
-func TestStandardFaults(t *testing.T) {
+// Test0A19Faults sends one 0A19 cancellation through every kind of fault, in each of its ways.
+func Test0A19Faults(t *testing.T) {
 	t.Parallel()
 	whole := map[Kind]string{ // the result code of the kinds that answer
 		KindCode: "9999", KindDelayBefore: "0000", KindDelayAfter: "0000", KindDrip: "0000", KindStale: "0000", KindWrongEcho: "0000",
@@ -51,8 +51,8 @@ func TestStandardFaults(t *testing.T) {
 				}
 				b := registered(t, Options{}, 1000)
 				b.script(Rule{Path: PathCancel, Times: 1, Fault: fault})
-				sent := standard("C1", "001", "400", nil, nil)
-				code, a := standardCodeOf(b.post(cancelPath, encode(t, sent)))
+				sent := cancel0A19("C1", "001", "400", nil, nil)
+				code, a := codeOf0A19(b.post(cancelPath, encode(t, sent)))
 				b.idle()
 				if code != whole[kind] {
 					t.Errorf("outRsltCd %q, want %q", code, whole[kind])
@@ -86,17 +86,17 @@ func TestWrongEchoMeetsOnlyWhatEchoes(t *testing.T) {
 	if got := b.cancel("100").ResultCode; got != "0000" {
 		t.Errorf("flat: %s, want 0000", got)
 	}
-	forged := standard("C0", "002", "100", nil, fields{"pktHash": sum("x")})
+	forged := cancel0A19("C0", "002", "100", nil, fields{"pktHash": sum("x")})
 	b.code(cancelPath, forged)
-	sent := standard("C1", "002", "100", nil, nil)
+	sent := cancel0A19("C1", "002", "100", nil, nil)
 	if a := b.ask(cancelPath, sent); a.Data["pktHash"] == sent.Data["pktHash"] {
 		t.Error("the first answer with a hash repeats it rightly")
 	}
 }
 
-// TestStandardChaosBooks has many clients cancel parts under every fault at once, each sending the
+// Test0A19ChaosBooks has many clients cancel parts under every fault at once, each sending the
 // same request again until the gateway says that it is applied: each is then applied exactly once.
-func TestStandardChaosBooks(t *testing.T) {
+func Test0A19ChaosBooks(t *testing.T) {
 	t.Parallel()
 	kinds := slices.DeleteFunc(DefaultFaults(), func(f Fault) bool { return f.Kind == KindHang || f.Kind == KindFlood })
 	kinds = append(kinds, Fault{Kind: KindHang, Bound: 1, Apply: ApplyYes}, Fault{Kind: KindFlood, Bytes: 1 << 12})
@@ -108,9 +108,9 @@ func TestStandardChaosBooks(t *testing.T) {
 			number := "T" + strconv.Itoa(client)
 			for round := range rounds {
 				id := number + "-" + strconv.Itoa(round)
-				body := encode(t, standard(id, "00"+strconv.Itoa(round+1), "200", nil, fields{"orgTrdNo": number}))
+				body := encode(t, cancel0A19(id, "00"+strconv.Itoa(round+1), "200", nil, fields{"orgTrdNo": number}))
 				for tries := 0; ; tries++ {
-					code, _ := standardCodeOf(b.post(cancelPath, body))
+					code, _ := codeOf0A19(b.post(cancelPath, body))
 					if code == "0000" || code == "ST25" {
 						break
 					}

@@ -7,7 +7,7 @@ import (
 	"settlecancel/gateway/settlebank"
 )
 
-func TestStandardCancelFields(t *testing.T) {
+func Test0A19CancelFields(t *testing.T) {
 	t.Parallel()
 	long := func(n int) string { return strings.Repeat("9", n) }
 	tests := []struct {
@@ -90,7 +90,7 @@ func TestStandardCancelFields(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			b := registered(t, Options{}, 1000)
-			a := b.ask(cancelPath, standard("C1", "001", "400", tt.params, tt.data))
+			a := b.ask(cancelPath, cancel0A19("C1", "001", "400", tt.params, tt.data))
 			if got := a.Params["outRsltCd"]; got != tt.want {
 				t.Errorf("outRsltCd %s (%s), want %s", got, a.Params["outRsltMsg"], tt.want)
 			}
@@ -110,10 +110,10 @@ func TestMoneylessMethods(t *testing.T) {
 	t.Parallel()
 	for _, method := range []string{"CP", "TC", "HM", "CG", "SG", "BG", "TM"} {
 		b := paidBy(t, Options{}, method, nil)
-		if got := b.code(cancelPath, standard("C1", "001", "1000", fields{"method": method}, fields{"taxTypeCd": "N"})); got != "6001" {
+		if got := b.code(cancelPath, cancel0A19("C1", "001", "1000", fields{"method": method}, fields{"taxTypeCd": "N"})); got != "6001" {
 			t.Errorf("%s with taxTypeCd: %s, want 6001", method, got)
 		}
-		if got := b.code(cancelPath, standard("C1", "001", "1000", fields{"method": method}, fields{"cnclRsn": "x"})); got != "0000" {
+		if got := b.code(cancelPath, cancel0A19("C1", "001", "1000", fields{"method": method}, fields{"cnclRsn": "x"})); got != "0000" {
 			t.Errorf("%s: %s, want 0000", method, got)
 		}
 	}
@@ -142,7 +142,7 @@ func TestCompoundTax(t *testing.T) {
 			t.Parallel()
 			b := registered(t, Options{}, 1000)
 			data := fields{"taxAmt": tt.taxAmt, "vatAmt": tt.vatAmt, "taxFreeAmt": tt.taxFreeAmt, "svcAmt": tt.svcAmt}
-			if got := b.code(cancelPath, standard("C1", "001", "400", nil, with(data, fields{"taxTypeCd": "G"}))); got != tt.want {
+			if got := b.code(cancelPath, cancel0A19("C1", "001", "400", nil, with(data, fields{"taxTypeCd": "G"}))); got != tt.want {
 				t.Errorf("outRsltCd %s, want %s", got, tt.want)
 			}
 			if tt.want == "0000" {
@@ -151,7 +151,7 @@ func TestCompoundTax(t *testing.T) {
 			if len(b.Effects()) != 0 {
 				t.Error("a refused cancellation was applied")
 			}
-			if got := b.code(cancelPath, standard("C1", "001", "400", nil, with(data, fields{"taxTypeCd": "N"}))); got != "0000" {
+			if got := b.code(cancelPath, cancel0A19("C1", "001", "400", nil, with(data, fields{"taxTypeCd": "N"}))); got != "0000" {
 				t.Errorf("the same without compound tax: %s, want 0000", got)
 			}
 		})
@@ -211,7 +211,7 @@ func TestRefundAndWithdrawalFields(t *testing.T) {
 	}
 }
 
-func TestStandardShape(t *testing.T) {
+func Test0A19Shape(t *testing.T) {
 	t.Parallel()
 	flat := encode(t, flatFields("500", nil))
 	for _, path := range []string{refundPath, vbankPath} {

@@ -20,10 +20,10 @@ var testbed = Merchant{ID: testMerchant, HashKey: settlebank.TestbedHashKey, AES
 
 var sealedFields = []string{"cnclAmt", "taxAmt", "vatAmt", "taxFreeAmt", "svcAmt", "refundAcntNo", "vAcntNo"}
 
-// standard is a 0A19 cancellation of the vectors' original by card; the changes are in plain text,
+// cancel0A19 is a 0A19 cancellation of the vectors' original by card; the changes are in plain text,
 // and the hash and the encryption, unless a change says "raw:" and the value itself, are made after
 // them.
-func standard(id, round, amount string, params, data fields) nested {
+func cancel0A19(id, round, amount string, params, data fields) nested {
 	n := nested{
 		Params: with(fields{"mchtId": testMerchant, "ver": "0A19", "method": "CA", "bizType": "C0", "encCd": "23",
 			"mchtTrdNo": id, "trdDt": "20231216", "trdTm": "080101"}, params),
@@ -50,19 +50,19 @@ func standard(id, round, amount string, params, data fields) nested {
 // refundFields is what a refund has beyond a cancellation.
 var refundFields = fields{"refundBankCd": "004", "refundAcntNo": "0000000000000000", "refundDpstrNm": "홍길동"}
 
-// refund is standard for a refund of a phone payment (C1) or a virtual account (C0).
+// refund is cancel0A19 for a refund of a phone payment (C1) or a virtual account (C0).
 func refund(method, bizType, id, round, amount string, data fields) nested {
-	return standard(id, round, amount, fields{"method": method, "bizType": bizType}, with(refundFields, data))
+	return cancel0A19(id, round, amount, fields{"method": method, "bizType": bizType}, with(refundFields, data))
 }
 
-// withdrawal is standard for the withdrawal of a virtual account number.
+// withdrawal is cancel0A19 for the withdrawal of a virtual account number.
 func withdrawal(id string, data fields) nested {
 	changes := fields{"crcCd": "-", "cnclOrd": "-", "cnclAmt": "-", "vAcntNo": "79012345678901"}
 	maps.Copy(changes, data)
-	return standard(id, "-", "-", fields{"method": "VA", "bizType": "A2"}, changes)
+	return cancel0A19(id, "-", "-", fields{"method": "VA", "bizType": "A2"}, changes)
 }
 
-// ask sends a standard message and returns its answer, the amounts decrypted.
+// ask sends a nested message and returns its answer, the amounts decrypted.
 func (b *fixture) ask(path string, n nested) nested {
 	b.t.Helper()
 	a := b.inquire(path, n)

@@ -41,7 +41,7 @@ func TestPhone(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			o := Options{Merchants: []Merchant{tt.merchant}, Now: tt.now}
-			a := paidBy(t, o, "MP", tt.change).ask(cancelPath, standard("C1", "001", "400", fields{"method": "MP"}, nil))
+			a := paidBy(t, o, "MP", tt.change).ask(cancelPath, cancel0A19("C1", "001", "400", fields{"method": "MP"}, nil))
 			if a.Params["outRsltCd"] != tt.cancel || a.Data["rfdPsblCd"] != tt.opened {
 				t.Errorf("cancellation: %s, rfdPsblCd %q; want %s and %q", a.Params["outRsltCd"], a.Data["rfdPsblCd"], tt.cancel, tt.opened)
 			}
@@ -54,9 +54,9 @@ func TestPhone(t *testing.T) {
 		t.Parallel()
 		clock := clocktest.New(inMonth())
 		b := paidBy(t, Options{Now: clock.Now}, "MP", nil)
-		got := []string{b.code(cancelPath, standard("C1", "001", "400", fields{"method": "MP"}, nil))}
+		got := []string{b.code(cancelPath, cancel0A19("C1", "001", "400", fields{"method": "MP"}, nil))}
 		clock.Advance(time.Minute)
-		got = append(got, b.code(cancelPath, standard("C2", "002", "400", fields{"method": "MP"}, nil)),
+		got = append(got, b.code(cancelPath, cancel0A19("C2", "002", "400", fields{"method": "MP"}, nil)),
 			b.code(refundPath, refund("MP", "C1", "R1", "002", "600", nil)),
 			b.code(refundPath, refund("MP", "C1", "R2", "003", "1", nil)))
 		if diff := cmp.Diff([]string{"0000", "MP81", "0000", "MP82"}, got); diff != "" {
@@ -75,7 +75,7 @@ func TestCancelUntil(t *testing.T) {
 	t.Parallel()
 	for _, method := range []string{"CA", "HM"} {
 		b := paidBy(t, Options{Now: at(2023, 12, 20, 0, 0)}, method, func(o *Original) { o.CancelUntil = "20231219" })
-		if got := b.code(cancelPath, standard("C1", "001", "1000", fields{"method": method}, nil)); got != "ST46" {
+		if got := b.code(cancelPath, cancel0A19("C1", "001", "1000", fields{"method": method}, nil)); got != "ST46" {
 			t.Errorf("%s, 0A19: %s, want ST46", method, got)
 		}
 		if got := b.cancel("1000").ResultCode; got != "ST46" {
@@ -161,24 +161,24 @@ func TestDollars(t *testing.T) {
 	if got := b.cancel("400").ResultCode; got != "ST07" {
 		t.Errorf("flat: %s, want ST07: it knows won alone", got)
 	}
-	if got := b.code(cancelPath, standard("C1", "001", "400", nil, nil)); got != "ST07" {
+	if got := b.code(cancelPath, cancel0A19("C1", "001", "400", nil, nil)); got != "ST07" {
 		t.Errorf("in won: %s, want ST07", got)
 	}
-	if got := b.ask(cancelPath, standard("C2", "001", "400", nil, fields{"crcCd": "USD"})).Data["blcAmt"]; got != "600" {
+	if got := b.ask(cancelPath, cancel0A19("C2", "001", "400", nil, fields{"crcCd": "USD"})).Data["blcAmt"]; got != "600" {
 		t.Errorf("blcAmt %q, want 600 cents", got)
 	}
-	if got := b.code(cancelPath, standard("C3", "002", "400", fields{"method": "PZ"}, fields{"crcCd": "USD"})); got != "6001" {
+	if got := b.code(cancelPath, cancel0A19("C3", "002", "400", fields{"method": "PZ"}, fields{"crcCd": "USD"})); got != "6001" {
 		t.Errorf("easy payment in dollars: %s, want 6001", got)
 	}
 }
 
-// TestStandardAutoAmount creates an original from a 0A19 request, which tells neither date nor
+// Test0A19AutoAmount creates an original from a 0A19 request, which tells neither date nor
 // order number: these are learnt from the first request that does.
-func TestStandardAutoAmount(t *testing.T) {
+func Test0A19AutoAmount(t *testing.T) {
 	t.Parallel()
 	b := start(t, Options{AutoAmount: 1000})
 	phone := fields{"orgTrdNo": "T1"}
-	if got := b.code(cancelPath, standard("C1", "001", "400", fields{"method": "PZ"}, phone)); got != "0000" {
+	if got := b.code(cancelPath, cancel0A19("C1", "001", "400", fields{"method": "PZ"}, phone)); got != "0000" {
 		t.Fatalf("outRsltCd %s, want 0000", got)
 	}
 	asked := func(id, order, date string) string {
@@ -186,7 +186,7 @@ func TestStandardAutoAmount(t *testing.T) {
 	}
 	got := []string{asked("Q1", "O1", "20231210"), asked("Q2", "O2", "20231210"), asked("Q3", "O1", "20231212"),
 		b.inquire(checkPath, inquiry("Q4", "1000", nil, fields{"orgTrdNo": "-", "method": "PZ", "orgMchtTrdNo": "O1", "orgTrdDt": "20231210"})).Params["outRsltCd"],
-		b.code(cancelPath, standard("C2", "002", "400", nil, phone)),
+		b.code(cancelPath, cancel0A19("C2", "002", "400", nil, phone)),
 		b.cancelFields(flatFields("600", fields{"orgTrdNo": "T1", "orgMchtTrdNo": "O1", "orgTrdDt": "20231210"})).ResultCode}
 	if diff := cmp.Diff([]string{"0000", "ST07", "PZ10", "0000", "ST07", "0000"}, got); diff != "" {
 		t.Errorf("result codes (-want +got):\n%s", diff)

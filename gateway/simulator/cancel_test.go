@@ -34,8 +34,8 @@ func TestAESVectors(t *testing.T) {
 	}
 }
 
-// TestStandardVectors sends what the vendor's examples give, hash and ciphertext as they stand.
-func TestStandardVectors(t *testing.T) {
+// Test0A19Vectors sends what the vendor's examples give, hash and ciphertext as they stand.
+func Test0A19Vectors(t *testing.T) {
 	t.Parallel()
 	v := vectors(t, "0A19_cancel")[0]
 	b := start(t, Options{})
@@ -68,9 +68,9 @@ func TestStandardVectors(t *testing.T) {
 	}
 }
 
-// TestStandardOperations sends every row of the operations table, for the whole and for a part, and
+// Test0A19Operations sends every row of the operations table, for the whole and for a part, and
 // compares the whole answer and the books.
-func TestStandardOperations(t *testing.T) {
+func Test0A19Operations(t *testing.T) {
 	t.Parallel()
 	type row struct {
 		path, method, bizType string
@@ -102,7 +102,7 @@ func TestStandardOperations(t *testing.T) {
 					now = at(2024, 1, 1, 12, 0)
 				}
 				b := paidBy(t, Options{Now: now}, r.method, nil)
-				n := standard("C1", "001", amount, fields{"method": r.method, "bizType": r.bizType, "mobileYn": "N"}, nil)
+				n := cancel0A19("C1", "001", amount, fields{"method": r.method, "bizType": r.bizType, "mobileYn": "N"}, nil)
 				switch r.operation {
 				case OperationRefund:
 					n = refund(r.method, r.bizType, "C1", "001", amount, nil)
@@ -114,7 +114,7 @@ func TestStandardOperations(t *testing.T) {
 					t.Fatalf("outRsltCd %s, want %s", got.Params["outRsltCd"], want)
 				}
 				if want == "0000" {
-					checkStandardSuccess(t, b, n, got, r.operation, amount)
+					checkSuccess0A19(t, b, n, got, r.operation, amount)
 				} else if len(b.Effects()) != 0 || got.Data["pktHash"] != n.Data["pktHash"] || got.Data["cnclAmt"] != "" {
 					t.Errorf("effects %v, data %v of a refusal", b.Effects(), got.Data)
 				}
@@ -123,8 +123,8 @@ func TestStandardOperations(t *testing.T) {
 	}
 }
 
-// checkStandardSuccess compares an answer that says success, and the one effect.
-func checkStandardSuccess(t *testing.T, b *fixture, sent, got nested, operation Operation, amount string) {
+// checkSuccess0A19 compares an answer that says success, and the one effect.
+func checkSuccess0A19(t *testing.T, b *fixture, sent, got nested, operation Operation, amount string) {
 	t.Helper()
 	effects := b.Effects()
 	if len(effects) != 1 {
@@ -161,9 +161,9 @@ func checkStandardSuccess(t *testing.T, b *fixture, sent, got nested, operation 
 	}
 }
 
-// TestStandardPairs tries each method with each bizType on each path: what is no row of the table
+// Test0A19Pairs tries each method with each bizType on each path: what is no row of the table
 // is refused.
-func TestStandardPairs(t *testing.T) {
+func Test0A19Pairs(t *testing.T) {
 	t.Parallel()
 	b := start(t, Options{})
 	served := map[string]bool{}
@@ -174,7 +174,7 @@ func TestStandardPairs(t *testing.T) {
 	for _, path := range []string{cancelPath, refundPath, vbankPath} {
 		for method := range methods {
 			for _, bizType := range []string{"C0", "C1", "A2"} {
-				n := standard("C1", "001", "1", fields{"method": method, "bizType": bizType}, nil)
+				n := cancel0A19("C1", "001", "1", fields{"method": method, "bizType": bizType}, nil)
 				a := b.ask(path, n)
 				pair := strings.HasSuffix(a.Params["outRsltMsg"], url.QueryEscape("method, bizType"))
 				if pair == served[path+method+bizType] || (pair && a.Params["outRsltCd"] != "6001") {

@@ -35,7 +35,7 @@ func newPair(t *testing.T, o simulator.Options, protocol gateway.Protocol) *pair
 	client, err := gateway.New(gateway.Options{
 		BaseURL: server.URL, CollationURL: server.URL, Now: func() time.Time { return noon.Add(-3 * time.Minute) },
 		Merchants: []gateway.Merchant{{ID: settlebank.TestbedCard, Protocol: protocol,
-			HashKey: gateway.Secret(settlebank.TestbedHashKey), AESKey: gateway.Secret(settlebank.TestbedAESKey)}},
+			HashKey: settlebank.NewSecret(settlebank.TestbedHashKey), AESKey: settlebank.NewSecret(settlebank.TestbedAESKey)}},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -88,13 +88,13 @@ func flatRefusal(v verdict, method string) refusal {
 	case aboveRemaining:
 		return refusal{"1002", "취소 금액이 원거래 금액을 초과합니다."}
 	default:
-		return standardRefusal(v, method)
+		return nestedRefusal(v, method)
 	}
 }
 
-// standardRefusal gives the code of the standard specification for a verdict, about an original
+// nestedRefusal gives the code in the nested form for a verdict, about an original
 // paid by method.
-func standardRefusal(v verdict, method string) refusal {
+func nestedRefusal(v verdict, method string) refusal {
 	switch v {
 	case granted:
 		return refusal{}

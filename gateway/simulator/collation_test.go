@@ -157,13 +157,13 @@ func TestCollation(t *testing.T) {
 		}
 	}
 	first := *b.cancel("400").CanTrdNo
-	b.code(cancelPath, standard("C3", "001", "500", fields{"method": "RA"}, fields{"orgTrdNo": "T3"}))
+	b.code(cancelPath, cancel0A19("C3", "001", "500", fields{"method": "RA"}, fields{"orgTrdNo": "T3"}))
 	e, err := b.CancelElsewhere(testMerchant, "T2", 700)
 	if err != nil {
 		t.Fatal(err)
 	}
 	clock.Advance(time.Second)
-	b.code(cancelPath, standard("C4", "002", "100", nil, nil))
+	b.code(cancelPath, cancel0A19("C4", "002", "100", nil, nil))
 	last := b.Effects()[3].CanTrdNo
 
 	const rest = "홍길동 상품 00000000 001 00 N"

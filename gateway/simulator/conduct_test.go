@@ -10,7 +10,7 @@ import (
 func TestOneProtocol(t *testing.T) {
 	t.Parallel()
 	flat := encode(t, flatFields("400", nil))
-	nested := encode(t, standard("C1", "001", "400", nil, nil))
+	nested := encode(t, cancel0A19("C1", "001", "400", nil, nil))
 	flatQuestion := encode(t, flatInquiryOf("1000", nil))
 	tests := []struct {
 		name, path, body string

@@ -39,7 +39,7 @@ func TestElsewhereRules(t *testing.T) {
 			t.Parallel()
 			b := registered(t, Options{Temper: TemperReal, Rules: tt.rules}, 1000)
 			code, balance := "", ""
-			if r := b.post(cancelPath, encode(t, standard("C1", "", ours, nil, nil))); r.err == nil {
+			if r := b.post(cancelPath, encode(t, cancel0A19("C1", "", ours, nil, nil))); r.err == nil {
 				a := readReal(t, r)
 				code, balance = a.code(), a.amount(t, "blcAmt")
 			}
@@ -75,7 +75,7 @@ func TestElsewhereIsBounded(t *testing.T) {
 			if i%3 == 0 {
 				b.askReal(checkPath, inquiry(fmt.Sprint("Q", i), "100000", nil, fields{"orgTrdNo": number, "orgMchtTrdNo": "O" + number}))
 			} else {
-				b.askReal(cancelPath, standard(fmt.Sprint("C", i), "", "10", nil, fields{"orgTrdNo": number}))
+				b.askReal(cancelPath, cancel0A19(fmt.Sprint("C", i), "", "10", nil, fields{"orgTrdNo": number}))
 			}
 		}
 		for _, e := range b.Effects() {
@@ -218,10 +218,10 @@ func TestTwice(t *testing.T) {
 		name, body, code string
 		temper           Temper
 	}{
-		{"OK 0A19", encode(t, standard("C1", "001", "400", nil, nil)), "ST25", TemperStrict},
-		{"OK 0A19 real", encode(t, standard("C1", "001", "400", nil, nil)), "ST25", TemperReal},
-		{"OK 0A19 real, round blank", encode(t, standard("C1", "", "400", nil, nil)), "ST25", TemperReal},
-		{"OK 0A19 refused", encode(t, standard("C1", "001", "4000", nil, nil)), "ST57", TemperStrict},
+		{"OK 0A19", encode(t, cancel0A19("C1", "001", "400", nil, nil)), "ST25", TemperStrict},
+		{"OK 0A19 real", encode(t, cancel0A19("C1", "001", "400", nil, nil)), "ST25", TemperReal},
+		{"OK 0A19 real, round blank", encode(t, cancel0A19("C1", "", "400", nil, nil)), "ST25", TemperReal},
+		{"OK 0A19 refused", encode(t, cancel0A19("C1", "001", "4000", nil, nil)), "ST57", TemperStrict},
 		{"OK flat, whole", encode(t, flatFields("1000", nil)), "CA12", TemperStrict},
 		{"OK flat, a part", encode(t, flatFields("400", nil)), "0000", TemperStrict},
 	}

@@ -75,8 +75,8 @@ func beginFlat(res result) (string, []byte) {
 	return code, appendString(b, text)
 }
 
-// flatMethods are the letters the flat inquiry has for the methods, where they differ from the
-// standard's.
+// flatMethods are the letters the flat inquiry has for the methods, where they differ from
+// 0A19's.
 var flatMethods = map[string]string{"CA": "CA", "BT": "RA", "MP": "MP", "VB": "VA"}
 
 func isFlatMethod(s string) bool { return flatMethods[s] != "" }

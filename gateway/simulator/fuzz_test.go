@@ -20,12 +20,12 @@ func FuzzCancel(f *testing.F) {
 	}
 	f.Add(cancelPath, []byte(encode(f, flatFields("0", nil))))
 	f.Add(cancelPath, []byte(encode(f, inquiry("Q", "1", nil, nil))))
-	f.Add(cancelPath, []byte(encode(f, standard("C1", "001", "1000", nil, nil))))
-	f.Add(cancelPath, []byte(encode(f, standard("C1", "001", "400", nil, fields{"taxTypeCd": "G", "taxAmt": "300",
+	f.Add(cancelPath, []byte(encode(f, cancel0A19("C1", "001", "1000", nil, nil))))
+	f.Add(cancelPath, []byte(encode(f, cancel0A19("C1", "001", "400", nil, fields{"taxTypeCd": "G", "taxAmt": "300",
 		"vatAmt": "30", "taxFreeAmt": "70", "cnclRsn": "x"}))))
 	f.Add(refundPath, []byte(encode(f, refund("VA", "C0", "R1", "001", "1000", fields{"orgTrdNo": "T1"}))))
 	f.Add(vbankPath, []byte(encode(f, withdrawal("W1", fields{"orgTrdNo": "T1"}))))
-	f.Add(vbankPath, []byte(encode(f, standard("C1", "001", "raw:x", nil, nil))))
+	f.Add(vbankPath, []byte(encode(f, cancel0A19("C1", "001", "raw:x", nil, nil))))
 	sim, err := New(Options{AutoAmount: 1000, Now: at(2024, 1, 1, 12, 0)})
 	if err != nil {
 		f.Fatal(err)
@@ -55,7 +55,7 @@ func FuzzCancel(f *testing.F) {
 		case answer.ResultCode != "":
 			checkFlatEffect(t, body, effects[0])
 		default:
-			checkStandardEffect(t, body, effects[0])
+			checkEffect0A19(t, body, effects[0])
 		}
 	})
 }
@@ -75,8 +75,8 @@ func checkFlatEffect(t *testing.T, body []byte, e Effect) {
 	}
 }
 
-// checkStandardEffect checks that a body of protocol 0A19 asked for an effect, and signed it.
-func checkStandardEffect(t *testing.T, body []byte, e Effect) {
+// checkEffect0A19 checks that a body of protocol 0A19 asked for an effect, and signed it.
+func checkEffect0A19(t *testing.T, body []byte, e Effect) {
 	t.Helper()
 	var n nested
 	if err := json.Unmarshal(body, &n); err != nil || n.Params["ver"] != "0A19" || n.Params["encCd"] != "23" {
@@ -96,10 +96,10 @@ func checkStandardEffect(t *testing.T, body []byte, e Effect) {
 	}
 }
 
-// FuzzStandardCancel sends cancellations of protocol 0A19 with foreign values, signed or not: only
+// Fuzz0A19Cancel sends cancellations of protocol 0A19 with foreign values, signed or not: only
 // a signed one takes effect, with just the values it named, and every answer is JSON that repeats
 // its id.
-func FuzzStandardCancel(f *testing.F) {
+func Fuzz0A19Cancel(f *testing.F) {
 	f.Add("C1", "T1", "001", "1000", "", true)
 	f.Add("C1", "T1", "001", "400", "고객 \"변심\"\n", true)
 	f.Add("C1", "T1", "001", "400", "", false)
@@ -110,7 +110,7 @@ func FuzzStandardCancel(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, id, number, round, amount, reason string, signed bool) {
 		defer sim.Reset()
-		n := standard(id, round, amount, nil, nil)
+		n := cancel0A19(id, round, amount, nil, nil)
 		n.Params["mchtTrdNo"], n.Data["orgTrdNo"], n.Data["cnclRsn"], n.Data["cnclAmt"] = id, number, reason, testbed.encrypt(amount)
 		n.Data["pktHash"] = sum("20231216", "080101", testMerchant, id, amount, settlebank.TestbedHashKey)
 		if !signed {
@@ -136,7 +136,7 @@ func FuzzStandardCancel(f *testing.F) {
 			t.Fatalf("%d effects, answer %q to %q", len(effects), w.Body, body)
 		}
 		if len(effects) == 1 {
-			checkStandardEffect(t, []byte(body), effects[0])
+			checkEffect0A19(t, []byte(body), effects[0])
 		}
 	})
 }

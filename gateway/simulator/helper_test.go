@@ -191,7 +191,7 @@ func flatAnswerOf(t *testing.T, r reply) flatAnswer {
 	return a
 }
 
-// nested is a message of the standard specification.
+// nested is a message in the nested form.
 type nested struct {
 	Params fields `json:"params"`
 	Data   fields `json:"data"`

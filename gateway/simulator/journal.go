@@ -16,7 +16,7 @@ type Request struct {
 	MchtID   string    // as far as it could be read, as the next two
 	OrgTrdNo string
 	CanAmt   int64 // in plain; 0 where it cancels nothing
-	// MchtTrdNo is a standard message's own id.
+	// MchtTrdNo is the own id of a message of 0A19 or 0A1M.
 	MchtTrdNo string
 	Status    int    // HTTP status of the answer; 0 where none was sent
 	Code      string // result code of the answer; empty where none was sent

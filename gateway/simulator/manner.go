@@ -8,7 +8,7 @@ import (
 	"settlecancel/gateway/settlebank"
 )
 
-// manner is how one answer of the standard specification is written in real temper: what the
+// manner is how one answer in the nested form is written in real temper: what the
 // documents leave open, or describe in two ways. The zero value writes it to the letter, with the
 // request's own time and hash.
 type manner struct {

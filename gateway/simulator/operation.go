@@ -17,8 +17,8 @@ const (
 	OperationWithdraw Operation = "withdraw" // takes a virtual account number back, and moves no money
 )
 
-// standardOperation is a row of the operations table of protocol 0A19 in protocol.md.
-type standardOperation struct {
+// operation0A19 is a row of the operations table of protocol 0A19 in protocol.md.
+type operation0A19 struct {
 	name    Operation
 	url     string
 	bizType string
@@ -30,7 +30,7 @@ type standardOperation struct {
 func amountItself(amount string) string { return amount }
 func amountZero(string) string          { return "0" }
 
-var standardOperations = []standardOperation{
+var operations0A19 = []operation0A19{
 	{OperationCancel, settlebank.PathCancel, "C0", []string{"CA", "RA", "MP", "PZ"}, slices.Concat(cancelData, taxData), amountItself},
 	{OperationCancel, settlebank.PathCancel, "C0", []string{"CP", "TC", "HM", "CG", "SG", "BG", "TM"}, cancelData, amountItself},
 	{OperationRefund, settlebank.PathRefund, "C1", []string{"MP"}, slices.Concat(cancelData, taxData, refundData), amountItself},
@@ -45,7 +45,7 @@ const tooLong = "1126"
 // page names no length, there is a generous one. Lengths are bytes of UTF-8, of what is encrypted
 // those of the plain text.
 var (
-	standardParams = []fieldSpec{
+	params0A19 = []fieldSpec{
 		{name: "mchtId", max: 12, missing: "1001", tooLong: "1101"},
 		{name: "ver", max: 4, missing: "6001", tooLong: "1126", valid: oneOf("0A19"), taken: isVersion},
 		{name: "method", max: 2, missing: "1002", tooLong: "1102", valid: isMethod},
@@ -115,9 +115,9 @@ func noKorean(s string) bool {
 
 // operationOf finds the row of the table for a request; nil where the path serves no such method
 // and bizType.
-func operationOf(url, method, bizType string) *standardOperation {
-	for i := range standardOperations {
-		op := &standardOperations[i]
+func operationOf(url, method, bizType string) *operation0A19 {
+	for i := range operations0A19 {
+		op := &operations0A19[i]
 		if op.url == url && op.bizType == bizType && slices.Contains(op.methods, method) {
 			return op
 		}

@@ -60,7 +60,7 @@ func readReal(t *testing.T, r reply) realAnswer {
 	return realAnswer{Params: params, Data: data}
 }
 
-// askReal sends a message of the standard specification to a gateway of real temper.
+// askReal sends a message in the nested form to a gateway of real temper.
 func (b *fixture) askReal(path string, n nested) realAnswer {
 	b.t.Helper()
 	return readReal(b.t, b.post(path, encode(b.t, n)))
@@ -112,7 +112,7 @@ func TestRealAnswers(t *testing.T) {
 		if i%2 == 0 {
 			amount = "4000"
 		}
-		sent := standard(fmt.Sprint("C", i), "001", amount, nil, fields{"orgTrdNo": fmt.Sprint("T", i)})
+		sent := cancel0A19(fmt.Sprint("C", i), "001", amount, nil, fields{"orgTrdNo": fmt.Sprint("T", i)})
 		r := b.post(cancelPath, encode(t, sent))
 		a := readReal(t, r)
 		seen["byte order mark"] = seen["byte order mark"] || bytes.HasPrefix(r.body, []byte(byteOrderMark))
@@ -154,7 +154,7 @@ func TestRealInquiries(t *testing.T) {
 		done := []string{"0", "300", "1000"}[i%3]
 		of := fields{"orgTrdNo": number, "orgMchtTrdNo": "O" + number}
 		if done != "0" {
-			b.askReal(cancelPath, standard(fmt.Sprint("C", i), "", done, nil, fields{"orgTrdNo": number}))
+			b.askReal(cancelPath, cancel0A19(fmt.Sprint("C", i), "", done, nil, fields{"orgTrdNo": number}))
 		}
 		sent := inquiry(fmt.Sprint("Q", i), "1000", nil, of)
 		a := b.askReal(checkPath, sent)
@@ -185,7 +185,7 @@ func TestRealAnswersFollowTheSeed(t *testing.T) {
 		var all strings.Builder
 		for i := range 40 {
 			number := fmt.Sprint("T", i)
-			all.Write(b.post(cancelPath, encode(t, standard(fmt.Sprint("C", i), "001", "4000", nil, fields{"orgTrdNo": number}))).body)
+			all.Write(b.post(cancelPath, encode(t, cancel0A19(fmt.Sprint("C", i), "001", "4000", nil, fields{"orgTrdNo": number}))).body)
 			all.Write(b.post(checkPath, encode(t, inquiry(fmt.Sprint("Q", i), "1000", nil, fields{"orgTrdNo": number, "orgMchtTrdNo": "O" + number}))).body)
 		}
 		return all.String()
@@ -207,7 +207,7 @@ func TestRealEasyPayments(t *testing.T) {
 		t.Run(provider, func(t *testing.T) {
 			t.Parallel()
 			b := paidBy(t, Options{Temper: TemperReal, Now: at(2023, 12, 15, 12, 0)}, "PZ", func(o *Original) { o.Provider = provider })
-			if got := b.askReal(cancelPath, standard("C1", "001", "400", fields{"method": "PZ"}, nil)).code(); got != "0000" {
+			if got := b.askReal(cancelPath, cancel0A19("C1", "001", "400", fields{"method": "PZ"}, nil)).code(); got != "0000" {
 				t.Fatalf("cancellation under PZ: %s, want 0000", got)
 			}
 			for i, asked := range append([]string{"PZ"}, providers()...) {
@@ -242,7 +242,7 @@ func TestRealEasyPayments(t *testing.T) {
 		chosen := map[string]bool{}
 		for i := range 30 {
 			number := fmt.Sprint("STFP_PGPZnxca", i)
-			b.askReal(cancelPath, standard(fmt.Sprint("C", i), "001", "400", fields{"method": "PZ"}, fields{"orgTrdNo": number}))
+			b.askReal(cancelPath, cancel0A19(fmt.Sprint("C", i), "001", "400", fields{"method": "PZ"}, fields{"orgTrdNo": number}))
 			state, _ := b.Original(testMerchant, number)
 			chosen[state.Provider] = true
 		}
@@ -255,7 +255,7 @@ func TestRealEasyPayments(t *testing.T) {
 func TestRealTimeIsItsClocks(t *testing.T) {
 	t.Parallel()
 	b := registered(t, Options{Temper: TemperReal, Now: func() time.Time { return time.Date(2023, 12, 31, 20, 0, 0, 0, time.UTC) }}, 1000)
-	if a := b.askReal(cancelPath, standard("C1", "001", "400", nil, nil)); a.param("trdDt") != "20240101" || a.param("trdTm") != "050000" {
+	if a := b.askReal(cancelPath, cancel0A19("C1", "001", "400", nil, nil)); a.param("trdDt") != "20240101" || a.param("trdTm") != "050000" {
 		t.Errorf("answer %+v: want the gateway's time, Korean", a)
 	}
 }

@@ -33,7 +33,7 @@ func TestRealTakesContentTypes(t *testing.T) {
 			t.Parallel()
 			for temper, want := range map[Temper]bool{TemperReal: tt.real, TemperStrict: tt.strict} {
 				b := registered(t, Options{Temper: temper}, 1000)
-				body := strings.NewReader(encode(t, standard("C1", "001", "400", nil, nil)))
+				body := strings.NewReader(encode(t, cancel0A19("C1", "001", "400", nil, nil)))
 				r := b.do(context.Background(), http.MethodPost, cancelPath, tt.contentType, body)
 				if got := len(b.Effects()) == 1; got != want || (r.status == http.StatusOK) != want {
 					t.Errorf("%s: status %d, applied %t; want %t", temper, r.status, got, want)
@@ -46,7 +46,7 @@ func TestRealTakesContentTypes(t *testing.T) {
 // TestRealTakesBodies: the ways in which merchants are known to write a cancellation.
 func TestRealTakesBodies(t *testing.T) {
 	t.Parallel()
-	plain := func(params, data fields) string { return encode(t, standard("C1", "001", "400", params, data)) }
+	plain := func(params, data fields) string { return encode(t, cancel0A19("C1", "001", "400", params, data)) }
 	indent := func(body string) string {
 		var out bytes.Buffer
 		if err := json.Indent(&out, []byte(body), "", "\t"); err != nil {
@@ -125,7 +125,7 @@ func TestRealRounds(t *testing.T) {
 			if _, err := b.CancelElsewhere(testMerchant, testTrdNo, 10); err != nil {
 				t.Fatal(err)
 			}
-		} else if got := b.askReal(cancelPath, standard(fmt.Sprint("C", i), step.round, "10", nil, nil)).code(); got != step.code {
+		} else if got := b.askReal(cancelPath, cancel0A19(fmt.Sprint("C", i), step.round, "10", nil, nil)).code(); got != step.code {
 			t.Errorf("step %d, round %q: %s, want %s", i, step.round, got, step.code)
 		}
 		if state, _ := b.Original(testMerchant, testTrdNo); state.NextRound != step.next {
@@ -152,7 +152,7 @@ func TestRealIDs(t *testing.T) {
 		{"fresh", "009", "300", "0000", nil},
 		{"again", "010", "300", "ST25", nil}, // nothing is left: cancelled before
 	} {
-		if got := b.askReal(cancelPath, standard(step.id, step.round, step.amount, nil, step.data)).code(); got != step.code {
+		if got := b.askReal(cancelPath, cancel0A19(step.id, step.round, step.amount, nil, step.data)).code(); got != step.code {
 			t.Errorf("step %d: %s, want %s", i, got, step.code)
 		}
 	}
@@ -169,7 +169,7 @@ func TestRealCancelledBefore(t *testing.T) {
 		if _, err := b.CancelElsewhere(testMerchant, testTrdNo, 1000); err != nil {
 			t.Fatal(err)
 		}
-		if got := b.askReal(cancelPath, standard("C1", "002", "1000", nil, nil)).code(); got != want {
+		if got := b.askReal(cancelPath, cancel0A19("C1", "002", "1000", nil, nil)).code(); got != want {
 			t.Errorf("%s: %s, want %s", temper, got, want)
 		}
 	}

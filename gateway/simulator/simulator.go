@@ -257,8 +257,8 @@ func (s *Simulator) Reset() {
 	close(old.closed)
 }
 
-// nextCanTrdNo returns a number no cancellation had before, of 40 characters at most: in the
-// standard specification a transaction's number may not be longer.
+// nextCanTrdNo returns a number no cancellation had before, of 40 characters at most: in 0A19
+// a transaction's number may not be longer.
 func (s *Simulator) nextCanTrdNo(mchtID string, now time.Time) string {
 	b := append(make([]byte, 0, 40), "SIM"...)
 	b = append(b, mchtID...)

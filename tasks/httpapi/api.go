@@ -109,19 +109,19 @@ func (o Options) check() error {
 	if o.Client == nil {
 		faults = append(faults, errors.New("no Client"))
 	}
-	names, tokens := map[string]bool{}, map[Secret]bool{}
+	names, tokens := map[string]bool{}, map[string]bool{}
 	for i, t := range o.Tokens {
 		switch {
-		case t.Name == "" || t.Token == "":
+		case t.Name == "" || !t.Token.IsSet():
 			faults = append(faults, fmt.Errorf("token %d has no name, or is empty", i+1))
-		case names[t.Name], tokens[t.Token]:
+		case names[t.Name], tokens[t.Token.Reveal()]:
 			faults = append(faults, fmt.Errorf("token %d has the name or the value of an earlier one", i+1))
 		}
-		names[t.Name], tokens[t.Token] = true, true
+		names[t.Name], tokens[t.Token.Reveal()] = true, true
 	}
 	people := map[string]bool{}
 	for i, c := range o.Ops {
-		if c.User == "" || c.Password == "" || people[c.User] {
+		if c.User == "" || !c.Password.IsSet() || people[c.User] {
 			faults = append(faults, fmt.Errorf("person %d of ops lacks a name or a password, or has the name of an earlier one", i+1))
 		}
 		people[c.User] = true

@@ -17,14 +17,14 @@ import (
 
 // Token lets a producer in.
 type Token struct {
-	Name  string // for the record and the log
-	Token Secret // what follows "Bearer "
+	Name  string            // for the record and the log
+	Token settlebank.Secret // what follows "Bearer "
 }
 
 // Credentials let one of ops in, by basic authentication.
 type Credentials struct {
 	User      string
-	Password  Secret
+	Password  settlebank.Secret
 	LooksOnly bool // lets them look at what [API.Ops] guards, and at nothing else
 }
 
@@ -88,10 +88,10 @@ type knownOps struct {
 func newGuard(tokens []Token, people []Credentials) *guard {
 	g := &guard{logins: newLimiters(rate.Every(loginEvery), loginBurst, loginAddresses)}
 	for _, t := range tokens {
-		g.tokens = append(g.tokens, knownToken{t.Name, sha256.Sum256([]byte(t.Token))})
+		g.tokens = append(g.tokens, knownToken{t.Name, sha256.Sum256(t.Token.Bytes())})
 	}
 	for _, c := range people {
-		known := knownOps{sha256.Sum256([]byte(c.User)), sha256.Sum256([]byte(c.Password)), ops}
+		known := knownOps{sha256.Sum256([]byte(c.User)), sha256.Sum256(c.Password.Bytes()), ops}
 		if c.LooksOnly {
 			known.role = looker
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"settlecancel/gateway/settlebank"
 	"settlecancel/tasks/secrettest"
 )
 
@@ -216,10 +217,10 @@ func TestOptions(t *testing.T) {
 	client := newDesk(t, Options{}).client
 	for name, o := range map[string]Options{
 		"no Client":     {},
-		"no name":       {Client: client, Tokens: []Token{{"", shopToken}}},
-		"empty token":   {Client: client, Tokens: []Token{{"a", ""}}},
-		"same name":     {Client: client, Tokens: []Token{{"a", shopToken}, {"a", otherToken}}},
-		"same token":    {Client: client, Tokens: []Token{{"a", shopToken}, {"b", shopToken}}},
+		"no name":       {Client: client, Tokens: []Token{{"", settlebank.NewSecret(shopToken)}}},
+		"empty token":   {Client: client, Tokens: []Token{{"a", settlebank.NewSecret("")}}},
+		"same name":     {Client: client, Tokens: []Token{{"a", settlebank.NewSecret(shopToken)}, {"a", settlebank.NewSecret(otherToken)}}},
+		"same token":    {Client: client, Tokens: []Token{{"a", settlebank.NewSecret(shopToken)}, {"b", settlebank.NewSecret(shopToken)}}},
 		"no password":   {Client: client, Ops: []Credentials{{User: "kim"}}},
 		"negative rate": {Client: client, RatePerToken: -1},
 	} {

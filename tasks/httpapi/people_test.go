@@ -6,13 +6,15 @@ import (
 	"net/netip"
 	"testing"
 
+	"settlecancel/gateway/settlebank"
+
 	"github.com/google/go-cmp/cmp"
 )
 
 // Several people are told apart, and one may look only: at what Ops guards, not at the API.
 func TestPeople(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t, Options{Ops: []Credentials{{User: "kim", Password: "kims password"}, {User: "lee", Password: "lees password", LooksOnly: true}}})
+	d := newDesk(t, Options{Ops: []Credentials{{User: "kim", Password: settlebank.NewSecret("kims password")}, {User: "lee", Password: settlebank.NewSecret("lees password"), LooksOnly: true}}})
 	for _, c := range []struct {
 		user, password string
 		want           Person

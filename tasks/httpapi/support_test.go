@@ -10,6 +10,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"settlecancel/gateway/settlebank"
 	"settlecancel/tasks"
 	"settlecancel/tasks/clocktest"
 	"settlecancel/tasks/ledger"
@@ -48,8 +49,8 @@ type desk struct {
 // closed are options under which everybody needs credentials.
 func closed() Options {
 	return Options{
-		Tokens: []Token{{"shop", shopToken}, {"shop-old", oldToken}, {"warehouse", otherToken}},
-		Ops:    []Credentials{{User: "kim", Password: opsPassword}},
+		Tokens: []Token{{"shop", settlebank.NewSecret(shopToken)}, {"shop-old", settlebank.NewSecret(oldToken)}, {"warehouse", settlebank.NewSecret(otherToken)}},
+		Ops:    []Credentials{{User: "kim", Password: settlebank.NewSecret(opsPassword)}},
 	}
 }
 

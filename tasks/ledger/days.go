@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"settlecancel/gateway/settlebank"
+
 	"github.com/redis/go-redis/v9"
 )
 
@@ -53,7 +55,7 @@ func parseDayCursor(s string) (*dayEntry, error) {
 	if n, err := fmt.Sscanf(s, "%s %s %d", &e.day, &e.id, &e.shard); err != nil || n != 3 || e.cursor() != s {
 		return nil, ErrCursor
 	}
-	if _, err := time.ParseInLocation(dayLayout, e.day, korea); err != nil || !strings.Contains(e.id, "-") {
+	if _, err := time.ParseInLocation(dayLayout, e.day, settlebank.KST); err != nil || !strings.Contains(e.id, "-") {
 		return nil, ErrCursor
 	}
 	return &e, nil
@@ -76,14 +78,14 @@ func (l *Ledger) ofDays(ctx context.Context, q Query) ([]Record, string, error) 
 	if q.From.After(oldest) {
 		oldest = q.From
 	}
-	day := newest.In(korea).Format(dayLayout)
+	day := newest.In(settlebank.KST).Format(dayLayout)
 	if after != nil && after.day < day {
 		day = after.day
 	}
 	var records []Record
 	var damaged error
 	work := 0
-	for day >= oldest.In(korea).Format(dayLayout) {
+	for day >= oldest.In(settlebank.KST).Format(dayLayout) {
 		page, err := l.dayPage(ctx, day, after, int64(min(q.Limit+1, 500)))
 		if err != nil {
 			return nil, "", err
@@ -108,7 +110,7 @@ func (l *Ledger) ofDays(ctx context.Context, q Query) ([]Record, string, error) 
 }
 
 func dayBefore(day string) string {
-	t, _ := time.ParseInLocation(dayLayout, day, korea)
+	t, _ := time.ParseInLocation(dayLayout, day, settlebank.KST)
 	return t.AddDate(0, 0, -1).Format(dayLayout)
 }
 
@@ -241,7 +243,7 @@ type Counter struct {
 // are kept for 35 days. One that became a dead letter and was retried counts again.
 func (l *Ledger) Counters(ctx context.Context, from, before time.Time) ([]Counter, error) {
 	var days []string
-	for d := from.In(korea); d.Before(before) || d.Format(dayLayout) == before.In(korea).Format(dayLayout); d = d.AddDate(0, 0, 1) {
+	for d := from.In(settlebank.KST); d.Before(before) || d.Format(dayLayout) == before.In(settlebank.KST).Format(dayLayout); d = d.AddDate(0, 0, 1) {
 		days = append(days, d.Format(dayLayout))
 	}
 	cmds := make([]*redis.MapStringStringCmd, 0, len(days)*shards)
@@ -280,7 +282,7 @@ func count(sums map[Counter]*Counter, day, field, value string) {
 	name, isAmount := strings.CutPrefix(field, amountField)
 	parts := strings.SplitN(name, "|", 5)
 	n, err := strconv.ParseInt(value, 10, 64)
-	begin, badDay := time.ParseInLocation(dayLayout, day, korea)
+	begin, badDay := time.ParseInLocation(dayLayout, day, settlebank.KST)
 	if len(parts) != 5 || err != nil || badDay != nil {
 		return
 	}

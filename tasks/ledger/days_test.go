@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"settlecancel/gateway/settlebank"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
@@ -16,7 +18,7 @@ import (
 func TestDay(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t)
-	midnight := time.Date(2023, 12, 16, 0, 0, 0, 0, korea)
+	midnight := time.Date(2023, 12, 16, 0, 0, 0, 0, settlebank.KST)
 	e.clock.Set(midnight.Add(-time.Minute))
 	x, y, z := partial("over-night", "pay-1"), partial("before", "pay-2"), partial("after", "pay-3")
 	e.accept(x)
@@ -99,7 +101,7 @@ func TestCounters(t *testing.T) {
 		}
 		for _, ev := range e.told() {
 			r := ev.Record
-			c := Counter{Hour: e.clock.Now().In(korea).Truncate(time.Hour), MchtID: r.MchtID, Method: r.Method, Status: r.Status, Code: r.Code}
+			c := Counter{Hour: e.clock.Now().In(settlebank.KST).Truncate(time.Hour), MchtID: r.MchtID, Method: r.Method, Status: r.Status, Code: r.Code}
 			if want[c] == nil {
 				sum := c
 				want[c] = &sum

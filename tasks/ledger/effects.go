@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"settlecancel/gateway/settlebank"
+
 	"github.com/redis/go-redis/v9"
 )
 
@@ -199,7 +201,7 @@ func lead(ctx context.Context, pipe redis.Pipeliner, c *change, p *Payment) {
 
 // counterField names a counter: hour, merchant, method, status and code.
 func counterField(ms int64, mchtID string, c Cancellation) string {
-	hour := strconv.Itoa(time.UnixMilli(ms).In(korea).Hour())
+	hour := strconv.Itoa(time.UnixMilli(ms).In(settlebank.KST).Hour())
 	return strings.Join([]string{hour, mchtID, c.Method, string(c.Status), c.Code}, "|")
 }
 

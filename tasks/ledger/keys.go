@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"settlecancel/gateway/settlebank"
 )
 
 // shards is into how many parts the ledger is cut. All keys of a part share a hash tag, so that one
@@ -96,13 +98,10 @@ func shardKey(shard int, name string) string {
 	return prefix + "{" + strconv.Itoa(shard) + "}:" + name
 }
 
-// korea is the time zone of the gateway, whose days the indexes are cut by. It knows no summer time.
-var korea = time.FixedZone("KST", 9*60*60)
-
 const (
 	dayLayout   = "20060102"
 	monthLayout = "200601"
 )
 
-func dayOf(ms int64) string   { return time.UnixMilli(ms).In(korea).Format(dayLayout) }
-func monthOf(ms int64) string { return time.UnixMilli(ms).In(korea).Format(monthLayout) }
+func dayOf(ms int64) string   { return time.UnixMilli(ms).In(settlebank.KST).Format(dayLayout) }
+func monthOf(ms int64) string { return time.UnixMilli(ms).In(settlebank.KST).Format(monthLayout) }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"settlecancel/gateway/settlebank"
+
 	"github.com/redis/go-redis/v9"
 )
 
@@ -142,8 +144,8 @@ func (l *Ledger) ofOrder(ctx context.Context, q Query) ([]Record, error) {
 
 // monthsBetween returns the Korean months from one time to another, both included.
 func monthsBetween(from, to time.Time) (months []string) {
-	from, to = from.In(korea), to.In(korea)
-	for m := time.Date(from.Year(), from.Month(), 1, 0, 0, 0, 0, korea); !m.After(to); m = m.AddDate(0, 1, 0) {
+	from, to = from.In(settlebank.KST), to.In(settlebank.KST)
+	for m := time.Date(from.Year(), from.Month(), 1, 0, 0, 0, 0, settlebank.KST); !m.After(to); m = m.AddDate(0, 1, 0) {
 		months = append(months, m.Format(monthLayout))
 	}
 	return months

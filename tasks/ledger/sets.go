@@ -22,7 +22,7 @@ const (
 	// Open are those that the machine still works at, in the order in which they are due. While an
 	// attempt holds one it stands where it stood before, though it is due later.
 	Open        Set = iota + 1
-	DeadLetters                // in the order in which they died
+	DeadLetters     // in the order in which they died
 )
 
 func (s Set) key(shard int) string {

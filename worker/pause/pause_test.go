@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"settlecancel/gateway/settlebank"
 	"settlecancel/tasks/ledger/redistest"
 	"settlecancel/worker/pause"
 )
@@ -26,7 +27,7 @@ func TestPause(t *testing.T) {
 	}
 	want(map[string]pause.Pause{})
 	at := time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC)
-	shop := pause.Pause{MchtID: "shop", Who: "kim", Note: "audit", At: at.In(time.FixedZone("KST", 9*3600))}
+	shop := pause.Pause{MchtID: "shop", Who: "kim", Note: "audit", At: at.In(settlebank.KST)}
 	everybody := pause.Pause{MchtID: pause.AllMerchants, Who: "lee", At: at}
 	for _, p := range []pause.Pause{{MchtID: "shop", Who: "park"}, shop, everybody} {
 		if err := pause.Begin(ctx, rdb, p); err != nil {

@@ -64,7 +64,7 @@ func TestMerchants(t *testing.T) {
 			t.Parallel()
 			p := &patient{TB: t, o: Options{Timeout: time.Minute, GatewayTimeout: time.Minute, Now: time.Now}}
 			p.o.Settings = Settings{Inquiry: true, InquiryPath: settlebank.PathInquiry,
-				Merchants: []gateway.Merchant{{ID: "shop", HashKey: hashKey, AESKey: aesKey, Protocol: gateway.Protocol0A19}}}
+				Merchants: []gateway.Merchant{{ID: "shop", HashKey: settlebank.NewSecret(hashKey), AESKey: settlebank.NewSecret(aesKey), Protocol: gateway.Protocol0A19}}}
 			p.gateway(answering(t, c.status, c.body))
 			x, s := &examiner{Options: p.o}, &sheet{check: "merchants"}
 			x.merchants(context.Background(), s)
@@ -89,7 +89,7 @@ func TestWrongKey(t *testing.T) {
 	p.o.Settings.Merchants = nil
 	known := []simulator.Merchant{{ID: "well", HashKey: hashKey}}
 	for _, id := range []string{"shop", "branch", "well"} {
-		p.o.Settings.Merchants = append(p.o.Settings.Merchants, gateway.Merchant{ID: id, HashKey: hashKey, AESKey: aesKey})
+		p.o.Settings.Merchants = append(p.o.Settings.Merchants, gateway.Merchant{ID: id, HashKey: settlebank.NewSecret(hashKey), AESKey: settlebank.NewSecret(aesKey)})
 		if id != "well" {
 			known = append(known, simulator.Merchant{ID: id, HashKey: "another key of SettleBank"})
 		}

@@ -19,16 +19,16 @@ import (
 func (x *examiner) keys(ctx context.Context, s *sheet) {
 	var public, own []string
 	for _, m := range x.Settings.Merchants {
-		if text := string(m.HashKey) + string(m.AESKey); strings.ContainsAny(text, " \t\r\n") {
+		if text := m.HashKey.Reveal() + m.AESKey.Reveal(); strings.ContainsAny(text, " \t\r\n") {
 			s.danger("take the white space away: it often comes with copying, or at the end of a file", "merchant %s: a key holds white space", m.ID)
 		}
-		if m.AESKey != "" && len(m.AESKey) != settlebank.AESKeyLen || m.AESKey == "" && m.Protocol == gateway.Protocol0A19 {
-			s.danger("take the AES key that SettleBank gave", "merchant %s: its AES key has %d bytes, not %d", m.ID, len(m.AESKey), settlebank.AESKeyLen)
+		if n := len(m.AESKey.Reveal()); m.AESKey.IsSet() && n != settlebank.AESKeyLen || !m.AESKey.IsSet() && m.Protocol == gateway.Protocol0A19 {
+			s.danger("take the AES key that SettleBank gave", "merchant %s: its AES key has %d bytes, not %d", m.ID, n, settlebank.AESKeyLen)
 		}
-		switch testbed := m.HashKey == settlebank.TestbedHashKey || m.AESKey == settlebank.TestbedAESKey; {
-		case testbed && x.Settings.Production:
+		switch publicHash, publicAES := m.HashKey.Reveal() == settlebank.TestbedHashKey, m.AESKey.Reveal() == settlebank.TestbedAESKey; {
+		case (publicHash || publicAES) && x.Settings.Production:
 			s.danger("take the keys that SettleBank gave for production", "merchant %s: has the testbed's public keys", m.ID)
-		case m.HashKey == settlebank.TestbedHashKey && m.AESKey == settlebank.TestbedAESKey:
+		case publicHash && publicAES:
 			public = append(public, m.ID)
 		default:
 			own = append(own, m.ID)
@@ -107,7 +107,7 @@ func proveVectors(ctx context.Context) error {
 
 func (v vector) prove(ctx context.Context, url string, bodies <-chan []byte) error {
 	c, err := gateway.New(gateway.Options{BaseURL: url, Now: func() time.Time { return v.at },
-		Merchants: []gateway.Merchant{{ID: v.merchant, HashKey: settlebank.TestbedHashKey, AESKey: settlebank.TestbedAESKey, Protocol: v.protocol}}})
+		Merchants: []gateway.Merchant{{ID: v.merchant, HashKey: settlebank.NewSecret(settlebank.TestbedHashKey), AESKey: settlebank.NewSecret(settlebank.TestbedAESKey), Protocol: v.protocol}}})
 	if err != nil {
 		return err
 	}

@@ -16,14 +16,14 @@ func TestKeys(t *testing.T) {
 		x.keys(context.Background(), s)
 		return findings{t, s.findings}
 	}
-	bed := gateway.Merchant{ID: "nxca_jt_bi", HashKey: settlebank.TestbedHashKey, AESKey: settlebank.TestbedAESKey}
-	found := examine(Settings{Merchants: []gateway.Merchant{bed, {ID: "shop", HashKey: hashKey, AESKey: aesKey}}})
+	bed := gateway.Merchant{ID: "nxca_jt_bi", HashKey: settlebank.NewSecret(settlebank.TestbedHashKey), AESKey: settlebank.NewSecret(settlebank.TestbedAESKey)}
+	found := examine(Settings{Merchants: []gateway.Merchant{bed, {ID: "shop", HashKey: settlebank.NewSecret(hashKey), AESKey: settlebank.NewSecret(aesKey)}}})
 	found.want("keys", OK, "merchant nxca_jt_bi: the testbed's keys; messages are signed", "")
 	found.want("keys", OK, "merchant shop: keys of their own", "")
 	examine(Settings{Production: true, Merchants: []gateway.Merchant{bed}}).want("keys", Danger, "public keys", "for production")
-	examine(Settings{Merchants: []gateway.Merchant{{ID: "a", HashKey: hashKey + "\n", AESKey: aesKey}}}).want("keys", Danger, "white space", "end of a file")
-	examine(Settings{Merchants: []gateway.Merchant{{ID: "a", HashKey: hashKey, AESKey: "short"}}}).want("keys", Danger, "5 bytes, not 32", "SettleBank gave")
-	examine(Settings{Merchants: []gateway.Merchant{{ID: "a", HashKey: hashKey, Protocol: gateway.Protocol0A19}}}).want("keys", Danger, "0 bytes, not 32", "SettleBank gave")
+	examine(Settings{Merchants: []gateway.Merchant{{ID: "a", HashKey: settlebank.NewSecret(hashKey + "\n"), AESKey: settlebank.NewSecret(aesKey)}}}).want("keys", Danger, "white space", "end of a file")
+	examine(Settings{Merchants: []gateway.Merchant{{ID: "a", HashKey: settlebank.NewSecret(hashKey), AESKey: settlebank.NewSecret("short")}}}).want("keys", Danger, "5 bytes, not 32", "SettleBank gave")
+	examine(Settings{Merchants: []gateway.Merchant{{ID: "a", HashKey: settlebank.NewSecret(hashKey), Protocol: gateway.Protocol0A19}}}).want("keys", Danger, "0 bytes, not 32", "SettleBank gave")
 }
 
 // The vectors are the vendor's, and a client that signs otherwise would be found.

@@ -45,7 +45,7 @@ func (x *examiner) otherProtocol(ctx context.Context, m gateway.Merchant, set ga
 	f := Finding{Check: "protocol", Level: Danger,
 		Text: fmt.Sprintf("SETTLEBANK_PROTOCOL is %s, and SettleBank speaks %s with it: nothing can be cancelled (%s, in %s, is answered with %s)", set, other, nothing, set, p.Code),
 		Mend: fmt.Sprintf("SETTLEBANK_PROTOCOL=%s, or protocol: %s in SETTLEBANK_MERCHANTS_FILE", other, other)}
-	if other == gateway.Protocol0A19 && m.AESKey == "" {
+	if other == gateway.Protocol0A19 && !m.AESKey.IsSet() {
 		f.Mend += ", with the AES key that SettleBank gave"
 		return []Finding{f}
 	}

@@ -55,9 +55,9 @@ func TestAilments(t *testing.T) {
 		"OKPath2025":  {spoil: path(settlebank.PathInquiry2025), check: "merchants", level: OK, says: settlebank.PathInquiry2025},
 		"ErrFlatSet":  {spoil: gatewaySpeaks(simulator.Protocols0A19, gateway.Flat), check: "protocol", level: Danger, says: "SETTLEBANK_PROTOCOL is flat, and SettleBank speaks 0A19 with it: nothing can be cancelled", mends: "SETTLEBANK_PROTOCOL=0A19", only: true},
 		"Err0A19Set":  {spoil: gatewaySpeaks(simulator.ProtocolsFlat, gateway.Protocol0A19), check: "protocol", level: Danger, says: "SETTLEBANK_PROTOCOL is 0A19, and SettleBank speaks flat with it: nothing can be cancelled", mends: "SETTLEBANK_PROTOCOL=flat", only: true},
-		"ErrHash":     {spoil: as0A19(func(s *Settings, _ *simulator.Options) { s.Merchants[0].HashKey = "HASHKEY-of-another" }), check: "merchants", level: Danger, says: "refused: 1901", mends: "the hash key is not the one that SettleBank has", only: true},
-		"ErrHashFlat": {spoil: func(s *Settings, _ *simulator.Options) { s.Merchants[0].HashKey = "HASHKEY-of-another" }, check: "merchants", level: Danger, says: "refused: 1901", mends: "SETTLEBANK_HASH_KEY", only: true},
-		"ErrAES": {spoil: as0A19(func(s *Settings, _ *simulator.Options) { s.Merchants[0].AESKey = "another-key-of-32-bytes-543210ab" }), check: "merchants", level: Danger,
+		"ErrHash":     {spoil: as0A19(func(s *Settings, _ *simulator.Options) { s.Merchants[0].HashKey = settlebank.NewSecret("HASHKEY-of-another") }), check: "merchants", level: Danger, says: "refused: 1901", mends: "the hash key is not the one that SettleBank has", only: true},
+		"ErrHashFlat": {spoil: func(s *Settings, _ *simulator.Options) { s.Merchants[0].HashKey = settlebank.NewSecret("HASHKEY-of-another") }, check: "merchants", level: Danger, says: "refused: 1901", mends: "SETTLEBANK_HASH_KEY", only: true},
+		"ErrAES": {spoil: as0A19(func(s *Settings, _ *simulator.Options) { s.Merchants[0].AESKey = settlebank.NewSecret("another-key-of-32-bytes-543210ab") }), check: "merchants", level: Danger,
 			says: "refused: 1902", mends: "correct the AES key"},
 		"ErrMerchant":   {spoil: as0A19(func(_ *Settings, o *simulator.Options) { o.Merchants[0].ID = "another" }), check: "merchants", level: Danger, says: "merchant shop: a request to cancel a payment that does not exist is refused: ST47", mends: "does not know the merchant here: correct its id (SETTLEBANK_MCHT_ID", only: true},
 		"ErrPath":       {spoil: path("/spay/APINoSuch.do"), check: "merchants", level: Danger, says: "inquiries go to /spay/APINoSuch.do (SETTLEBANK_INQUIRY_PATH), and are not answered there", mends: set2024, only: true},
@@ -67,11 +67,11 @@ func TestAilments(t *testing.T) {
 		"ErrCancelPath": {spoil: path(settlebank.PathInquiry), away: []string{settlebank.PathCancel}, check: "merchants", level: Danger, says: "HTTP 404", mends: "SETTLEBANK_BASE_URL", only: true},
 		"ErrFlatNoAES": {spoil: func(s *Settings, o *simulator.Options) {
 			gatewaySpeaks(simulator.Protocols0A19, gateway.Flat)(s, o)
-			s.Merchants[0].AESKey = ""
+			s.Merchants[0].AESKey = settlebank.NewSecret("")
 		}, check: "protocol", level: Danger, says: "speaks 0A19", mends: "with the AES key"},
 		"ErrFlatAndKey": {spoil: func(s *Settings, o *simulator.Options) {
 			gatewaySpeaks(simulator.Protocols0A19, gateway.Flat)(s, o)
-			s.Merchants[0].AESKey = "another-key-of-32-bytes-543210ab"
+			s.Merchants[0].AESKey = settlebank.NewSecret("another-key-of-32-bytes-543210ab")
 		}, check: "merchants", level: Danger, says: "in 0A19, is refused: 1902", mends: "correct the AES key"},
 		"NoteInquiryOff": {spoil: as0A19(func(s *Settings, _ *simulator.Options) { s.Inquiry = false }), check: "protocol", level: OK, says: "speaks 0A19"},
 		"NoteGranted":    {spoil: as0A19(func(_ *Settings, o *simulator.Options) { o.AutoAmount = 1000 }), check: "protocol", level: Note, says: "grants a request to cancel a payment that does not exist", mends: "for development alone"},
@@ -87,7 +87,7 @@ func TestAilments(t *testing.T) {
 
 func (c ailment) examine(t *testing.T, temper simulator.Temper) {
 	p := &patient{TB: t, o: Options{}}
-	p.o.Settings = Settings{Inquiry: true, InquiryPath: settlebank.PathInquiry, Merchants: []gateway.Merchant{{ID: "shop", HashKey: hashKey, AESKey: aesKey}}}
+	p.o.Settings = Settings{Inquiry: true, InquiryPath: settlebank.PathInquiry, Merchants: []gateway.Merchant{{ID: "shop", HashKey: settlebank.NewSecret(hashKey), AESKey: settlebank.NewSecret(aesKey)}}}
 	o := simulator.Options{Temper: temper, Merchants: []simulator.Merchant{{ID: "shop", HashKey: hashKey, AESKey: aesKey}}}
 	c.spoil(&p.o.Settings, &o)
 	sim, err := simulator.New(o)

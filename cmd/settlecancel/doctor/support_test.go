@@ -57,7 +57,7 @@ func patientOn(t testing.TB, server *redistest.Server) *patient {
 		Settings: Settings{
 			RedisAddress: server.URL(), Inquiry: true, InquiryPath: settlebank.PathInquiry, VerifyAfter: time.Minute, GatewayTimeout: 30 * time.Second,
 			RetryMax: 30, RetryInitial: 5 * time.Second, RetryCap: time.Hour, Retention: 4320 * time.Hour, PayloadKey: true,
-			Merchants: []gateway.Merchant{{ID: "shop", HashKey: hashKey, AESKey: aesKey}},
+			Merchants: []gateway.Merchant{{ID: "shop", HashKey: settlebank.NewSecret(hashKey), AESKey: settlebank.NewSecret(aesKey)}},
 		},
 	}
 	var err error

@@ -19,6 +19,7 @@ import (
 	"settlecancel/cmd/settlecancel/records"
 	"settlecancel/cmd/settlecancel/terminal"
 	"settlecancel/cmd/settlecancel/terminal/terminaltest"
+	"settlecancel/gateway/settlebank"
 	"settlecancel/tasks"
 	"settlecancel/tasks/clocktest"
 	"settlecancel/tasks/ledger"
@@ -41,7 +42,7 @@ type desk struct {
 }
 
 func newDesk(t testing.TB) *desk {
-	clock := clocktest.New(time.Date(2024, 1, 1, 23, 30, 0, 0, time.FixedZone("KST", 9*3600)))
+	clock := clocktest.New(time.Date(2024, 1, 1, 23, 30, 0, 0, settlebank.KST))
 	rdb := shared.Client(t)
 	return &desk{t, rdb, ledger.New(rdb, ledger.Options{Now: clock.Now}), clock, []string{"other", "shop"}}
 }

@@ -42,7 +42,7 @@ func newPlant(t *testing.T) *plant {
 	web := httptest.NewServer(p.sim)
 	t.Cleanup(web.Close)
 	gw, err := gateway.New(gateway.Options{BaseURL: web.URL, Merchants: []gateway.Merchant{
-		{ID: shop, HashKey: settlebank.TestbedHashKey, AESKey: settlebank.TestbedAESKey}}})
+		{ID: shop, HashKey: settlebank.NewSecret(settlebank.TestbedHashKey), AESKey: settlebank.NewSecret(settlebank.TestbedAESKey)}}})
 	if err != nil {
 		t.Fatal(err)
 	}

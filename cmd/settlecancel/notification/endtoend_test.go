@@ -31,7 +31,7 @@ func TestEndToEnd(t *testing.T) {
 			bank, ours := httptest.NewServer(sim), httptest.NewServer(b.handler)
 			t.Cleanup(ours.Close)
 			t.Cleanup(bank.Close)
-			gw, err := gateway.New(gateway.Options{BaseURL: bank.URL, Merchants: []gateway.Merchant{{ID: shop, HashKey: hashKey, AESKey: aesKey, Protocol: p}}})
+			gw, err := gateway.New(gateway.Options{BaseURL: bank.URL, Merchants: []gateway.Merchant{{ID: shop, HashKey: settlebank.NewSecret(hashKey), AESKey: settlebank.NewSecret(aesKey), Protocol: p}}})
 			if err != nil {
 				t.Fatal(err)
 			}

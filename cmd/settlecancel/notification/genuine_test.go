@@ -43,7 +43,7 @@ func (b *bench) speak(p gateway.Protocol) {
 	b.Helper()
 	var merchants []gateway.Merchant
 	for _, id := range settlebank.TestbedMerchants() {
-		merchants = append(merchants, gateway.Merchant{ID: id, HashKey: hashKey, AESKey: aesKey, Protocol: p})
+		merchants = append(merchants, gateway.Merchant{ID: id, HashKey: settlebank.NewSecret(hashKey), AESKey: settlebank.NewSecret(aesKey), Protocol: p})
 	}
 	gw, err := gateway.New(gateway.Options{BaseURL: "http://gateway.test", Merchants: merchants})
 	if err != nil {

@@ -56,7 +56,7 @@ func newBench(t testing.TB) *bench {
 	b.ledger = ledger.New(b.rdb, ledger.Options{Now: func() time.Time { return b.now }})
 	var err error
 	if b.gw, err = gateway.New(gateway.Options{BaseURL: "http://gateway.test",
-		Merchants: []gateway.Merchant{{ID: shop, HashKey: hashKey, AESKey: aesKey}}}); err != nil {
+		Merchants: []gateway.Merchant{{ID: shop, HashKey: settlebank.NewSecret(hashKey), AESKey: settlebank.NewSecret(aesKey)}}}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(b.gw.Close)

@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"settlecancel/gateway"
+	"settlecancel/gateway/settlebank"
 	"settlecancel/gateway/simulator"
 	"settlecancel/tasks"
 	"settlecancel/tasks/clocktest"
@@ -37,7 +38,7 @@ func newSystem(t *testing.T, p gateway.Protocol) *system {
 	}
 	server := httptest.NewServer(s.sim)
 	t.Cleanup(server.Close)
-	if s.gw, err = gateway.New(gateway.Options{Merchants: []gateway.Merchant{{ID: shop, HashKey: hashKey, AESKey: aesKey, Protocol: p}},
+	if s.gw, err = gateway.New(gateway.Options{Merchants: []gateway.Merchant{{ID: shop, HashKey: settlebank.NewSecret(hashKey), AESKey: settlebank.NewSecret(aesKey), Protocol: p}},
 		BaseURL: server.URL, CollationURL: server.URL, Timeout: patience, Now: s.now}); err != nil {
 		t.Fatal(err)
 	}

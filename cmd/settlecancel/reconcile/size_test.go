@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"settlecancel/gateway"
+	"settlecancel/gateway/settlebank"
 	"settlecancel/tasks/ledger"
 )
 
@@ -125,7 +126,7 @@ func TestMany(t *testing.T) { // not parallel: it measures the heap
 			v.at = on("2 12:00:00")
 			server := httptest.NewServer(v)
 			defer server.Close()
-			gw, err := gateway.New(gateway.Options{Merchants: []gateway.Merchant{{ID: shop, HashKey: hashKey}},
+			gw, err := gateway.New(gateway.Options{Merchants: []gateway.Merchant{{ID: shop, HashKey: settlebank.NewSecret(hashKey)}},
 				BaseURL: server.URL, CollationURL: server.URL, Timeout: patience})
 			if err != nil {
 				t.Fatal(err)

@@ -68,7 +68,7 @@ func newBench(t testing.TB, edits ...func(*Options)) *bench {
 	t.Cleanup(server.Close)
 	var merchants []gateway.Merchant
 	for _, id := range []string{shop, "nxca_jt_il"} {
-		merchants = append(merchants, gateway.Merchant{ID: id, HashKey: hashKey, AESKey: aesKey})
+		merchants = append(merchants, gateway.Merchant{ID: id, HashKey: settlebank.NewSecret(hashKey), AESKey: settlebank.NewSecret(aesKey)})
 	}
 	var err error
 	if b.gw, err = gateway.New(gateway.Options{Merchants: merchants, BaseURL: server.URL, CollationURL: server.URL, Timeout: patience}); err != nil {

@@ -17,9 +17,9 @@ import (
 	"settlecancel/gateway/settlebank"
 )
 
-// TestStandardRequest compares the bytes on the wire with the golden requests, and takes a success
+// Test0A19Request compares the bytes on the wire with the golden requests, and takes a success
 // in answer to each.
-func TestStandardRequest(t *testing.T) {
+func Test0A19Request(t *testing.T) {
 	t.Parallel()
 	for _, g := range loadGolden(t) {
 		t.Run(g.Name, func(t *testing.T) {
@@ -28,11 +28,11 @@ func TestStandardRequest(t *testing.T) {
 			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				b, _ := io.ReadAll(r.Body)
 				path, body = r.URL.Path, string(b)
-				_, _ = io.WriteString(w, standardAnswer(b, nil))
+				_, _ = io.WriteString(w, answer0A19(b, nil))
 			}))
 			defer srv.Close()
 			c := testClient(t, Options{
-				BaseURL: srv.URL, Merchants: []Merchant{standardMerchant(g.Cancel.MchtID)}, Now: func() time.Time { return g.At },
+				BaseURL: srv.URL, Merchants: []Merchant{merchant0A19(g.Cancel.MchtID)}, Now: func() time.Time { return g.At },
 			})
 			out := c.Cancel(context.Background(), g.Cancel)
 			want := Outcome{Class: OK, Code: "0000", Message: "정상처리", Listed: true, CanTrdNo: "C1", HTTPStatus: 200, Written: true}
@@ -83,8 +83,8 @@ func TestGoldenRequestsAreComplete(t *testing.T) {
 	}
 }
 
-// TestStandardVectors builds the vendor's own examples.
-func TestStandardVectors(t *testing.T) {
+// Test0A19Vectors builds the vendor's own examples.
+func Test0A19Vectors(t *testing.T) {
 	t.Parallel()
 	type vector struct{ TrdDt, TrdTm, MchtID, MchtTrdNo, Amount, PktHash, CnclAmt string }
 	var v struct {
@@ -100,7 +100,7 @@ func TestStandardVectors(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.ID, r.MchtID = v.MchtTrdNo, v.MchtID
-		q, faults := standard{}.build(&merchant{Merchant: standardMerchant(v.MchtID)}, r, at.UTC())
+		q, faults := protocol0A19{}.build(&merchant{Merchant: merchant0A19(v.MchtID)}, r, at.UTC())
 		if faults != nil {
 			t.Fatal(faults)
 		}
@@ -118,7 +118,7 @@ func TestStandardVectors(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := standardCancel
+		r := cancel0A19
 		r.CanAmt, r.OrgTrdAmt = amount, amount
 		if got := build(v, r)["cnclAmt"]; got != v.CnclAmt {
 			t.Errorf("cnclAmt %s, want %s", got, v.CnclAmt)
@@ -129,16 +129,16 @@ func TestStandardVectors(t *testing.T) {
 	}
 }
 
-// TestStandardLimits: what just fits is sent, and a longer reason cut.
-func TestStandardLimits(t *testing.T) {
+// Test0A19Limits: what just fits is sent, and a longer reason cut.
+func Test0A19Limits(t *testing.T) {
 	t.Parallel()
 	r := bankRefund
 	r.ID, r.OrgTrdNo, r.Round, r.CanAmt, r.OrgTrdAmt = strings.Repeat("~", 100), strings.Repeat("x", 40), 999, settlebank.MaxAmount, 0
 	r.MchtID, r.RefundAcntNo, r.RefundDpstrNm = "twelve_chars", strings.Repeat("9", 16), strings.Repeat("가", 50)
-	standardRequest(t, r)
+	request0A19(t, r)
 	w := numberWithdrawal
 	w.Round, w.VAcntNo = 0, strings.Repeat("9", 20)
-	standardRequest(t, w)
+	request0A19(t, w)
 
 	for _, tt := range []struct{ name, in, want string }{
 		{"OKLongest", strings.Repeat("가", 255), strings.Repeat("가", 255)},
@@ -148,7 +148,7 @@ func TestStandardLimits(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			q := standardRequest(t, edited(standardCancel, func(r *CancelRequest) { r.Reason = tt.in }))
+			q := request0A19(t, edited(cancel0A19, func(r *CancelRequest) { r.Reason = tt.in }))
 			var m struct{ Data map[string]string }
 			if err := json.Unmarshal(q.body, &m); err != nil {
 				t.Fatal(err)
@@ -173,7 +173,7 @@ func TestProtocolPerMerchant(t *testing.T) {
 		got = append(got, fmt.Sprint(r.URL.Path, " ", params["ver"]))
 	}))
 	defer srv.Close()
-	c, err := New(Options{BaseURL: srv.URL, Merchants: []Merchant{testMerchant, standardMerchant("nxca_jt_il")}})
+	c, err := New(Options{BaseURL: srv.URL, Merchants: []Merchant{testMerchant, merchant0A19("nxca_jt_il")}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +181,7 @@ func TestProtocolPerMerchant(t *testing.T) {
 	inquiry := testInquiry
 	inquiry.MchtID = "nxca_jt_il"
 	for _, class := range []Class{
-		c.Cancel(context.Background(), testCancel).Class, c.Cancel(context.Background(), standardCancel).Class,
+		c.Cancel(context.Background(), testCancel).Class, c.Cancel(context.Background(), cancel0A19).Class,
 		c.Inquire(context.Background(), inquiry).Class,
 	} {
 		if class != Unknown {

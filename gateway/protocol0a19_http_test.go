@@ -19,8 +19,8 @@ import (
 	"settlecancel/tasks/secrettest"
 )
 
-// standardServer returns each request with what answer makes of its body.
-func standardServer(t *testing.T, status int, answer func(body []byte) string) *Client {
+// server0A19 returns each request with what answer makes of its body.
+func server0A19(t *testing.T, status int, answer func(body []byte) string) *Client {
 	t.Helper()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
@@ -29,12 +29,12 @@ func standardServer(t *testing.T, status int, answer func(body []byte) string) *
 	}))
 	t.Cleanup(srv.Close)
 	return testClient(t, Options{
-		BaseURL: srv.URL, Merchants: []Merchant{standardMerchant("nxca_jt_il")}, Now: func() time.Time { return testTime },
+		BaseURL: srv.URL, Merchants: []Merchant{merchant0A19("nxca_jt_il")}, Now: func() time.Time { return testTime },
 	})
 }
 
-// TestStandardOutcome: what a caller gets of an answer under each kind of status.
-func TestStandardOutcome(t *testing.T) {
+// Test0A19Outcome: what a caller gets of an answer under each kind of status.
+func Test0A19Outcome(t *testing.T) {
 	t.Parallel()
 	refusal := func(params, data map[string]any) {
 		params["outStatCd"], params["outRsltCd"], params["trdNo"], params["outRsltMsg"] = "0031", "MP81", nil, url.QueryEscape("취소 기간 경과")
@@ -65,17 +65,17 @@ func TestStandardOutcome(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			c := standardServer(t, tt.status, func(body []byte) string { return standardAnswer(body, tt.edit) })
+			c := server0A19(t, tt.status, func(body []byte) string { return answer0A19(body, tt.edit) })
 			tt.want.HTTPStatus, tt.want.Written = tt.status, true
-			if diff := cmp.Diff(tt.want, c.Cancel(context.Background(), standardCancel)); diff != "" {
+			if diff := cmp.Diff(tt.want, c.Cancel(context.Background(), cancel0A19)); diff != "" {
 				t.Errorf("outcome (-want +got):\n%s", diff)
 			}
 		})
 	}
 }
 
-// TestStandardForeignBody: a body that is none of 0A19 proves nothing.
-func TestStandardForeignBody(t *testing.T) {
+// Test0A19ForeignBody: a body that is none of 0A19 proves nothing.
+func Test0A19ForeignBody(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name   string
@@ -91,8 +91,8 @@ func TestStandardForeignBody(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			c := standardServer(t, tt.status, func([]byte) string { return tt.body })
-			if out := c.Cancel(context.Background(), standardCancel); out.Class != tt.want || out.CanTrdNo != "" {
+			c := server0A19(t, tt.status, func([]byte) string { return tt.body })
+			if out := c.Cancel(context.Background(), cancel0A19); out.Class != tt.want || out.CanTrdNo != "" {
 				t.Errorf("got %+v, want %s", out, tt.want)
 			}
 		})
@@ -114,9 +114,9 @@ func TestAccountLeaks(t *testing.T) {
 				t.Run(fmt.Sprint(name, " ", r.Operation, " ", succeeds), func(t *testing.T) {
 					t.Parallel()
 					var sent string
-					c := standardServer(t, 200, func(body []byte) string {
+					c := server0A19(t, 200, func(body []byte) string {
 						sent = string(body)
-						return standardAnswer(body, func(params, _ map[string]any) {
+						return answer0A19(body, func(params, _ map[string]any) {
 							params["outRsltMsg"] = message
 							if !succeeds {
 								params["outStatCd"], params["outRsltCd"] = "0031", "RA17"
@@ -145,8 +145,8 @@ func TestOverlappingSecrets(t *testing.T) {
 	t.Parallel()
 	r := bankRefund
 	r.RefundAcntNo = testHashKey[4:14]
-	c := standardServer(t, 200, func(body []byte) string {
-		return standardAnswer(body, func(params, _ map[string]any) { params["outRsltMsg"] = "bad key " + testHashKey })
+	c := server0A19(t, 200, func(body []byte) string {
+		return answer0A19(body, func(params, _ map[string]any) { params["outRsltMsg"] = "bad key " + testHashKey })
 	})
 	if out := c.Cancel(context.Background(), r); out.Class != OK || out.Message != "bad key [redacted]" {
 		t.Errorf("got %+v", out)

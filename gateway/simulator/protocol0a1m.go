@@ -2,16 +2,16 @@ package simulator
 
 import "strconv"
 
-// standardInquiryParams and standardInquiryData are the request of "Inquiry 0A1M" in protocol.md.
+// params0A1M and data0A1M are the request of "Inquiry 0A1M" in protocol.md.
 var (
-	standardInquiryParams = []fieldSpec{
+	params0A1M = []fieldSpec{
 		{name: "mchtId", max: 12, missing: "1001", tooLong: "1101"},
 		{name: "ver", max: 4, missing: "6001", tooLong: "1126", valid: func(s string) bool { return s == "0A1M" }},
 		{name: "mchtTrdNo", max: 100, missing: "1005", tooLong: "1105"},
 		{name: "trdDt", max: 8, missing: "1003", tooLong: "1103", valid: isDate},
 		{name: "trdTm", max: 6, missing: "1004", tooLong: "1104", valid: isTime},
 	}
-	standardInquiryData = []fieldSpec{
+	data0A1M = []fieldSpec{
 		{name: "pktHash", max: 64, missing: "6001", tooLong: "1127"},
 		{name: "method", max: 2, missing: "1002", tooLong: "1102", valid: isMethod, taken: isInquiryMethod},
 		{name: "trdAmt", max: 12, missing: "1009", tooLong: "1109", valid: isAmount},
@@ -26,12 +26,12 @@ func isMethod(s string) bool { _, ok := methods[s]; return ok }
 // isInquiryMethod says whether s is a method or the provider of an easy payment.
 func isInquiryMethod(s string) bool { return isMethod(s) || isProvider(s) }
 
-// readStandardInquiry checks a 0A1M inquiry: fields, merchant, hash over trdDt + trdTm + mchtId +
+// readInquiry0A1M checks a 0A1M inquiry: fields, merchant, hash over trdDt + trdTm + mchtId +
 // mchtTrdNo + trdAmt.
-func (s *Simulator) readStandardInquiry(conduct Conduct, m message, escaped bool) call {
+func (s *Simulator) readInquiry0A1M(conduct Conduct, m message, escaped bool) call {
 	merchant := s.merchants[m.params.get("mchtId")]
 	method, provider := methodAndProvider(m.data.get("method"))
-	c := call{protocol: standardInquiry{standardReply{m}, merchant, escaped}, path: PathInquiry, echoes: true, conduct: conduct, terms: terms{
+	c := call{protocol: inquiry0A1M{nestedReply{m}, merchant, escaped}, path: PathInquiry, echoes: true, conduct: conduct, terms: terms{
 		mchtID:       m.params.get("mchtId"),
 		orgTrdNo:     m.data.get("orgTrdNo"),
 		orgMchtTrdNo: m.data.get("orgMchtTrdNo"),
@@ -43,8 +43,8 @@ func (s *Simulator) readStandardInquiry(conduct Conduct, m message, escaped bool
 		lax:          conduct.real(),
 		id:           m.params.get("mchtTrdNo"),
 	}}
-	if c.refused = checkFields(m.params, standardInquiryParams, conduct); c.refused.code == "" {
-		c.refused = checkFields(m.data, standardInquiryData, conduct)
+	if c.refused = checkFields(m.params, params0A1M, conduct); c.refused.code == "" {
+		c.refused = checkFields(m.data, data0A1M, conduct)
 	}
 	if c.refused.code == "" {
 		c.refused = s.authenticate(c.terms.mchtID, m.data.get("pktHash"), m.params.get("trdDt"),
@@ -53,11 +53,11 @@ func (s *Simulator) readStandardInquiry(conduct Conduct, m message, escaped bool
 	return c
 }
 
-// standardInquiry returns a 0A1M inquiry. outRsltMsg is URL-encoded on the path of the 2024
+// inquiry0A1M returns a 0A1M inquiry. outRsltMsg is URL-encoded on the path of the 2024
 // specification and plain on that of the 2025 site, so that both forms the vendor announces are
 // met.
-type standardInquiry struct {
-	standardReply
+type inquiry0A1M struct {
+	nestedReply
 	merchant Merchant
 	escaped  bool
 }
@@ -65,7 +65,7 @@ type standardInquiry struct {
 // reply shows the sum cancelled so far; "0001" once that is the whole amount, or the virtual
 // account number withdrawn. A fault may show "0001" as soon as a part is cancelled, or leave out
 // the sum where it is the whole.
-func (q standardInquiry) reply(res result) (string, body) {
+func (q inquiry0A1M) reply(res result) (string, body) {
 	m := res.manner
 	if res.code != "" {
 		if m.lost && res.verdict == noTransaction {
@@ -94,7 +94,7 @@ func (q standardInquiry) reply(res result) (string, body) {
 }
 
 // hash is the answer's pktHash.
-func (q standardInquiry) hash(outStatCd string, res result) string {
+func (q inquiry0A1M) hash(outStatCd string, res result) string {
 	return pktHash(q.merchant, q.message, outStatCd, q.data.get("trdAmt"), res)
 }
 
@@ -110,12 +110,12 @@ func echo(hash string, wrong bool) string {
 	}
 }
 
-// standardReply returns in the standard specification's form; alone, it refuses a nested message
+// nestedReply returns in the nested form; alone, it refuses a nested message
 // that no protocol of its path knows, or a flat one that the gateway does not know.
-type standardReply struct{ message }
+type nestedReply struct{ message }
 
-func (standardReply) explain(v verdict, method string) refusal { return standardRefusal(v, method) }
+func (nestedReply) explain(v verdict, method string) refusal { return nestedRefusal(v, method) }
 
-func (r standardReply) reply(res result) (string, body) {
+func (r nestedReply) reply(res result) (string, body) {
 	return res.code, answer{params: r.params, outStatCd: "0031", code: res.refusal, manner: res.manner}.refuse()
 }

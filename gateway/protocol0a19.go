@@ -9,15 +9,15 @@ import (
 	"settlecancel/gateway/settlebank"
 )
 
-// standard is protocol 0A19: section "Protocol 0A19" of protocol.md.
-type standard struct{}
+// protocol0A19 is protocol 0A19: section "Protocol 0A19" of protocol.md.
+type protocol0A19 struct{}
 
-type standardMessage struct {
-	Params standardParams `json:"params"`
-	Data   standardData   `json:"data"`
+type message0A19 struct {
+	Params params0A19 `json:"params"`
+	Data   data0A19   `json:"data"`
 }
 
-type standardParams struct {
+type params0A19 struct {
 	MchtID    string `json:"mchtId"`
 	Ver       string `json:"ver"`
 	Method    string `json:"method"`
@@ -28,8 +28,8 @@ type standardParams struct {
 	TrdTm     string `json:"trdTm"`
 }
 
-// standardData has the fields of every operation; what one does not have is left out.
-type standardData struct {
+// data0A19 has the fields of every operation; what one does not have is left out.
+type data0A19 struct {
 	PktHash  string `json:"pktHash"`
 	OrgTrdNo string `json:"orgTrdNo"`
 
@@ -52,16 +52,16 @@ type standardData struct {
 	VAcntNo string `json:"vAcntNo,omitempty"` // encrypted
 }
 
-// standardTerms are what the answer to a request is held against.
-type standardTerms struct {
-	params   standardParams
+// terms0A19 are what the answer to a request is held against.
+type terms0A19 struct {
+	params   params0A19
 	orgTrdNo string
 	amount   int64 // 0: none
 	cipher   fieldCipher
-	key      Secret
+	key      settlebank.Secret
 }
 
-func (standard) build(m *merchant, r CancelRequest, now time.Time) (request, []string) {
+func (protocol0A19) build(m *merchant, r CancelRequest, now time.Time) (request, []string) {
 	var faults []string
 	faults = checkText(faults, "mchtId", r.MchtID, settlebank.MaxMchtID)
 	faults = checkText(faults, "orgTrdNo", r.OrgTrdNo, settlebank.MaxOrgTrdNo0A19)
@@ -82,24 +82,24 @@ func (standard) build(m *merchant, r CancelRequest, now time.Time) (request, []s
 		return request{}, faults
 	}
 	now = now.In(settlebank.KST)
-	params := standardParams{
+	params := params0A19{
 		r.MchtID, string(Protocol0A19), r.Method, op.BizType, settlebank.EncCd, r.ID, now.Format(settlebank.DateLayout), now.Format(settlebank.ClockLayout),
 	}
 	hash := sign(m.HashKey, hashed(op, params, decimal(r.CanAmt))...)
 	return request{
 		path: op.Path, hash: hash,
-		body:    render(standardMessage{params, operationData(op, r, hash, c)}),
-		terms:   &standardTerms{params, r.OrgTrdNo, r.CanAmt, c, m.HashKey},
-		secrets: []Secret{Secret(r.RefundAcntNo), Secret(r.RefundDpstrNm), Secret(r.VAcntNo)},
+		body:    render(message0A19{params, operationData(op, r, hash, c)}),
+		terms:   &terms0A19{params, r.OrgTrdNo, r.CanAmt, c, m.HashKey},
+		secrets: []settlebank.Secret{settlebank.NewSecret(r.RefundAcntNo), settlebank.NewSecret(r.RefundDpstrNm), settlebank.NewSecret(r.VAcntNo)},
 	}, nil
 }
 
 // data renders the fields that op has.
-func operationData(op settlebank.Operation, r CancelRequest, hash string, c fieldCipher) standardData {
+func operationData(op settlebank.Operation, r CancelRequest, hash string, c fieldCipher) data0A19 {
 	if op.Is(settlebank.NoMoney) {
-		return standardData{PktHash: hash, OrgTrdNo: r.OrgTrdNo, VAcntNo: c.encrypt(r.VAcntNo)}
+		return data0A19{PktHash: hash, OrgTrdNo: r.OrgTrdNo, VAcntNo: c.encrypt(r.VAcntNo)}
 	}
-	d := standardData{
+	d := data0A19{
 		PktHash: hash, OrgTrdNo: r.OrgTrdNo, CrcCd: cmp.Or(r.Currency, settlebank.KRW), CnclOrd: fmt.Sprintf("%03d", r.Round),
 		CnclAmt: c.encrypt(decimal(r.CanAmt)), CnclRsn: reason(r.Reason),
 	}

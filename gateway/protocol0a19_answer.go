@@ -2,18 +2,18 @@ package gateway
 
 import "settlecancel/gateway/settlebank"
 
-// adviceStandard is what helps where a gateway does not know 0A19.
-const adviceStandard = "for the gateway does not know protocol 0A19: set SETTLEBANK_PROTOCOL=flat"
+// advice0A19 is what helps where a gateway does not know 0A19.
+const advice0A19 = "for the gateway does not know protocol 0A19: set SETTLEBANK_PROTOCOL=flat"
 
 // parse reads the body of an answer to q. The time, version and encryption of an answer are the
 // gateway's own and are not compared; what names the request is.
-func (standard) parse(q request, body []byte) (answer, bool) {
+func (protocol0A19) parse(q request, body []byte) (answer, bool) {
 	w, ok := readWords(body)
 	if !ok {
 		return answer{}, false
 	}
 	t := q.terms
-	r := reading{words: w, want: shapeNested, advice: adviceStandard,
+	r := reading{words: w, want: shapeNested, advice: advice0A19,
 		done:    w.stat == settlebank.StatDone && w.code == settlebank.CodeOK,
 		refused: w.stat == settlebank.StatRefused && w.code != settlebank.CodeOK}
 	r.class, r.listed = settlebank.Classify(w.code)
@@ -37,7 +37,7 @@ func (standard) parse(q request, body []byte) (answer, bool) {
 
 // foreign names a member in which the answer repeats something else than the request had; "": none.
 // What is cancelled of a refusal says nothing, and an amount that cannot be read neither.
-func (t *standardTerms) foreign(w words) string {
+func (t *terms0A19) foreign(w words) string {
 	head := echo{{"mchtId", t.params.MchtID}, {"mchtTrdNo", t.params.MchtTrdNo}}
 	if name := head.foreign(w.head); name != "" {
 		return name
@@ -53,7 +53,7 @@ func (t *standardTerms) foreign(w words) string {
 
 // checkHash tries the request's amount, and for a refusal none and zero: the documents do not say
 // what a refusal hashes in the amount's place.
-func (t *standardTerms) checkHash(w words, request string) hashState {
+func (t *terms0A19) checkHash(w words, request string) hashState {
 	amounts := []string{decimal(t.amount)}
 	if w.code != settlebank.CodeOK {
 		amounts = append(amounts, "", "0")
@@ -62,7 +62,7 @@ func (t *standardTerms) checkHash(w words, request string) hashState {
 }
 
 // amounts reads the amounts of a success, each where that is possible.
-func (t *standardTerms) amounts(data object) Detail {
+func (t *terms0A19) amounts(data object) Detail {
 	return Detail{
 		CancelledAmt: t.cipher.amount(data, "cnclAmt"),
 		BalanceAmt:   t.cipher.amount(data, "blcAmt"),

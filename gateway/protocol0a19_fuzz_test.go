@@ -5,16 +5,16 @@ import (
 	"testing"
 )
 
-// FuzzStandardAnswer: only a complete answer that says success twice, repeats the request's hash
+// Fuzz0A19Answer: only a complete answer that says success twice, repeats the request's hash
 // and nothing of another request, has a number and no other amount is OK; and every amount it
 // brings is one that the answer has.
-func FuzzStandardAnswer(f *testing.F) {
-	q := standardRequest(f, standardCancel)
-	whole := standardAnswer(q.body, nil)
+func Fuzz0A19Answer(f *testing.F) {
+	q := request0A19(f, cancel0A19)
+	whole := answer0A19(q.body, nil)
 	f.Add([]byte(whole))
 	f.Add([]byte(whole[:len(whole)-2]))
-	for _, c := range append(standardSuccesses, standardFailures...) {
-		f.Add([]byte(standardAnswer(q.body, func(params, data map[string]any) {
+	for _, c := range append(successes0A19, failures0A19...) {
+		f.Add([]byte(answer0A19(q.body, func(params, data map[string]any) {
 			for name, value := range c.params {
 				params[name] = value
 			}
@@ -30,7 +30,7 @@ func FuzzStandardAnswer(f *testing.F) {
 		f.Add([]byte(r.Body))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		a, valid := standard{}.parse(q, body)
+		a, valid := protocol0A19{}.parse(q, body)
 		checkAnswer(t, body, a, valid)
 		switch a.detail.RefundPossible {
 		case "", "Y", "N", "C":
@@ -47,12 +47,12 @@ func FuzzStandardAnswer(f *testing.F) {
 		m := decoded(t, body)
 		params, _ := m["params"].(map[string]any)
 		data, _ := m["data"].(map[string]any)
-		checkStandardSuccess(t, q, a, params, data)
+		checkSuccess0A19(t, q, a, params, data)
 	})
 }
 
-// checkStandardSuccess asserts what a success is made of, read by encoding/json and crypto alone.
-func checkStandardSuccess(t *testing.T, q request, a answer, params, data map[string]any) {
+// checkSuccess0A19 asserts what a success is made of, read by encoding/json and crypto alone.
+func checkSuccess0A19(t *testing.T, q request, a answer, params, data map[string]any) {
 	t.Helper()
 	own := plainHash("0021", word(params["trdDt"], 0), word(params["trdTm"], 0), "nxca_jt_il", "CNCL-refund-1")
 	told := word(data["pktHash"], 0)

@@ -11,11 +11,13 @@ import (
 	"testing"
 	"time"
 
+	"settlecancel/gateway/settlebank"
+
 	_ "embed"
 )
 
 //go:embed testdata/0A19_requests.json
-var standardRequestFile []byte
+var requestFile0A19 []byte
 
 // golden is a 0A19 request as the documents have it, made without this package.
 type golden struct {
@@ -30,7 +32,7 @@ type golden struct {
 func loadGolden(t testing.TB) []golden {
 	t.Helper()
 	var all []golden
-	if err := json.Unmarshal(standardRequestFile, &all); err != nil {
+	if err := json.Unmarshal(requestFile0A19, &all); err != nil {
 		t.Fatal(err)
 	}
 	if len(all) == 0 {
@@ -54,8 +56,8 @@ func members(t testing.TB, raw json.RawMessage) map[string]string {
 	return m
 }
 
-func standardMerchant(id string) Merchant {
-	return Merchant{ID: id, HashKey: testHashKey, AESKey: testAESKey, Protocol: Protocol0A19}
+func merchant0A19(id string) Merchant {
+	return Merchant{ID: id, HashKey: settlebank.NewSecret(testHashKey), AESKey: settlebank.NewSecret(testAESKey), Protocol: Protocol0A19}
 }
 
 // testSealed encrypts as the gateway does, by crypto/aes alone.
@@ -95,20 +97,20 @@ func testOpened(sealed string) (string, bool) {
 	return "", false
 }
 
-// standardCancel is a card cancellation of a part, in 0A19.
-var standardCancel = CancelRequest{
+// cancel0A19 is a card cancellation of a part, in 0A19.
+var cancel0A19 = CancelRequest{
 	ID: "CNCL-refund-1", Round: 2, MchtID: "nxca_jt_il", OrgTrdNo: "T1", OrgMchtTrdNo: "ORDER1", OrgTrdDt: "20231215",
 	CanAmt: 500, OrgTrdAmt: 1000, Method: "CA",
 }
 
 // phoneCancel and bankRefund are a phone cancellation in time and a virtual account's refund.
 var (
-	phoneCancel = edited(standardCancel, func(r *CancelRequest) { r.Method = "MP" })
-	bankRefund  = edited(standardCancel, func(r *CancelRequest) {
+	phoneCancel = edited(cancel0A19, func(r *CancelRequest) { r.Method = "MP" })
+	bankRefund  = edited(cancel0A19, func(r *CancelRequest) {
 		r.Method, r.Operation = "VA", "refund"
 		r.RefundBankCd, r.RefundAcntNo, r.RefundDpstrNm = "004", "110987654321", "홍길동"
 	})
-	numberWithdrawal = edited(standardCancel, func(r *CancelRequest) {
+	numberWithdrawal = edited(cancel0A19, func(r *CancelRequest) {
 		r.Method, r.Operation, r.CanAmt, r.VAcntNo = "VA", "withdraw", 0, "5678901234"
 	})
 )
@@ -123,19 +125,19 @@ func accountOf(r CancelRequest) []string {
 	return slices.DeleteFunc([]string{r.RefundAcntNo, r.RefundDpstrNm, r.VAcntNo}, func(s string) bool { return s == "" })
 }
 
-// standardRequest builds r, to be sent at testTime.
-func standardRequest(t testing.TB, r CancelRequest) request {
+// request0A19 builds r, to be sent at testTime.
+func request0A19(t testing.TB, r CancelRequest) request {
 	t.Helper()
-	q, faults := standard{}.build(&merchant{Merchant: standardMerchant(r.MchtID)}, r, testTime)
+	q, faults := protocol0A19{}.build(&merchant{Merchant: merchant0A19(r.MchtID)}, r, testTime)
 	if faults != nil {
 		t.Fatal(faults)
 	}
 	return q
 }
 
-// standardAnswer is a success in answer to a 0A19 request, or what edit makes of it; nil deletes a
+// answer0A19 is a success in answer to a 0A19 request, or what edit makes of it; nil deletes a
 // field.
-func standardAnswer(body []byte, edit func(params, data map[string]any)) string {
+func answer0A19(body []byte, edit func(params, data map[string]any)) string {
 	var m struct{ Params, Data map[string]any }
 	if err := json.Unmarshal(body, &m); err != nil {
 		panic(err)

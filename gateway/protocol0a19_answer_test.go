@@ -13,9 +13,9 @@ import (
 // fields are edits of an answer; nil deletes a field.
 type fields map[string]any
 
-// standardCase is an answer to a request, a success but for the edits, and what it means with
+// case0A19 is an answer to a request, a success but for the edits, and what it means with
 // status 200.
-type standardCase struct {
+type case0A19 struct {
 	name         string
 	params, data fields
 	want         answer
@@ -73,15 +73,15 @@ func doubtedCode(code string, why string) answer {
 
 func foreign(field string) answer { return doubted("the answer carries another request's " + field) }
 
-// ownHash is the answer's own hash to standardCancel.
+// ownHash is the answer's own hash to cancel0A19.
 func ownHash(stat, clock, amount string) string {
-	return sign(testHashKey, stat, "20231216", clock, "nxca_jt_il", "CNCL-refund-1", amount)
+	return sign(settlebank.NewSecret(testHashKey), stat, "20231216", clock, "nxca_jt_il", "CNCL-refund-1", amount)
 }
 
 // usual is the detail of an answer that no edit touches.
 var usual = Detail{CancelledAmt: num(500), BalanceAmt: num(300)}
 
-var standardSuccesses = []standardCase{
+var successes0A19 = []case0A19{
 	{"OK", nil, nil, succeeded(usual)},
 	{"OKSuccessWithoutAmounts", nil, fields{"cnclAmt": nil, "blcAmt": nil, "orgTrdNo": nil}, succeeded(Detail{})},
 	{"OKBlankAmounts", nil, fields{"cnclAmt": "", "blcAmt": "", "cardCnclAmt": ""}, succeeded(Detail{})},
@@ -130,7 +130,7 @@ var standardSuccesses = []standardCase{
 	{"ErrNumericStat", fields{"outStatCd": 31}, nil, doubted(noPair)},
 }
 
-var standardFailures = []standardCase{
+var failures0A19 = []case0A19{
 	{"ErrRejected", failure("CA20"), nil, refusedWith("CA20", Rejected)},
 	{"ErrAlready", failure("CA12"), nil, refusedWith("CA12", Already)},
 	{"ErrCancelledBefore", failure("ST25"), nil, refusedWith("ST25", Already)},
@@ -156,14 +156,14 @@ var standardFailures = []standardCase{
 		doubtedCode("CA20", badHash)},
 }
 
-// TestStandardAnswer: the class of every kind of answer, with status 200.
-func TestStandardAnswer(t *testing.T) {
+// Test0A19Answer: the class of every kind of answer, with status 200.
+func Test0A19Answer(t *testing.T) {
 	t.Parallel()
-	q := standardRequest(t, standardCancel)
-	for _, tt := range append(standardSuccesses, standardFailures...) {
+	q := request0A19(t, cancel0A19)
+	for _, tt := range append(successes0A19, failures0A19...) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			body := standardAnswer(q.body, func(params, data map[string]any) {
+			body := answer0A19(q.body, func(params, data map[string]any) {
 				for name, value := range tt.params {
 					params[name] = value
 				}
@@ -171,7 +171,7 @@ func TestStandardAnswer(t *testing.T) {
 					data[name] = value
 				}
 			})
-			got, valid := standard{}.parse(q, []byte(body))
+			got, valid := protocol0A19{}.parse(q, []byte(body))
 			if !valid {
 				t.Fatalf("no complete answer: %s", body)
 			}
@@ -182,11 +182,11 @@ func TestStandardAnswer(t *testing.T) {
 	}
 }
 
-// TestStandardShapes: what is no answer of 0A19, and what is one without data.
-func TestStandardShapes(t *testing.T) {
+// Test0A19Shapes: what is no answer of 0A19, and what is one without data.
+func Test0A19Shapes(t *testing.T) {
 	t.Parallel()
-	q := standardRequest(t, standardCancel)
-	whole := standardAnswer(q.body, nil)
+	q := request0A19(t, cancel0A19)
+	whole := answer0A19(q.body, nil)
 	refused := answer{code: "CA20", class: Rejected, listed: true}
 	nameless := answer{code: "CA20", class: Unknown, listed: true, doubt: noName}
 	unproven := answer{code: "0000", class: Unknown, listed: true, doubt: noHash}
@@ -205,7 +205,7 @@ func TestStandardShapes(t *testing.T) {
 		{"ErrBareSuccess", `{"outStatCd":"0021","outRsltCd":"0000","trdNo":"C1","pktHash":"` + q.hash + `"}`, true, unproven},
 		{"ErrByteOrderMark", "\ufeff" + `{"outStatCd":"0031","outRsltCd":"CA20"}`, true, refused},
 		{"ErrFlatRefusal", `{"resultCode":"1001","resultMsg":"정상처리"}`, true,
-			answer{code: "1001", message: "정상처리", class: Misconfigured, listed: true, doubt: "nothing was applied, " + adviceStandard}},
+			answer{code: "1001", message: "정상처리", class: Misconfigured, listed: true, doubt: "nothing was applied, " + advice0A19}},
 		{"ErrSuccessNoData", `{"params":{"outStatCd":"0021","outRsltCd":"0000","trdNo":"C1"}}`, true, unproven},
 		{"ErrSuccessTwoHashes", `{"params":{"outStatCd":"0021","outRsltCd":"0000","trdNo":"C1"},"data":{"pktHash":"` + q.hash +
 			`","pktHash":"` + q.hash + `"}}`, true, unproven},
@@ -226,7 +226,7 @@ func TestStandardShapes(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			got, valid := standard{}.parse(q, []byte(tt.body))
+			got, valid := protocol0A19{}.parse(q, []byte(tt.body))
 			if valid != tt.valid {
 				t.Errorf("valid: got %t, want %t", valid, tt.valid)
 			}
@@ -237,19 +237,19 @@ func TestStandardShapes(t *testing.T) {
 	}
 }
 
-// TestStandardCodes walks the whole table of codes: with 0031 a failing code is its class, with
+// Test0A19Codes walks the whole table of codes: with 0031 a failing code is its class, with
 // 0021 nothing.
-func TestStandardCodes(t *testing.T) {
+func Test0A19Codes(t *testing.T) {
 	t.Parallel()
-	q := standardRequest(t, standardCancel)
+	q := request0A19(t, cancel0A19)
 	for _, code := range settlebank.Codes() {
 		class, _ := settlebank.Classify(code)
 		for stat, want := range map[string]Class{"0031": class, "0021": Unknown} {
 			if code == "0000" {
 				want = map[string]Class{"0031": Unknown, "0021": OK}[stat]
 			}
-			body := standardAnswer(q.body, func(params, _ map[string]any) { params["outStatCd"], params["outRsltCd"] = stat, code })
-			got, valid := standard{}.parse(q, []byte(body))
+			body := answer0A19(q.body, func(params, _ map[string]any) { params["outStatCd"], params["outRsltCd"] = stat, code })
+			got, valid := protocol0A19{}.parse(q, []byte(body))
 			if !valid || got.class != want || !got.listed || (got.class == OK) != (got.canTrdNo != "") {
 				t.Errorf("%s with %s: got %t, %s, want %s", stat, code, valid, tell(got), want)
 			}
@@ -261,7 +261,7 @@ func TestStandardCodes(t *testing.T) {
 // doubtful.
 func TestWithdrawAnswer(t *testing.T) {
 	t.Parallel()
-	q := standardRequest(t, numberWithdrawal)
+	q := request0A19(t, numberWithdrawal)
 	for _, tt := range []struct {
 		name  string
 		value any
@@ -269,8 +269,8 @@ func TestWithdrawAnswer(t *testing.T) {
 	}{{"OK", nil, OK}, {"OKZero", sealed(0), OK}, {"ErrAmount", sealed(1), Unknown}} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			body := standardAnswer(q.body, func(_, data map[string]any) { data["cnclAmt"] = tt.value })
-			if got, valid := (standard{}).parse(q, []byte(body)); !valid || got.class != tt.want {
+			body := answer0A19(q.body, func(_, data map[string]any) { data["cnclAmt"] = tt.value })
+			if got, valid := (protocol0A19{}).parse(q, []byte(body)); !valid || got.class != tt.want {
 				t.Errorf("got %t, %s, want %s", valid, tell(got), tt.want)
 			}
 		})

@@ -7,15 +7,16 @@ import (
 	"testing"
 
 	"settlecancel/gateway"
+	"settlecancel/gateway/settlebank"
 	"settlecancel/gateway/simulator"
 	"settlecancel/tasks/ledger"
 	"settlecancel/tasks/tasktest"
 )
 
 // Five parts of a payment take the rounds 001 to 005, though a worker dies between.
-func TestStandardRounds(t *testing.T) {
+func Test0A19Rounds(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, setup{protocol: gateway.Standard})
+	b := newBench(t, setup{protocol: gateway.Protocol0A19})
 	x := b.pay(1000, 100)
 	for n := range 5 {
 		part := sibling(x, fmt.Sprint("-", n), int64(100+n))
@@ -47,10 +48,10 @@ func TestStandardRounds(t *testing.T) {
 
 // A repeated request is refused as a duplicate, which leads to an inquiry and not to a second
 // effect.
-func TestStandardDuplicate(t *testing.T) {
+func Test0A19Duplicate(t *testing.T) {
 	t.Parallel()
 	for _, amount := range []int64{500, 1000} {
-		b := newBench(t, setup{protocol: gateway.Standard})
+		b := newBench(t, setup{protocol: gateway.Protocol0A19})
 		x := b.pay(1000, amount)
 		b.accept(x)
 		b.worker.gateway.Cancel(t.Context(), cancelRequest(x, ledger.Record{})) // a request that nobody remembers
@@ -68,9 +69,9 @@ func TestStandardDuplicate(t *testing.T) {
 
 // A part that was cancelled elsewhere has taken the round: its sum is adopted, and the next round
 // tried.
-func TestStandardCancelledElsewhere(t *testing.T) {
+func Test0A19CancelledElsewhere(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, setup{protocol: gateway.Standard})
+	b := newBench(t, setup{protocol: gateway.Protocol0A19})
 	x := b.pay(1000, 500)
 	for range 2 {
 		if _, err := b.sim.CancelElsewhere(x.MchtID, x.OrgTrdNo, 100); err != nil {
@@ -95,9 +96,9 @@ func TestStandardCancelledElsewhere(t *testing.T) {
 }
 
 // A lost answer is verified under this protocol as under the other.
-func TestStandardLostAnswer(t *testing.T) {
+func Test0A19LostAnswer(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, setup{protocol: gateway.Standard})
+	b := newBench(t, setup{protocol: gateway.Protocol0A19})
 	x, y := b.pay(1000, 500), b.pay(1000, 500)
 	b.script(simulator.PathCancel, x, lostAnswer)
 	b.script(simulator.PathCancel, y, lostRequest)
@@ -126,8 +127,8 @@ func TestTwoMerchantsTwoProtocols(t *testing.T) {
 	web := httptest.NewServer(sim)
 	t.Cleanup(web.Close)
 	gw, err := gateway.New(gateway.Options{BaseURL: web.URL, Merchants: []gateway.Merchant{
-		{ID: "shop_flat", HashKey: "hash-key-of-flat", AESKey: "11111111111111111111111111111111"},
-		{ID: "shop_0A19", HashKey: "hash-key-of-0A19", AESKey: "22222222222222222222222222222222", Protocol: gateway.Standard},
+		{ID: "shop_flat", HashKey: settlebank.NewSecret("hash-key-of-flat"), AESKey: settlebank.NewSecret("11111111111111111111111111111111")},
+		{ID: "shop_0A19", HashKey: settlebank.NewSecret("hash-key-of-0A19"), AESKey: settlebank.NewSecret("22222222222222222222222222222222"), Protocol: gateway.Protocol0A19},
 	}})
 	if err != nil {
 		t.Fatal(err)

@@ -5,15 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"settlecancel/cmd/settlecancel/bulk"
+	"settlecancel/cmd/settlecancel/byflags"
 	"settlecancel/cmd/settlecancel/records"
 	"settlecancel/cmd/settlecancel/terminal"
 	"settlecancel/tasks"
@@ -52,9 +50,7 @@ by a pipe is looked at line by line, and such lines are refused.`,
 			return a.enqueueOne(c.Context(), given, o)
 		},
 	}
-	for _, f := range cancellationFlags() {
-		c.Flags().String(f.flag, "", f.usage)
-	}
+	byflags.Add(c.Flags())
 	c.Flags().StringVar(&o.queue, "queue", o.queue, "urgent, default or bulk")
 	c.Flags().StringVar(&o.file, "file", "", "enqueue every line of this file; - is standard input")
 	c.Flags().StringVar(&o.format, "format", "", "of the file: ndjson or csv (default: by its ending, else ndjson)")
@@ -69,39 +65,10 @@ by a pipe is looked at line by line, and such lines are refused.`,
 
 func queueNames() []string { return []string{tasks.QueueUrgent, tasks.QueueDefault, tasks.QueueBulk} }
 
-// cancellationFlag is a flag that gives a field of a cancellation.
-type cancellationFlag struct{ flag, field, usage string }
-
-func cancellationFlags() []cancellationFlag {
-	return []cancellationFlag{
-		{"key", "idempotencyKey", "idempotency key: names this cancellation for ever"},
-		{"mcht-id", "mchtId", "merchant id (may be left out where one is configured)"},
-		{"org-trd-no", "orgTrdNo", "SettleBank's number of the original transaction"},
-		{"org-mcht-trd-no", "orgMchtTrdNo", "the order number of the original transaction"},
-		{"org-trd-dt", "orgTrdDt", "its date, yyyyMMdd in Korea"},
-		{"amount", "canAmt", "amount to cancel: whole KRW, or cents of USD"},
-		{"org-amount", "orgTrdAmt", "amount of the original; always give it where you know it"},
-		{"method", "method", "payment method, two letters such as CA; always give it where you know it"},
-		{"reason", "reason", "why, for people"},
-		{"operation", "operation", "cancel (default), refund or withdraw"},
-		{"currency", "currency", "KRW (default) or USD"},
-		{"tax-type-cd", "taxTypeCd", "Y exempt, N taxable, G compound"},
-		{"tax-amt", "taxAmt", "taxable part, for G"},
-		{"vat-amt", "vatAmt", "value-added tax, for G"},
-		{"tax-free-amt", "taxFreeAmt", "exempt part, for G"},
-		{"svc-amt", "svcAmt", "service charge"},
-	}
-}
-
-// check judges the flags together and answers the fields that they give: nil where there is a file
+// check judges the flags together and returns the fields that they give: nil where there is a file
 // instead. Its error names every fault.
 func (o *enqueueOptions) check(flags *pflag.FlagSet) (map[string]string, error) {
-	given := map[string]string{}
-	for _, f := range cancellationFlags() {
-		if flag := flags.Lookup(f.flag); flag.Changed {
-			given[f.field] = flag.Value.String()
-		}
-	}
+	given := byflags.Given(flags)
 	var faults []error
 	fault := func(format string, args ...any) { faults = append(faults, terminal.Usagef(format, args...)) }
 	if _, ok := tasks.Queues()[o.queue]; !ok {
@@ -133,7 +100,7 @@ func (a app) enqueueOne(ctx context.Context, given map[string]string, o enqueueO
 	if err != nil {
 		return err
 	}
-	x, err := parseFlags(given, cfg.DefaultMerchant)
+	x, err := byflags.Parse(given, cfg.DefaultMerchant)
 	if err != nil {
 		return err
 	}
@@ -167,67 +134,6 @@ func (a app) enqueueOne(ctx context.Context, given map[string]string, o enqueueO
 		a.Complain(fmt.Errorf("it waits: %s", waits))
 	}
 	return nil // it is accepted, whatever else can be told
-}
-
-// parseFlags reads a cancellation from the fields that flags gave, with the rules of every other
-// way in. Its faults name flags.
-func parseFlags(given map[string]string, mchtID string) (tasks.Cancellation, error) {
-	members := make([]string, 0, len(given))
-	for _, field := range slices.Sorted(maps.Keys(given)) {
-		members = append(members, quote(field)+":"+quote(given[field]))
-	}
-	x, err := tasks.Parse([]byte("{"+strings.Join(members, ",")+"}"), tasks.ParseOptions{DefaultMchtID: mchtID})
-	var invalid *tasks.InvalidError
-	if errors.As(err, &invalid) {
-		for i := range invalid.Faults {
-			fault := &invalid.Faults[i]
-			fault.Message = namingFlags(fault.Message)
-			if f := flagOf(fault.Field); f != "" {
-				fault.Field = f
-			} else if fault.Field != "" {
-				fault.Message += " (by --file only)"
-			}
-		}
-	}
-	return x, err
-}
-
-// namingFlags adds its flag to each field that a message speaks of by the vendor's name.
-func namingFlags(message string) string {
-	for _, f := range cancellationFlags() {
-		if strings.ToLower(f.field) != f.field {
-			message = strings.ReplaceAll(message, f.field, f.field+" (--"+f.flag+")")
-		}
-	}
-	return message
-}
-
-func flagOf(field string) string {
-	for _, f := range cancellationFlags() {
-		if f.field == field {
-			return "--" + f.flag
-		}
-	}
-	return ""
-}
-
-// quote writes a text as a JSON string byte for byte: encoding/json would mend what is not UTF-8,
-// and so hide it.
-func quote(text string) string {
-	var b strings.Builder
-	b.WriteByte('"')
-	for i := range len(text) {
-		switch c := text[i]; {
-		case c < ' ':
-			fmt.Fprintf(&b, `\u%04x`, c)
-		case c == '"' || c == '\\':
-			b.WriteString(`\` + string(rune(c)))
-		default:
-			b.WriteByte(c)
-		}
-	}
-	b.WriteByte('"')
-	return b.String()
 }
 
 func (a app) enqueuer(many func(context.Context, []tasks.Submission) []tasks.Outcome, waiting func(error)) bulk.Enqueuer {

@@ -47,17 +47,23 @@ func TestAilments(t *testing.T) {
 		return as0A19(func(s *Settings, _ *simulator.Options) { s.InquiryPath = p })
 	}
 	for name, c := range map[string]ailment{
-		"OK0A19":      {spoil: gatewaySpeaks(simulator.Protocols0A19, gateway.Protocol0A19), check: "protocol", level: OK, says: "merchant shop: SettleBank speaks 0A19, as is set"},
-		"OKFlat":      {spoil: gatewaySpeaks(simulator.ProtocolsFlat, gateway.Flat), check: "protocol", level: OK, says: "merchant shop: SettleBank speaks flat, as is set"},
-		"OKUnset":     {spoil: gatewaySpeaks(simulator.ProtocolsFlat, ""), check: "protocol", level: OK, says: "SettleBank speaks flat, as is set"},
-		"OKBoth":      {spoil: gatewaySpeaks(simulator.ProtocolsBoth, gateway.Protocol0A19), check: "protocol", level: OK, says: "SettleBank speaks 0A19"},
-		"OKKnown":     {spoil: as0A19(func(*Settings, *simulator.Options) {}), check: "merchants", level: OK, says: "known to SettleBank, and the hash key is right"},
-		"OKPath2025":  {spoil: path(settlebank.PathInquiry2025), check: "merchants", level: OK, says: settlebank.PathInquiry2025},
-		"ErrFlatSet":  {spoil: gatewaySpeaks(simulator.Protocols0A19, gateway.Flat), check: "protocol", level: Danger, says: "SETTLEBANK_PROTOCOL is flat, and SettleBank speaks 0A19 with it: nothing can be cancelled", mends: "SETTLEBANK_PROTOCOL=0A19", only: true},
-		"Err0A19Set":  {spoil: gatewaySpeaks(simulator.ProtocolsFlat, gateway.Protocol0A19), check: "protocol", level: Danger, says: "SETTLEBANK_PROTOCOL is 0A19, and SettleBank speaks flat with it: nothing can be cancelled", mends: "SETTLEBANK_PROTOCOL=flat", only: true},
-		"ErrHash":     {spoil: as0A19(func(s *Settings, _ *simulator.Options) { s.Merchants[0].HashKey = settlebank.NewSecret("HASHKEY-of-another") }), check: "merchants", level: Danger, says: "refused: 1901", mends: "the hash key is not the one that SettleBank has", only: true},
-		"ErrHashFlat": {spoil: func(s *Settings, _ *simulator.Options) { s.Merchants[0].HashKey = settlebank.NewSecret("HASHKEY-of-another") }, check: "merchants", level: Danger, says: "refused: 1901", mends: "SETTLEBANK_HASH_KEY", only: true},
-		"ErrAES": {spoil: as0A19(func(s *Settings, _ *simulator.Options) { s.Merchants[0].AESKey = settlebank.NewSecret("another-key-of-32-bytes-543210ab") }), check: "merchants", level: Danger,
+		"OK0A19":     {spoil: gatewaySpeaks(simulator.Protocols0A19, gateway.Protocol0A19), check: "protocol", level: OK, says: "merchant shop: SettleBank speaks 0A19, as is set"},
+		"OKFlat":     {spoil: gatewaySpeaks(simulator.ProtocolsFlat, gateway.Flat), check: "protocol", level: OK, says: "merchant shop: SettleBank speaks flat, as is set"},
+		"OKUnset":    {spoil: gatewaySpeaks(simulator.ProtocolsFlat, ""), check: "protocol", level: OK, says: "SettleBank speaks flat, as is set"},
+		"OKBoth":     {spoil: gatewaySpeaks(simulator.ProtocolsBoth, gateway.Protocol0A19), check: "protocol", level: OK, says: "SettleBank speaks 0A19"},
+		"OKKnown":    {spoil: as0A19(func(*Settings, *simulator.Options) {}), check: "merchants", level: OK, says: "known to SettleBank, and the hash key is right"},
+		"OKPath2025": {spoil: path(settlebank.PathInquiry2025), check: "merchants", level: OK, says: settlebank.PathInquiry2025},
+		"ErrFlatSet": {spoil: gatewaySpeaks(simulator.Protocols0A19, gateway.Flat), check: "protocol", level: Danger, says: "SETTLEBANK_PROTOCOL is flat, and SettleBank speaks 0A19 with it: nothing can be cancelled", mends: "SETTLEBANK_PROTOCOL=0A19", only: true},
+		"Err0A19Set": {spoil: gatewaySpeaks(simulator.ProtocolsFlat, gateway.Protocol0A19), check: "protocol", level: Danger, says: "SETTLEBANK_PROTOCOL is 0A19, and SettleBank speaks flat with it: nothing can be cancelled", mends: "SETTLEBANK_PROTOCOL=flat", only: true},
+		"ErrHash": {spoil: as0A19(func(s *Settings, _ *simulator.Options) {
+			s.Merchants[0].HashKey = settlebank.NewSecret("HASHKEY-of-another")
+		}), check: "merchants", level: Danger, says: "refused: 1901", mends: "the hash key is not the one that SettleBank has", only: true},
+		"ErrHashFlat": {spoil: func(s *Settings, _ *simulator.Options) {
+			s.Merchants[0].HashKey = settlebank.NewSecret("HASHKEY-of-another")
+		}, check: "merchants", level: Danger, says: "refused: 1901", mends: "SETTLEBANK_HASH_KEY", only: true},
+		"ErrAES": {spoil: as0A19(func(s *Settings, _ *simulator.Options) {
+			s.Merchants[0].AESKey = settlebank.NewSecret("another-key-of-32-bytes-543210ab")
+		}), check: "merchants", level: Danger,
 			says: "refused: 1902", mends: "correct the AES key"},
 		"ErrMerchant":   {spoil: as0A19(func(_ *Settings, o *simulator.Options) { o.Merchants[0].ID = "another" }), check: "merchants", level: Danger, says: "merchant shop: a request to cancel a payment that does not exist is refused: ST47", mends: "does not know the merchant here: correct its id (SETTLEBANK_MCHT_ID", only: true},
 		"ErrPath":       {spoil: path("/spay/APINoSuch.do"), check: "merchants", level: Danger, says: "inquiries go to /spay/APINoSuch.do (SETTLEBANK_INQUIRY_PATH), and are not answered there", mends: set2024, only: true},

@@ -15,7 +15,8 @@ import (
 // CollationRequest asks for one day's list of a merchant's transactions of one payment method.
 type CollationRequest struct {
 	MchtID string
-	// Method is the payment method's two letters.
+	// Method is the payment method's two letters: of an easy payment, its provider's, as
+	// settlebank.InquiryMethods has them.
 	Method string
 	// Date is the day, yyyyMMdd, Korean time.
 	Date string

@@ -175,7 +175,7 @@ func readRecord(asked CollationRequest, line string) (CollationRecord, error) {
 	}
 	return r, errors.Join(
 		wrong(r.MchtID != asked.MchtID, "it is another merchant's"),
-		wrong(r.Method != asked.Method, "it is of another method"),
+		wrong(settlebank.PaidBy(r.Method) != settlebank.PaidBy(asked.Method), "it is of another method"),
 		wrong(f[5] != asked.Date, "it is of another day"),
 		wrong(f[4] != "0" && f[4] != "1", "the type is neither 0, an approval, nor 1, a cancellation"),
 		wrong(!isPrintable(r.TrdNo, 100), "trdNo is not 1 to 100 printable ASCII characters"),

@@ -27,6 +27,15 @@ func InquiryMethods(method string) []string {
 	return []string{method}
 }
 
+// PaidBy returns the method of a payment that an inquiry or a daily list has under a name, one of
+// [InquiryMethods].
+func PaidBy(name string) string {
+	if slices.Contains(InquiryMethods(EasyPay), name) {
+		return EasyPay
+	}
+	return name
+}
+
 // The operations on a payment.
 const (
 	OpCancel   = "cancel"   // gives money back the way it came

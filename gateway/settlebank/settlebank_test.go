@@ -37,6 +37,13 @@ func TestMethods(t *testing.T) {
 	if got := InquiryMethods(EasyPay); !slices.Equal(got, []string{"PZ", "KP", "NP", "PC", "WL"}) {
 		t.Errorf("easy payments are asked after as %v", got)
 	}
+	for _, method := range Methods() {
+		for _, name := range InquiryMethods(method) {
+			if got := PaidBy(name); got != method {
+				t.Errorf("%s is paid by %s, want %s", name, got, method)
+			}
+		}
+	}
 	if got := InquiryMethods(Card); !slices.Equal(got, []string{Card}) {
 		t.Errorf("cards are asked after as %v", got)
 	}

@@ -102,7 +102,7 @@ func TestRunDailyOne(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if want := 2 * len(Methods()); len(b.lists.asked) != want {
+	if want := 2 * len(listNames()); len(b.lists.asked) != want {
 		t.Errorf("%d lists were asked for, want %d", len(b.lists.asked), want)
 	}
 }
@@ -127,10 +127,10 @@ func TestRunDailyFails(t *testing.T) {
 		if value != wantValue || life > wantLife || life < wantLife-time.Minute {
 			t.Errorf("after try %d it is %q for %s", try, value, life)
 		}
-		if asked := len(b.lists.asked); asked != try*2*len(Methods()) {
+		if asked := len(b.lists.asked); asked != try*2*len(listNames()) {
 			t.Errorf("after try %d, %d lists were asked for", try, asked)
 		}
-		if err := b.rec.daily(t.Context(), day); err != nil || len(b.lists.asked) != try*2*len(Methods()) {
+		if err := b.rec.daily(t.Context(), day); err != nil || len(b.lists.asked) != try*2*len(listNames()) {
 			t.Errorf("at once it was tried again: %v", err)
 		}
 		b.rdb.Del(t.Context(), key) // as it would expire

@@ -1,5 +1,6 @@
 // Package reconcile compares the ledger with SettleBank's lists of a day: one list a merchant and
-// payment method, with every cancellation that was carried out, whoever asked for it.
+// payment method, with every cancellation that was carried out, whoever asked for it. Easy payments
+// stand in lists of their providers, of which a merchant may have some only; all are asked for.
 //
 // # What is compared
 //

@@ -91,6 +91,12 @@ func (s *system) cancel(key, payment string, amount int64, ends ledger.Status) {
 	if _, err := s.client.Enqueue(s.Context(), x, tasks.EnqueueOptions{}); err != nil {
 		s.Fatal(err)
 	}
+	s.until(key, ends)
+}
+
+// until waits for the status that a cancellation ends in.
+func (s *system) until(key string, ends ledger.Status) {
+	s.Helper()
 	clocktest.WaitFor(s, key+" is "+string(ends), func() bool { return s.record(key).Status == ends })
 }
 

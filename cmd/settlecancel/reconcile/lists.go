@@ -12,7 +12,7 @@ import (
 	"settlecancel/gateway/settlebank"
 )
 
-// list is one of a merchant's lists.
+// list is what a merchant's lists of a method and day have, under whatever names.
 type list struct{ method, date string }
 
 // line is what is held of a line: a cancellation that no number of ours explains.
@@ -40,44 +40,94 @@ func (l *line) evidence() evidence.Line {
 		Amount: l.amount, At: fromMillis(l.at), Own: l.own}
 }
 
-// read hands over the cancellations of a list. Where it had to be asked for again, again is called
-// first: what was handed over does not count. A list that could not be had is a failure of the
-// summary; an error is the end of ctx.
-func (c *comparison) read(ctx context.Context, l list, again func(), each func(gateway.CollationRecord)) error {
-	asked := gateway.CollationRequest{MchtID: c.mchtID, Method: l.method, Date: l.date}
+// reader takes what a list says. What it took since begin does not count after undo.
+type reader struct {
+	begin, undo func()
+	each        func(gateway.CollationRecord)
+}
+
+// read hands over the cancellations of a method and day. The gateway has easy payments in a list of
+// each provider: what stands in several of them is handed over once, and where one is refused for
+// good, while another is not, the merchant has no such payments.
+func (c *comparison) read(ctx context.Context, l list, to reader) error {
+	names := settlebank.InquiryMethods(l.method)
+	had, told := 0, map[gateway.CollationRecord]bool{}
+	var lost, refused []error
+	for _, name := range names {
+		var mine []gateway.CollationRecord
+		list := to
+		list.each = func(r gateway.CollationRecord) {
+			r.Method = l.method
+			if len(names) > 1 {
+				if told[r] {
+					return
+				}
+				mine = append(mine, r)
+			}
+			to.each(r)
+		}
+		failed, err := c.readNamed(ctx, gateway.CollationRequest{MchtID: c.mchtID, Method: name, Date: l.date}, list)
+		var e *gateway.CollationError
+		switch {
+		case err != nil:
+			return err
+		case failed == nil:
+			had++
+			for _, r := range mine {
+				told[r] = true
+			}
+		case len(names) > 1 && errors.As(failed, &e) && e.Class == gateway.Rejected && e.Code != gateway.Local:
+			refused = append(refused, failed)
+		default:
+			lost = append(lost, failed)
+		}
+	}
+	if had == 0 {
+		lost = append(refused, lost...)
+	}
+	c.have[l] = len(lost) == 0
+	if l.date == c.query.Date || l.date < c.today() { // that of a day that has just begun may be refused
+		for _, failed := range lost {
+			c.failList(failed)
+		}
+	}
+	return nil
+}
+
+// readNamed hands over the cancellations of one list. failed says that it could not be had; an error
+// is the end of ctx.
+func (c *comparison) readNamed(ctx context.Context, asked gateway.CollationRequest, to reader) (failed, err error) {
 	pause, tries := c.opts.RetryWait, c.opts.Tries
 	if c.tired {
 		tries = 1
 	}
 	for try := 1; ; try++ {
-		var failed error
+		failed = nil
+		to.begin()
 		for r, err := range c.opts.Gateway.Collation(ctx, asked) {
 			if err != nil {
 				failed = err
 				break
 			}
 			if r.Cancellation {
-				each(r)
+				to.each(r)
 			}
 		}
 		if failed == nil {
-			c.have[l], c.tired = true, false
-			return nil
+			c.tired = false
+			return nil, nil
 		}
-		again()
+		to.undo()
 		if ctx.Err() != nil {
-			return failed
+			return nil, failed
 		}
 		var e *gateway.CollationError
 		c.tired = try == tries
 		if ofList := errors.As(failed, &e); c.tired || !ofList || e.Class != gateway.Transient {
-			if l.date == c.query.Date || l.date < c.today() {
-				c.failList(failed, e) // that of a day that has just begun may be refused
-			}
-			return nil
+			return failed, nil
 		}
 		if err := c.opts.Wait(ctx, pause); err != nil {
-			return err
+			return nil, err
 		}
 		pause *= 2
 	}
@@ -103,14 +153,15 @@ func (c *comparison) readDay(ctx context.Context) error {
 	}
 	for _, method := range c.methods() {
 		var found []int32
-		held := len(c.left)
-		again := func() {
+		var held int
+		undo := func() {
 			for _, i := range found {
 				c.ours[i].found = false
 			}
-			found, c.left = found[:0], c.left[:held]
+			c.left = c.left[:held]
 		}
-		err := c.read(ctx, list{method, c.query.Date}, again, func(r gateway.CollationRecord) {
+		begin := func() { found, held = found[:0], len(c.left) }
+		err := c.read(ctx, list{method, c.query.Date}, reader{begin, undo, func(r gateway.CollationRecord) {
 			i, ours := c.byNumber[r.TrdNo]
 			if ours && !c.ours[i].found && c.ours[i].orgTrdNo() == r.OrgTrdNo {
 				e := &c.ours[i]
@@ -122,7 +173,7 @@ func (c *comparison) readDay(ctx context.Context) error {
 			l := newLine(r)
 			l.barred = ours
 			c.left = append(c.left, l)
-		})
+		}})
 		if err != nil {
 			return err
 		}
@@ -152,8 +203,9 @@ func (c *comparison) readOthers(ctx context.Context, open []*entry) error {
 			if !methods[method] {
 				continue
 			}
-			held := len(c.left)
-			err := c.read(ctx, list{method, date}, func() { c.left = c.left[:held] }, func(r gateway.CollationRecord) {
+			var held int
+			begin, undo := func() { held = len(c.left) }, func() { c.left = c.left[:held] }
+			err := c.read(ctx, list{method, date}, reader{begin, undo, func(r gateway.CollationRecord) {
 				if payments[r.OrgTrdNo] {
 					l := newLine(r)
 					l.elsewhen = true
@@ -162,7 +214,7 @@ func (c *comparison) readOthers(ctx context.Context, open []*entry) error {
 					}
 					c.left = append(c.left, l)
 				}
-			})
+			}})
 			if err != nil {
 				return err
 			}

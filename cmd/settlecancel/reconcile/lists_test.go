@@ -109,7 +109,7 @@ func TestRepetitions(t *testing.T) {
 	away.lists.text[day] = "ST10|system|0|\n"
 	if _, s := away.run(later); pauses != away.rec.opts.Tries-1 || len(s.Failures) != 2 {
 		t.Errorf("%d pauses, failures %q", pauses, s.Failures)
-	} else if want := "list of " + shop + "/" + strings.Join(Methods(), ",") + " for " + day + ": refused with ST10"; !strings.Contains(s.Failures[0]+s.Failures[1], want) {
+	} else if want := "list of " + shop + "/" + strings.Join(listNames(), ",") + " for " + day + ": refused with ST10"; !strings.Contains(s.Failures[0]+s.Failures[1], want) {
 		t.Errorf("failures %q lack %q", s.Failures, want)
 	}
 	b := newBench(t, func(o *Options) {
@@ -156,7 +156,7 @@ func TestFailuresTogether(t *testing.T) {
 		{shop, "TC", day, "HTTP status 502"},
 	} {
 		e := &gateway.CollationError{Request: gateway.CollationRequest{MchtID: x.mchtID, Method: x.method, Date: x.date}, Message: x.cause}
-		r.failList(e, e)
+		r.failList(e)
 	}
 	want := []string{
 		"gateway: list of nxca_jt_bi/CA,RA for 20240102: read tcp 10.0.0.9:443: reset",

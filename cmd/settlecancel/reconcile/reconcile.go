@@ -208,8 +208,9 @@ var localPort = regexp.MustCompile(`[^ ]+->`)
 
 // failList tells of a list that could not be had: the lists of one merchant that are lost for one
 // cause are one failure.
-func (r *run) failList(err error, e *gateway.CollationError) {
-	if e == nil {
+func (r *run) failList(err error) {
+	var e *gateway.CollationError
+	if !errors.As(err, &e) {
 		r.fail(err)
 		return
 	}

@@ -212,7 +212,7 @@ func TestAsks(t *testing.T) {
 	b.want(b.lists.asked, shop+" CA 20240102", shop+" RA 20240102", shop+" CA 20240101", shop+" CA 20240103")
 	b.lists.asked = nil
 	b.run(later)
-	if len(b.lists.asked) != 2*len(Methods())+2 {
+	if len(b.lists.asked) != 2*len(listNames())+2 {
 		t.Errorf("asked %q", b.lists.asked)
 	}
 	// A record whose method is not known may stand in a list that was not asked for.

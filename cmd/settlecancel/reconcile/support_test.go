@@ -123,6 +123,14 @@ func (l *lists) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, text)
 }
 
+// listNames are the names of the lists of a merchant and day.
+func listNames() (names []string) {
+	for _, method := range Methods() {
+		names = append(names, settlebank.InquiryMethods(method)...)
+	}
+	return names
+}
+
 // put sets the list of cards of a day: what the lines say.
 func (l *lists) put(date string, lines ...string) { l.text[shop+" CA "+date] = listOf(lines...) }
 

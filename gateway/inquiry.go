@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"time"
+	"unicode/utf8"
 
 	"settlecancel/gateway/settlebank"
 )
@@ -50,9 +51,13 @@ func buildInquiry(m *merchant, r InquiryRequest, path string, now time.Time) (re
 	now = now.In(settlebank.KST)
 	date, clock, trdAmt := now.Format(settlebank.DateLayout), now.Format(settlebank.ClockLayout), decimal(r.OrgTrdAmt)
 	hash := sign(m.HashKey, date, clock, r.MchtID, r.ID, trdAmt)
+	orgTrdNo := r.OrgTrdNo
+	if utf8.RuneCountInString(orgTrdNo) > settlebank.MaxOrgTrdNo0A19 {
+		orgTrdNo = "" // flat takes a longer one than the inquiry, which does without
+	}
 	body := render(inquiryMessage{
 		Params: inquiryParams{r.MchtID, settlebank.Inquiry0A1M, r.ID, date, clock},
-		Data:   inquiryData{hash, r.Method, trdAmt, r.OrgTrdDt, r.OrgMchtTrdNo, r.OrgTrdNo},
+		Data:   inquiryData{hash, r.Method, trdAmt, r.OrgTrdDt, r.OrgMchtTrdNo, orgTrdNo},
 	})
 	return request{path: path, body: body, hash: hash,
 		asked: &inquiryTerms{m.HashKey, r.MchtID, r.ID, r.OrgTrdNo, r.OrgTrdAmt}}, nil

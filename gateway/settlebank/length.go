@@ -8,7 +8,8 @@ package settlebank
 //   - mchtId has 10 in flat and 12 in 0A19 and 0A1M. Only flat's own message is held to 10.
 //   - orgTrdNo has 50 in flat and 40 in 0A19. The inquiry (0A1M) belongs to the same specification
 //     as 0A19, and is sent with either protocol; it may be left out there. So up to 50 are
-//     accepted, 0A19 takes 40, and an inquiry after a longer one goes by the order number alone.
+//     accepted, 0A19 takes 40, and an inquiry after a longer one goes by the order number alone
+//     (package gateway leaves the longer one out).
 const (
 	MaxMchtID        = 12
 	MaxMchtIDFlat    = 10

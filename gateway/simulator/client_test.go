@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -155,6 +156,29 @@ func TestOurClientMeetsTheOtherProtocol(t *testing.T) {
 					t.Errorf("%d effects", n)
 				}
 			})
+		}
+	}
+}
+
+// TestClientLongNumber: flat takes a longer number of a payment than the inquiry, and yet what is
+// accepted can be asked after.
+func TestClientLongNumber(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{settlebank.MaxOrgTrdNo0A19, settlebank.MaxOrgTrdNo0A19 + 1, settlebank.MaxOrgTrdNo} {
+		p := newPair(t, simulator.Options{}, gateway.Flat)
+		o := simulator.Original{MchtID: settlebank.TestbedCard, OrgTrdNo: strings.Repeat("T", n), OrgMchtTrdNo: "ORDER", OrgTrdDt: "20231215",
+			Amount: 1000, Method: settlebank.Card}
+		if err := p.sim.Register(o); err != nil {
+			t.Fatal(err)
+		}
+		r := gateway.CancelRequest{MchtID: o.MchtID, OrgTrdNo: o.OrgTrdNo, OrgMchtTrdNo: o.OrgMchtTrdNo, OrgTrdDt: o.OrgTrdDt, CanAmt: 300}
+		if out := p.Cancel(t.Context(), r); out.Class != gateway.OK {
+			t.Errorf("%d characters: %+v", n, out)
+		}
+		q := p.Inquire(t.Context(), gateway.InquiryRequest{ID: "Q1", MchtID: o.MchtID, OrgTrdNo: o.OrgTrdNo, OrgMchtTrdNo: o.OrgMchtTrdNo,
+			OrgTrdDt: o.OrgTrdDt, Method: o.Method, OrgTrdAmt: o.Amount})
+		if q.Class != gateway.OK || q.Cancelled != 300 {
+			t.Errorf("%d characters: %+v", n, q)
 		}
 	}
 }

@@ -82,8 +82,8 @@ func (c *comparison) read(ctx context.Context, l list, to reader) error {
 			lost = append(lost, failed)
 		}
 	}
-	if had == 0 {
-		lost = append(refused, lost...)
+	if had == 0 && len(lost) == 0 {
+		lost = refused
 	}
 	c.have[l] = len(lost) == 0
 	if l.date == c.query.Date || l.date < c.today() { // that of a day that has just begun may be refused

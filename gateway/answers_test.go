@@ -4,6 +4,7 @@ import (
 	"bytes"
 	_ "embed"
 	"encoding/json"
+	"os"
 	"strings"
 	"testing"
 )
@@ -28,7 +29,7 @@ type recorded struct {
 	Shown    *int64 // of an inquiry: the sum
 	Unshown  bool   // of an inquiry: a state without a sum
 	Advice   string // stands in the message
-	Note     string // the section of protocol.md's "How answers are read" that it is of
+	Note     string // the notes of protocol.md that it is of, which stand in bold there
 }
 
 func loadAnswers(t testing.TB) (all []recorded) {
@@ -44,6 +45,30 @@ func loadAnswers(t testing.TB) (all []recorded) {
 		t.Fatalf("the corpus has %d answers", len(all))
 	}
 	return all
+}
+
+// TestAnswersCite: what the corpus names stands in protocol.md.
+func TestAnswersCite(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("settlebank/protocol.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cited := 0
+	for _, r := range loadAnswers(t) {
+		for note := range strings.SplitSeq(r.Note, ", ") {
+			if note == "" {
+				continue
+			}
+			cited++
+			if !bytes.Contains(page, []byte("**"+note+"**")) {
+				t.Errorf("%s/%s cites %q, which protocol.md does not have", r.Request, r.Name, note)
+			}
+		}
+	}
+	if cited < 120 {
+		t.Errorf("%d notes are cited", cited)
+	}
 }
 
 // askedFor returns the request of a name, sent at testTime, and what reads its answer.

@@ -8,8 +8,8 @@
 //   - A secret is read from the file that NAME_FILE names where NAME is not
 //     set, so that it need not stand in the environment. Both is a fault.
 //   - A secret of the environment that begins or ends with white space or a
-//     quote is a fault, and so is such a key of a merchant, whichever way it
-//     came; of a file, the line end at its end is no part of it.
+//     quote is a fault, and so is a key of a merchant that holds one, whichever
+//     way it came; of a file, the line end at its end is no part of it.
 //   - A variable that begins like a setting of ours and is none is a fault: a
 //     mistyped RETRY_MAXX must not leave its default in force unnoticed.
 //   - Every fault is reported, not only the first, each with its setting's

@@ -96,7 +96,7 @@ func (c *Config) completeMerchant(m *Merchant, fault func(field, message string)
 	switch {
 	case !m.HashKey.IsSet():
 		fault("hashKey", "is missing")
-	case strayedEnds(m.HashKey):
+	case strayedInto(m.HashKey):
 		fault("hashKey", strayedKey)
 	case c.Env == EnvProduction && m.HashKey.Reveal() == settlebank.TestbedHashKey:
 		fault("hashKey", "is the testbed's public key")
@@ -104,7 +104,7 @@ func (c *Config) completeMerchant(m *Merchant, fault func(field, message string)
 	switch {
 	case !m.AESKey.IsSet():
 		fault("aesKey", "is missing")
-	case strayedEnds(m.AESKey):
+	case strayedInto(m.AESKey):
 		fault("aesKey", strayedKey)
 	case len(m.AESKey.Reveal()) != settlebank.AESKeyLen:
 		fault("aesKey", "is not 32 bytes long")
@@ -113,11 +113,9 @@ func (c *Config) completeMerchant(m *Merchant, fault func(field, message string)
 	}
 }
 
-// strayedKey is what is wrong with a key that something got into the ends of. SettleBank would only
-// say that the hash is wrong. A password may really begin with a quote; a key of SettleBank's does
-// not, so that not even a file may hold such a one.
-const strayedKey = "begins or ends with white space or a quote"
+// strayedKey is what is wrong with a key that something got into. SettleBank would only say that the
+// hash is wrong. A password may really hold a quote; a key of SettleBank's does not, so that not even
+// a file may hold such a one.
+const strayedKey = "holds white space or a quote"
 
-func strayedEnds(key settlebank.Secret) bool {
-	return strings.TrimFunc(key.Reveal(), strayed) != key.Reveal()
-}
+func strayedInto(key settlebank.Secret) bool { return strings.ContainsFunc(key.Reveal(), strayed) }

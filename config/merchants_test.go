@@ -68,8 +68,11 @@ func TestMerchantsFromEnvironmentErr(t *testing.T) {
 		"ErrProductionAES":   {production("SETTLEBANK_AES_KEY=" + settlebank.TestbedAESKey), []string{"SETTLEBANK_AES_KEY is the testbed's public key"}},
 		"ErrKeyFileQuoted": {
 			[]string{"SETTLEBANK_MCHT_ID=mine", "SETTLEBANK_HASH_KEY_FILE=" + write(t, "hash", "'quoted'\n"), "SETTLEBANK_AES_KEY=" + aesA},
-			[]string{"SETTLEBANK_HASH_KEY begins or ends with white space or a quote"},
+			[]string{"SETTLEBANK_HASH_KEY holds white space or a quote"},
 		},
+		"ErrKeySpaced":     {production("SETTLEBANK_HASH_KEY=LEAK LEAK"), []string{"SETTLEBANK_HASH_KEY holds white space or a quote"}},
+		"ErrKeyBroken":     {production("SETTLEBANK_AES_KEY=" + aesA[:16] + "\n" + aesA[17:]), []string{"SETTLEBANK_AES_KEY holds white space or a quote"}},
+		"ErrKeyQuote":      {production("SETTLEBANK_HASH_KEY=LEAK'LEAK"), []string{"SETTLEBANK_HASH_KEY holds white space or a quote"}},
 		"ErrOneKey":        {[]string{"SETTLEBANK_MCHT_ID=mine", "SETTLEBANK_HASH_KEY=h"}, []string{"SETTLEBANK_AES_KEY is missing"}},
 		"ErrKeysWithoutID": {[]string{"SETTLEBANK_HASH_KEY=h", "SETTLEBANK_AES_KEY=" + aesA}, []string{"SETTLEBANK_MCHT_ID is missing"}},
 		"ErrNoProtocol": {
@@ -162,8 +165,8 @@ func TestMerchantsFileErr(t *testing.T) {
 		"ErrNull":         {"merchants: [{mchtId: , hashKey: h, aesKey: " + aesA + "}]", []string{"merchants[0].mchtId is empty or no text"}},
 		"ErrBothKeys":     {"merchants: [{mchtId: a, hashKey: LEAKLEAK, hashKeyFile: LEAKLEAK, aesKey: " + aesA + "}]", []string{"merchants[0].hashKey and hashKeyFile are both given"}},
 		"ErrKeyFile":      {"merchants: [{mchtId: a, hashKey: h, aesKeyFile: /LEAKLEAK}]", []string{"merchants[0].aesKeyFile cannot be read: no such file"}},
-		"ErrQuoted":       {"merchants: [{mchtId: a, hashKey: '\"LEAKLEAK\"', aesKey: " + aesA + "}]", []string{"merchants[0].hashKey begins or ends with white space or a quote"}},
-		"ErrSpace":        {"merchants: [{mchtId: a, hashKey: 'LEAKLEAK ', aesKey: " + aesA + "}]", []string{"merchants[0].hashKey begins or ends with white space"}},
+		"ErrQuoted":       {"merchants: [{mchtId: a, hashKey: '\"LEAKLEAK\"', aesKey: " + aesA + "}]", []string{"merchants[0].hashKey holds white space or a quote"}},
+		"ErrSpace":        {"merchants: [{mchtId: a, hashKey: 'LEAKLEAK ', aesKey: " + aesA + "}]", []string{"merchants[0].hashKey holds white space"}},
 		"ErrSameID":       {"merchants: [" + good + ", " + good + "]", []string{"merchants[1].mchtId is that of merchants[0] too"}},
 		"ErrTestbedKeys":  {"merchants: [{mchtId: a, hashKey: " + settlebank.TestbedHashKey + ", aesKey: " + settlebank.TestbedAESKey + "}]", []string{"merchants[0].hashKey is the testbed's", "merchants[0].aesKey is the testbed's"}},
 		"ErrEvery": {

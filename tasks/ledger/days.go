@@ -73,7 +73,7 @@ func (l *Ledger) ofDays(ctx context.Context, q Query) ([]Record, string, error) 
 	}
 	newest, oldest := now.Add(24*time.Hour), now.Add(-l.opts.Retention-48*time.Hour)
 	if !q.Before.IsZero() && q.Before.Before(newest) {
-		newest = q.Before
+		newest = q.Before.Add(-time.Nanosecond) // at midnight, that day itself is not asked for
 	}
 	if q.From.After(oldest) {
 		oldest = q.From

@@ -25,52 +25,13 @@ func TestMemory(t *testing.T) {
 	server := ownServer(t)
 	e := on(t, server, redis.Options{})
 	const n, workers = 12000, 8 // with the index of orders their keys nearly fill a table of 32768
-	entry := func(i int) Entry {
-		x := Entry{
-			Key: fmt.Sprintf("refund-20231215-%07d", i), MchtID: "nxca_jt_bi", OrgTrdNo: fmt.Sprintf("STFP_PGCAnxca_jt_il0211129135810M1%06d", i),
-			OrgMchtTrdNo: fmt.Sprintf("ORDER20231215%06d", i), Method: "CA", Amount: 1000, PaymentAmount: 1000, Params: []byte(`{"d":"20231215"}`),
-		}
-		if len(x.OrgTrdNo) != 40 {
-			t.Fatalf("orgTrdNo of %d characters", len(x.OrgTrdNo))
-		}
-		return x
-	}
-	// end brings one to its end by the rules, all in one write: what is stored is the same.
-	end := func(l *env, i int) error {
-		x := entry(i)
-		c := &change{at: placeOfEntry(x), read: true, claim: true, rule: func(p *Payment, at Moment) error {
-			if _, err := p.Accept(at, x); err != nil {
-				return err
-			}
-			at.Now += 80
-			g := p.Begin(at, l.rules, Beginning{Entry: x, Token: "token"})
-			if g.Step != StepSend {
-				return fmt.Errorf("step %d", g.Step)
-			}
-			at.Now += 345
-			return p.Finish(at, endingOf(x))
-		}}
-		_, err := l.store.apply(l.ctx, c)
-		return err
-	}
 	all := func(from, to int) {
-		var group sync.WaitGroup
-		for w := range workers {
-			group.Go(func() {
-				for i := from + w; i < to; i += workers {
-					if err := end(e, i); err != nil {
-						t.Error(err)
-						return
-					}
-				}
-			})
-		}
-		group.Wait()
+		e.endMany(workers, from, to, usualEntry)
 		e.told()
 	}
 	// What Redis keeps once is not counted: its connections, and the latencies of each command.
 	all(0, workers)
-	e.sameAsStepByStep(entry(0), entry(n))
+	e.sameAsStepByStep(usualEntry(0), usualEntry(n))
 	before := e.memory()
 	all(workers, n)
 	var ended int
@@ -85,6 +46,50 @@ func TestMemory(t *testing.T) {
 	if each > maxBytes {
 		t.Errorf("an ended cancellation takes %.0f bytes, more than %d", each, maxBytes)
 	}
+}
+
+// usualEntry is a cancellation of a whole payment, as long as they are.
+func usualEntry(i int) Entry {
+	return Entry{
+		Key: fmt.Sprintf("refund-20231215-%07d", i), MchtID: "nxca_jt_bi", OrgTrdNo: fmt.Sprintf("STFP_PGCAnxca_jt_il0211129135810M1%06d", i),
+		OrgMchtTrdNo: fmt.Sprintf("ORDER20231215%06d", i), Method: "CA", Amount: 1000, PaymentAmount: 1000, Params: []byte(`{"d":"20231215"}`),
+	}
+}
+
+// endMany brings the cancellations of some numbers to their ends, each in one write, by so many
+// writers at once.
+func (e *env) endMany(writers, from, to int, entry func(int) Entry) {
+	e.Helper()
+	var group sync.WaitGroup
+	for w := range writers {
+		group.Go(func() {
+			for i := from + w; i < to; i += writers {
+				if err := e.end(entry(i)); err != nil {
+					e.Error(err)
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+}
+
+// end brings a cancellation to its end by the rules, all in one write: what is stored is the same.
+func (e *env) end(x Entry) error {
+	c := &change{at: placeOfEntry(x), read: true, claim: true, rule: func(p *Payment, at Moment) error {
+		if _, err := p.Accept(at, x); err != nil {
+			return err
+		}
+		at.Now += 80
+		g := p.Begin(at, e.rules, Beginning{Entry: x, Token: "token"})
+		if g.Step != StepSend {
+			return fmt.Errorf("step %d", g.Step)
+		}
+		at.Now += 345
+		return p.Finish(at, endingOf(x))
+	}}
+	_, err := e.store.apply(e.ctx, c)
+	return err
 }
 
 func endingOf(x Entry) Finishing {

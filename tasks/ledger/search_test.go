@@ -2,13 +2,18 @@ package ledger
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
+
+	"settlecancel/gateway/settlebank"
 )
 
 // search walks all pages, and returns the keys as they came.
@@ -35,6 +40,44 @@ func (e *env) wantFound(q Query, want ...string) {
 	e.Helper()
 	if d := gocmp.Diff(want, e.search(q), sorted); d != "" {
 		e.Errorf("%+v (-want +found):\n%s", q, d)
+	}
+}
+
+// A span that ends at midnight costs nothing of the day that begins then, however much that day has.
+func TestSearchOfDayReadsNoOther(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	e.accept(partial("first", "pay-first"))
+	day := e.clock.Now()
+	e.clock.Advance(24 * time.Hour)
+	e.accept(partial("second", "pay-second"))
+	next := dayOf(e.clock.Now().UnixMilli())
+	midnight, err := time.ParseInLocation(dayLayout, next, settlebank.KST)
+	e.must(err)
+	read := &reads{}
+	e.rdb.AddHook(read)
+	e.wantFound(Query{Limit: 10, From: midnight.AddDate(0, 0, -1), Before: midnight}, "first")
+	if !read.has(dayKey(0, dayOf(day.UnixMilli()))) || read.has(dayKey(0, next)) {
+		t.Errorf("a search before %s reads\n%q", midnight, read.commands)
+	}
+}
+
+// reads records the commands of pipelines.
+type reads struct{ commands []string }
+
+func (r *reads) has(key string) bool {
+	return slices.ContainsFunc(r.commands, func(c string) bool { return strings.Contains(c, key) })
+}
+
+func (r *reads) DialHook(next redis.DialHook) redis.DialHook          { return next }
+func (r *reads) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
+
+func (r *reads) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		for _, c := range cmds {
+			r.commands = append(r.commands, fmt.Sprint(c.Args()...))
+		}
+		return next(ctx, cmds)
 	}
 }
 

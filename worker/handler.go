@@ -55,7 +55,7 @@ func (w *Worker) advance(ctx context.Context, x tasks.Task, entry ledger.Entry) 
 	var record ledger.Record
 	err := error(&postponed{after: time.Second, reason: "not due yet: more steps follow"})
 	for range maxSteps {
-		g, stop := w.begin(ctx, entry)
+		g, stop := w.begin(ctx, x.Cancellation, entry)
 		if stop != nil {
 			return record, stop
 		}
@@ -94,7 +94,7 @@ func (w *Worker) waitFor(ctx context.Context, g ledger.Grant, key string) error 
 
 // begin asks the ledger for the next step. A task that a plain asynq client put in the queue is
 // accepted first.
-func (w *Worker) begin(ctx context.Context, e ledger.Entry) (ledger.Grant, error) {
+func (w *Worker) begin(ctx context.Context, x tasks.Cancellation, e ledger.Entry) (ledger.Grant, error) {
 	barred := ledger.Barred{Requests: !w.requests.ready(e.MchtID), Inquiries: !w.inquiries.ready(e.MchtID)}
 	for accepted := false; ; accepted = true {
 		g, err := w.ledger.BeginBarred(ctx, e, barred)
@@ -105,7 +105,7 @@ func (w *Worker) begin(ctx context.Context, e ledger.Entry) (ledger.Grant, error
 		if g.Step != ledger.StepNotFound || accepted {
 			return g, nil
 		}
-		if err := tasks.Complete(e); err != nil {
+		if err := errors.Join(tasks.Complete(e), w.opts.Client.CheckMerchant(x)); err != nil {
 			return g, w.refuse(ctx, err)
 		}
 		if _, _, err := w.ledger.Accept(ctx, e); err != nil {

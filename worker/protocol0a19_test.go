@@ -22,7 +22,7 @@ func Test0A19Rounds(t *testing.T) {
 		part := sibling(x, fmt.Sprint("-", n), int64(100+n))
 		b.accept(part)
 		if n == 2 { // its worker sends, and dies
-			g, err := b.worker.begin(t.Context(), tasktest.Entry(t, part))
+			g, err := b.worker.begin(t.Context(), part, tasktest.Entry(t, part))
 			if err != nil {
 				t.Fatal(err)
 			}

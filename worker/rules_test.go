@@ -94,7 +94,7 @@ func TestRule01IntentBeforeRequest(t *testing.T) {
 		x := b.pay(1000, 500)
 		b.accept(x)
 		ctx, cancel := context.WithCancel(context.Background())
-		g, err := b.worker.begin(ctx, tasktest.Entry(t, x))
+		g, err := b.worker.begin(ctx, x, tasktest.Entry(t, x))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -109,7 +109,7 @@ func TestRule01IntentBeforeRequest(t *testing.T) {
 		b := newBench(t, setup{})
 		x := b.pay(1000, 500)
 		b.accept(x)
-		g, err := b.worker.begin(context.Background(), tasktest.Entry(t, x))
+		g, err := b.worker.begin(context.Background(), x, tasktest.Entry(t, x))
 		if err != nil {
 			t.Fatal(err)
 		}

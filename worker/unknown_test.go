@@ -113,7 +113,7 @@ func TestRule04LostWorkerIsUnknown(t *testing.T) {
 			b := newBench(t, setup{})
 			x := b.pay(1000, 500)
 			b.accept(x)
-			g, err := b.worker.begin(context.Background(), tasktest.Entry(t, x))
+			g, err := b.worker.begin(context.Background(), x, tasktest.Entry(t, x))
 			if err != nil || g.Step != ledger.StepSend {
 				t.Fatal(err, g.Step)
 			}

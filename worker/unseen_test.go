@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 
+	"settlecancel/gateway/settlebank"
 	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
 	"settlecancel/tasks/ledger/redistest"
@@ -186,5 +188,30 @@ func TestDecided(t *testing.T) {
 		if got := decided(text); got != want {
 			t.Errorf("%q: %v", text, got)
 		}
+	}
+}
+
+// A task of a plain asynq client that no configured merchant can send is refused where people see it,
+// and nothing of it is accepted.
+func TestPlainTaskOfNoMerchant(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, setup{})
+	b.client = tasks.NewClient(b.rdb, tasks.ClientOptions{Merchants: func(id string) (settlebank.Protocol, bool) {
+		return settlebank.Flat, id == settlebank.TestbedCard
+	}})
+	seen := &refusals{}
+	b.worker = b.newWorker(setup{options: Options{Observer: seen}})
+	unknown, dollars := b.pay(1000, 1000), b.pay(1000, 1000)
+	unknown.MchtID, dollars.Currency = "nobody", tasks.CurrencyUSD
+	for _, x := range []tasks.Cancellation{unknown, dollars} {
+		if err := b.run(b.worker, x); !errors.Is(err, asynq.SkipRetry) {
+			t.Errorf("%s: %v", x, err)
+		}
+		if _, err := b.client.Ledger().Get(t.Context(), x.IdempotencyKey); !errors.Is(err, ledger.ErrNotFound) {
+			t.Errorf("%s was accepted: %v", x, err)
+		}
+	}
+	if n := seen.n.Load(); n != 2 {
+		t.Errorf("%d refusals were told of, want 2", n)
 	}
 }

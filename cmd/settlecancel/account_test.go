@@ -15,7 +15,7 @@ func TestAccounts(t *testing.T) {
 	t.Parallel()
 	c := newCLI(t, "--appendonly", "yes", "--appendfsync", "always")
 	keys := "PAYLOAD_KEY=new:" + strings.Repeat("A", 43) + "=,old:" + strings.Repeat("E", 43) + "="
-	c.app.environ = append(c.app.environ, keys)
+	c.app.environ = append(c.app.environ, keys, "SETTLEBANK_PROTOCOL=0A19")
 	x := cancellation("refund-1")
 	x.Operation, x.Method, x.RefundBankCd, x.RefundAcntNo, x.RefundDpstrNm = tasks.OperationRefund, "VA", "004", secretAccount, "홍길동"
 	line, err := x.Payload()

@@ -256,7 +256,7 @@ func TestExportWithDamage(t *testing.T) {
 func TestExportHoldsNoAccounts(t *testing.T) {
 	t.Parallel()
 	c := newCLI(t)
-	c.app.environ = append(c.app.environ, "PAYLOAD_KEY="+strings.Repeat("A", 43)+"=")
+	c.app.environ = append(c.app.environ, "PAYLOAD_KEY="+strings.Repeat("A", 43)+"=", "SETTLEBANK_PROTOCOL=0A19")
 	x := cancellation("refund-1")
 	x.Operation, x.Method, x.RefundBankCd, x.RefundAcntNo, x.RefundDpstrNm = tasks.OperationRefund, "VA", "004", secretAccount, "홍길동"
 	c.runIn(t.Context(), strings.NewReader(lines(x)), "enqueue", "--file", "-").want(t, exitDone, []string{"1 accepted"}, nil)

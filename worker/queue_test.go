@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"strings"
 	"sync"
@@ -212,5 +213,22 @@ func TestFreshContext(t *testing.T) {
 	defer cancel()
 	if err := rdb.Get(late, "fresh").Err(); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a deadline must hold: %v", err)
+	}
+}
+
+// asynq calls both outside of any recovery.
+func TestRetryDelayIsTotal(t *testing.T) {
+	t.Parallel()
+	var none *postponed
+	for _, err := range []error{nil, errors.New("x"), none, fmt.Errorf("y: %w", &postponed{after: -1}), &postponed{after: 1500 * time.Millisecond}} {
+		if d := retryDelay(0, err, nil); d < 0 || d > 5*time.Second {
+			t.Errorf("%v: %v", err, d)
+		}
+		if noFailure(err) {
+			t.Errorf("%v counts as a failure", err)
+		}
+	}
+	if d := retryDelay(0, &postponed{after: 1500 * time.Millisecond}, nil); d < 1500*time.Millisecond {
+		t.Errorf("a pause of 1.5 s became %v", d)
 	}
 }

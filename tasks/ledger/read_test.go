@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
 )
 
 // A payment's cancellations come in the order of their acceptance, and with what the payment knows.
@@ -96,5 +97,17 @@ func TestNewerFormat(t *testing.T) {
 	records, _, _ := e.Search(e.ctx, Query{})
 	if len(records) != 1 || records[0].Key != "ours" {
 		t.Errorf("beside it: %v", records)
+	}
+}
+
+// An answer of another shape than store.lua's is an error, never a guess.
+func TestForeignAnswer(t *testing.T) {
+	t.Parallel()
+	for _, values := range []any{[]any{}, []any{"ok"}, []any{"ok", int64(1), int64(1), int64(1)}, "OK", int64(1)} {
+		cmd := redis.NewCmd(t.Context())
+		cmd.SetVal(values)
+		if a, err := readAnswer(cmd); err == nil {
+			t.Errorf("%v was read as %+v", values, a)
+		}
 	}
 }

@@ -68,7 +68,7 @@ func (s selection) AsURL(as string) string {
 
 func readSelection(q url.Values) selection {
 	f, wrong := readFilter(q)
-	if f.set() != ledger.DeadLetters {
+	if f.SetName() != listDead {
 		f.Status = listDead
 	}
 	f.Page, f.Sort = 1, "since"
@@ -151,7 +151,7 @@ func (d *Dashboard) bulkForm(w http.ResponseWriter, r *http.Request, status int,
 	p.self = &url.URL{Path: cancellations + "bulk", RawQuery: s.query().Encode() + "&as=" + s.As}
 	p.Section = listDead
 	for _, field := range s.wrong {
-		p.Faults = append(p.Faults, p.T("list.wrong", p.T("filter."+field)))
+		p.Faults = append(p.Faults, p.wrong(field))
 	}
 	for _, fault := range faults {
 		p.Faults = append(p.Faults, p.T(fault))

@@ -2,17 +2,14 @@ package dashboard
 
 import (
 	"bytes"
-	"encoding/csv"
+	"io"
 	"net/http"
-	"regexp"
 	"strconv"
-	"strings"
 
+	"settlecancel/cmd/settlecancel/records"
+	"settlecancel/cmd/settlecancel/spreadsheet"
 	"settlecancel/gateway/settlebank"
 )
-
-// bom tells spreadsheets that the file is UTF-8: without it they take Korean for something else.
-const bom = "\uFEFF"
 
 // cells are the columns of a list as a file, named as in JSON. Amounts are in the smallest unit of
 // the currency.
@@ -35,13 +32,41 @@ var cells = []struct {
 	{"endedAt", func(i item) string { return clock(i.EndedAt) }},
 }
 
-// download returns all that a list shows as a file that spreadsheets read. Nothing is written
-// before all of it is known, so that no part is taken for the whole.
+// table is a list as a file that spreadsheets read.
+type table struct {
+	*spreadsheet.Writer
+	rows int
+}
+
+func newTable(out io.Writer) (*table, error) {
+	t := &table{Writer: spreadsheet.NewWriter(out)}
+	line := make([]string, len(cells))
+	for n, c := range cells {
+		line[n] = c.name
+	}
+	return t, t.Write(line...)
+}
+
+func (t *table) add(i item) error {
+	t.rows++
+	line := make([]string, len(cells))
+	for n, c := range cells {
+		line[n] = c.cell(i)
+	}
+	return t.Write(line...)
+}
+
+// download returns all that a list shows as a file.
 func (d *Dashboard) download(w http.ResponseWriter, r *http.Request) {
-	f, wrong := readFilter(r.URL.Query())
+	f, wrong := d.readFilter(r.URL.Query())
 	if len(wrong) > 0 { // a page says so and shows more; a file would be taken for what was asked for
 		p := d.page(w, r, "message.title")
-		d.refuse(w, r, http.StatusBadRequest, "list.wrong", p.T("filter."+wrong[0]))
+		p.Body = p.wrong(wrong[0])
+		d.render(w, r, http.StatusBadRequest, "message", p)
+		return
+	}
+	if f.SetName() == listEnded {
+		d.downloadEnded(w, r, f)
 		return
 	}
 	s, err := d.look(r.Context())
@@ -49,41 +74,47 @@ func (d *Dashboard) download(w http.ResponseWriter, r *http.Request) {
 		d.fail(w, r, err)
 		return
 	}
-	items, incomplete := s.items(f.set())
-	if incomplete || s.Damaged {
+	of := s.of(f.SetName())
+	if of.cut || of.damaged {
 		d.refuse(w, r, http.StatusConflict, "list.csv_incomplete", d.walk)
 		return
 	}
-	var out bytes.Buffer
-	out.WriteString(bom)
-	file := csv.NewWriter(&out)
-	file.UseCRLF = true
-	line := make([]string, len(cells))
-	for n, c := range cells {
-		line[n] = c.name
+	var out bytes.Buffer // nothing is sent before all of it is known, so that no part is taken for the whole
+	file, _ := newTable(&out)
+	for _, i := range f.sorted(of.items) {
+		_ = file.add(i)
 	}
-	_ = file.Write(line) // into memory
-	for _, i := range f.sorted(items) {
-		for n, c := range cells {
-			line[n] = harmless(c.cell(i))
-		}
-		_ = file.Write(line)
-	}
-	file.Flush()
-	name := "cancellations-" + f.Status + "-" + d.opts.Now().In(settlebank.KST).Format("20060102-1504") + ".csv"
-	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
-	w.Header().Set("Content-Disposition", `attachment; filename="`+name+`"`)
+	_ = file.Flush()
+	d.attach(w, f.Status+"-"+d.opts.Now().In(settlebank.KST).Format("20060102-1504"))
 	_, _ = w.Write(out.Bytes())
-	d.log.InfoContext(r.Context(), "list downloaded", "who", who(r), "status", f.Status, "rows", len(items))
+	d.log.InfoContext(r.Context(), "list downloaded", "who", who(r), "status", f.Status, "rows", file.rows)
 }
 
-var plainNumber = regexp.MustCompile(`^[+-]?[0-9]+(\.[0-9]+)?$`)
-
-// harmless puts an apostrophe before what a spreadsheet would take for a formula.
-func harmless(text string) string {
-	start := strings.TrimLeft(text, " ")
-	if start != "" && strings.ContainsRune("=+-@＝＋－＠", []rune(start)[0]) && !plainNumber.MatchString(text) {
-		return "'" + text
+// downloadEnded returns what has ended, however much it is. Where that breaks off, or a record
+// cannot be read, the file's last line says that it is not whole.
+func (d *Dashboard) downloadEnded(w http.ResponseWriter, r *http.Request, f filter) {
+	if err := d.opts.Redis.Ping(r.Context()).Err(); err != nil {
+		d.fail(w, r, err)
+		return
 	}
-	return text
+	d.attach(w, f.Status+"-"+f.From+"-"+f.To)
+	file, failed := newTable(w)
+	damaged, err := d.eachEnded(r.Context(), f, func(i item) bool {
+		if f.matches(i) {
+			failed = file.add(i)
+		}
+		return failed == nil
+	})
+	if err != nil || damaged {
+		_ = file.Write(records.BrokenOff)
+		d.log.ErrorContext(r.Context(), "a list was not downloaded whole", "who", who(r), "status", f.Status, "error", err)
+	}
+	_ = file.Flush()
+	d.log.InfoContext(r.Context(), "list downloaded", "who", who(r), "status", f.Status, "from", f.From, "to", f.To, "rows", file.rows)
+}
+
+// attach tells the browser that what comes is a file.
+func (d *Dashboard) attach(w http.ResponseWriter, name string) {
+	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
+	w.Header().Set("Content-Disposition", `attachment; filename="cancellations-`+name+`.csv"`)
 }

@@ -6,7 +6,9 @@ import (
 	"slices"
 	"time"
 
+	"settlecancel/cmd/settlecancel/pulse"
 	"settlecancel/tasks"
+	"settlecancel/tasks/ledger"
 	"settlecancel/worker/pause"
 )
 
@@ -107,14 +109,41 @@ func (p *page) heldFacts(s standing) (all []fact) {
 		all = append(all, fact{Tone: "doubt", Text: p.T("now.not_known", p.T("now.of.held"))})
 	}
 	seen := map[string]bool{}
-	for _, pulse := range s.pulses {
-		for _, h := range pulse.Held {
+	for _, beat := range s.pulses {
+		for _, h := range beat.Held {
 			if seen[h.MchtID] {
 				continue
 			}
 			seen[h.MchtID] = true
-			answer := clean(h.Code + " " + cut(h.Message, rowMessage))
-			all = append(all, fact{Tone: "bad", Text: p.T("now.held", clean(h.MchtID), p.Clock(h.Since), cmp.Or(answer, p.T("now.no_answer")))})
+			all = append(all, fact{Tone: "bad", Text: p.held(h)})
+		}
+	}
+	return all
+}
+
+// held says of a held merchant since when, and after which answer.
+func (p *page) held(h pulse.Held) string {
+	answer := clean(h.Code + " " + cut(h.Message, rowMessage))
+	return p.T("now.held", clean(h.MchtID), p.Clock(h.Since), cmp.Or(answer, p.T("now.no_answer")))
+}
+
+// stops returns why nothing is done for an open cancellation: nobody works, somebody has paused its
+// merchant or its queue, or the workers hold the merchant's traffic.
+func (p *page) stops(s standing, r ledger.Record) (all []string) {
+	if s.workersKnown && len(s.workers) == 0 {
+		all = append(all, p.T("stop.no_worker"))
+	}
+	for _, id := range []string{pause.AllMerchants, r.MchtID} {
+		if x, paused := s.pauses[id]; paused {
+			all = append(all, p.pause(x))
+		}
+	}
+	if queue := cmp.Or(r.Queue, tasks.QueueDefault); slices.Contains(s.queues, queue) {
+		all = append(all, p.T("now.queue_paused", clean(queue)))
+	}
+	for _, beat := range s.pulses {
+		if i := slices.IndexFunc(beat.Held, func(h pulse.Held) bool { return h.MchtID == r.MchtID }); i >= 0 {
+			return append(all, p.held(beat.Held[i]))
 		}
 	}
 	return all

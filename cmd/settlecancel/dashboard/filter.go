@@ -13,16 +13,20 @@ import (
 	"settlecancel/tasks/ledger"
 )
 
-// What a list can be of, but a single status.
+// What a list can be of, but a single status. Those that a person has given up are rejected like
+// dead letters, and have a name of their own.
 const (
-	listOpen = "open"
-	listDead = "dead"
+	listOpen  = "open"
+	listDead  = "dead"
+	listEnded = "ended"
+	givenUp   = "given_up"
 )
 
 // What a list can be of, in the order of the tabs.
 var (
-	deadLists = []string{listDead, string(ledger.Review), string(ledger.Rejected), string(ledger.Exhausted)}
-	openLists = []string{listOpen, string(ledger.Unknown), string(ledger.Queued), string(ledger.Sending)}
+	deadLists  = []string{listDead, string(ledger.Review), string(ledger.Rejected), string(ledger.Exhausted)}
+	openLists  = []string{listOpen, string(ledger.Unknown), string(ledger.Queued), string(ledger.Sending)}
+	endedLists = []string{listEnded, string(ledger.Cancelled), string(ledger.AlreadyCancelled), string(ledger.RefundedElsewhere), givenUp}
 )
 
 // filter says which cancellations a list shows, and in which order.
@@ -52,6 +56,7 @@ var columns = map[string]func(a, b item) int{
 	"mcht":   func(a, b item) int { return cmp.Compare(a.MchtID, b.MchtID) },
 	"method": func(a, b item) int { return cmp.Compare(a.Method, b.Method) },
 	"status": func(a, b item) int { return cmp.Compare(a.Status, b.Status) },
+	"number": func(a, b item) int { return cmp.Compare(a.CanTrdNo, b.CanTrdNo) },
 	"key":    func(a, b item) int { return cmp.Compare(a.Key, b.Key) },
 	"order":  func(a, b item) int { return cmp.Compare(a.OrgMchtTrdNo, b.OrgMchtTrdNo) },
 }
@@ -62,7 +67,7 @@ func readFilter(q url.Values) (f filter, wrong []string) {
 	text := func(name string) string { return strings.TrimSpace(q.Get(name)) }
 	f = filter{Status: text("status"), Code: text("code"), Merchant: text("mcht"), Method: text("method"),
 		From: text("from"), To: text("to"), Min: text("min"), Max: text("max"), Sort: text("sort")}
-	if !slices.Contains(deadLists, f.Status) && !slices.Contains(openLists, f.Status) {
+	if !slices.Contains(slices.Concat(deadLists, openLists, endedLists), f.Status) {
 		f.Status = listDead
 	}
 	if columns[strings.TrimPrefix(f.Sort, "-")] == nil {
@@ -92,31 +97,24 @@ func readFilter(q url.Values) (f filter, wrong []string) {
 	return f, wrong
 }
 
-// usualSort is by need: what died last, what is due first.
+// usualSort is by need: what died or ended last, what is due first.
 func (f filter) usualSort() string {
-	if f.set() == ledger.Open {
+	if f.SetName() == listOpen {
 		return "due"
 	}
 	return "-since"
 }
 
-// set returns in which set of the ledger the cancellations stand.
-func (f filter) set() ledger.Set {
-	if slices.Contains(openLists, f.Status) {
-		return ledger.Open
-	}
-	return ledger.DeadLetters
-}
-
 // Narrowed reports whether the list does not show all of its status.
 func (f filter) Narrowed() bool {
-	return f.Code != "" || f.Merchant != "" || f.Method != "" || f.From != "" || f.To != "" || f.Min != "" || f.Max != ""
+	days := f.SetName() != listEnded && (f.From != "" || f.To != "") // what has ended is always of some days
+	return f.Code != "" || f.Merchant != "" || f.Method != "" || days || f.Min != "" || f.Max != ""
 }
 
 // matches reports whether the list shows i.
 func (f filter) matches(i item) bool {
 	switch {
-	case f.Status != listOpen && f.Status != listDead && f.Status != string(i.Status),
+	case f.Status != f.SetName() && f.Status != string(i.Status) && (f.Status != givenUp || i.Status != ledger.Rejected),
 		f.Code != "" && f.Code != codeParam(i.Code),
 		f.Merchant != "" && f.Merchant != i.MchtID,
 		f.Method != "" && f.Method != codeParam(i.Method),
@@ -168,19 +166,17 @@ func (f filter) query() url.Values {
 
 // Tabs returns the statuses of the set, with the whole set first.
 func (f filter) Tabs() []string {
-	if f.set() == ledger.Open {
-		return openLists
+	for _, lists := range [][]string{openLists, endedLists} {
+		if slices.Contains(lists, f.Status) {
+			return lists
+		}
 	}
 	return deadLists
 }
 
-// SetName names the set, for texts.
-func (f filter) SetName() string {
-	if f.set() == ledger.Open {
-		return listOpen
-	}
-	return listDead
-}
+// SetName names the set in which the cancellations stand: of open ones, of dead letters, or of what
+// has ended.
+func (f filter) SetName() string { return f.Tabs()[0] }
 
 // URL leads to the list.
 func (f filter) URL() string { return cancellations + "list?" + f.query().Encode() }
@@ -193,11 +189,20 @@ func (f filter) CSVURL() string {
 
 // BulkURL leads to where all that match are decided on together, "" where that cannot be.
 func (f filter) BulkURL() string {
-	if f.set() != ledger.DeadLetters {
+	if f.SetName() != listDead {
 		return ""
 	}
 	f.Page, f.Sort = 1, ""
 	return cancellations + "bulk?" + f.query().Encode()
+}
+
+// All leads to all of the status; of what has ended, on the same days.
+func (f filter) All() string {
+	all := filter{Status: f.Status}
+	if f.SetName() == listEnded {
+		all.From, all.To = f.From, f.To
+	}
+	return all.URL()
 }
 
 // With returns the filter for another status, for the tabs.

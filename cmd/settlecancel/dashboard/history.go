@@ -3,6 +3,7 @@ package dashboard
 import (
 	"cmp"
 	"context"
+	"net/url"
 	"slices"
 	"time"
 
@@ -20,6 +21,7 @@ type total struct {
 	Name   string
 	Count  int64
 	Amount int64
+	URL    string // of what they are
 }
 
 func (t *total) add(c ledger.Counter) {
@@ -80,7 +82,7 @@ func (d *Dashboard) past(ctx context.Context, p *page) *past {
 		addTo(methods, c.Method, c)
 		addTo(merchants, c.MchtID, c)
 	}
-	x.Today.Methods, x.Today.Merchants = byMoney(methods), byMoney(merchants)
+	x.Today.Methods, x.Today.Merchants = byMoney(methods, "method"), byMoney(merchants, "mcht")
 	x.Plots = []plot{p.plot("hours", hours, 6), p.plot("days", days, 7)}
 	return x
 }
@@ -95,9 +97,11 @@ func addTo(by map[string]total, name string, c ledger.Counter) {
 	by[name] = t
 }
 
-func byMoney(by map[string]total) []total {
+// byMoney returns totals, the most money first. Each leads to the list that field narrows to it.
+func byMoney(by map[string]total, field string) []total {
 	var all []total
 	for _, t := range by {
+		t.URL = cancellations + "list?" + url.Values{"status": {listEnded}, field: {codeParam(clean(t.Name))}}.Encode()
 		all = append(all, t)
 	}
 	slices.SortFunc(all, func(a, b total) int {

@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"context"
 	"net/http"
 )
 
@@ -11,9 +12,10 @@ const pageRows = 50
 type listBody struct {
 	filter
 	Statuses, Merchants, Methods, Codes []string // that can be chosen
+	Days                                []days   // that are one click away
 
 	Items       []item // of this page
-	All         sum    // of all that match
+	Sum         sum    // of all that match
 	First, Last int    // place of the page's first and last one, from 1
 	Pages       []int  // that are linked; 0 is a gap
 	LastPage    int
@@ -24,8 +26,8 @@ type listBody struct {
 }
 
 func (d *Dashboard) list(w http.ResponseWriter, r *http.Request) {
-	f, wrong := readFilter(r.URL.Query())
-	s, err := d.look(r.Context())
+	f, wrong := d.readFilter(r.URL.Query())
+	found, err := d.matching(r.Context(), f)
 	if err != nil {
 		d.fail(w, r, err)
 		return
@@ -33,24 +35,40 @@ func (d *Dashboard) list(w http.ResponseWriter, r *http.Request) {
 	p := d.page(w, r, "list.of."+f.Status)
 	p.Section = f.SetName()
 	for _, field := range wrong {
-		p.Faults = append(p.Faults, p.T("list.wrong", p.T("filter."+field)))
+		p.Faults = append(p.Faults, p.wrong(field))
 	}
-	body := d.listed(f, s)
+	body := d.listed(f, found)
 	body.Selectable = f.BulkURL() != "" && !p.ReadOnly
 	p.Body = body
 	d.render(w, r, http.StatusOK, "list", p)
 }
 
+// wrong says of a field of a filter that it does not count as it was given.
+func (p *page) wrong(field string) string {
+	if field == tooLong {
+		return p.T("list.too_long", p.N(mostDays), p.N(mostDays))
+	}
+	return p.T("list.wrong", p.T("filter."+field))
+}
+
+// matching returns what a list is made from: the set that its filter looks at.
+func (d *Dashboard) matching(ctx context.Context, f filter) (found, error) {
+	if f.SetName() == listEnded {
+		return d.ended(ctx, f)
+	}
+	s, err := d.look(ctx)
+	return s.of(f.SetName()), err
+}
+
 // listed returns one page of a list.
-func (d *Dashboard) listed(f filter, s snapshot) listBody {
-	items, cut := s.items(f.set())
-	shown := f.sorted(items)
-	body := listBody{filter: f, Statuses: f.Tabs(), Cut: cut, Walk: d.walk, Damaged: s.Damaged,
-		Merchants: values(items, func(i item) string { return i.MchtID }),
-		Methods:   values(items, func(i item) string { return codeParam(i.Method) }),
-		Codes:     values(items, func(i item) string { return codeParam(i.Code) })}
+func (d *Dashboard) listed(f filter, of found) listBody {
+	shown := f.sorted(of.items)
+	body := listBody{filter: f, Statuses: f.Tabs(), Cut: of.cut, Walk: d.walk, Damaged: of.damaged, Days: d.days(f),
+		Merchants: values(of.items, func(i item) string { return i.MchtID }),
+		Methods:   values(of.items, func(i item) string { return codeParam(i.Method) }),
+		Codes:     values(of.items, func(i item) string { return codeParam(i.Code) })}
 	for _, i := range shown {
-		body.All.add(i)
+		body.Sum.add(i)
 	}
 	body.LastPage = max(1, (len(shown)+pageRows-1)/pageRows)
 	body.Page = min(f.Page, body.LastPage)

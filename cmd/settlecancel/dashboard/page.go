@@ -164,6 +164,9 @@ func (p *page) N64(n int64) string { return grouped(n) }
 // Clock writes a time in Korea.
 func (p *page) Clock(t time.Time) string { return clock(t) }
 
+// Short writes a time in Korea without its year.
+func (p *page) Short(t time.Time) string { return t.In(settlebank.KST).Format("01-02 15:04") }
+
 // Day writes a date that the vendor writes as yyyyMMdd.
 func (p *page) Day(text string) string {
 	if t, err := time.Parse("20060102", text); err == nil {

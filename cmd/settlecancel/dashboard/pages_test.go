@@ -266,13 +266,14 @@ func TestStory(t *testing.T) {
 	t.Parallel()
 	b := newFixture(t)
 	everyStatus(b)
+	b.worker(tasks.Queues())
 	for _, s := range ledger.Statuses() {
 		page := b.see(cancellations + "show?key=refund-" + string(s))
 		b.want(page, "Accepted by shop", "Order number ORDER-"+string(s), "Transaction number STFP_"+string(s), "of a payment of ₩1,000", "card CA",
 			"customer returned the goods", b.board.texts.of(english)["means."+string(s)])
 	}
 	b.want(b.see(cancellations+"show?key=refund-review"), "Request outcome not known 1 s read: connection reset by peer", "Inquiry done 80 ms 0000 정상처리",
-		"SettleBank showed ₩300 as cancelled so far", "Became a dead letter: review")
+		"SettleBank showed ₩300 as cancelled so far", "Became a dead letter review")
 	b.want(b.see(cancellations+"show?key=refund-cancelled"), "Number at SettleBank: CNCL20231215001", "Cancelled so far ₩500")
 	b.want(b.see(cancellations+"show?key=refund-sending"), "Request under way")
 	b.want(b.see(cancellations+"show?key=refund-queued"), "Next step due")

@@ -117,6 +117,8 @@ var screens = []screen{
 	{"overview", root + "?"}, {"list", cancellations + "list?status=dead"}, {"open", cancellations + "list?status=open"},
 	{"bulk", cancellations + "bulk?status=dead&code=1002"}, {"story", cancellations + "show?key=refund-review"},
 	{"retry", cancellations + "decide?as=retry&key=refund-rejected"}, {"resolve", cancellations + "decide?as=cancelled&key=refund-review"},
+	{"ended", cancellations + "list?status=ended"}, {"stopped", cancellations + "show?key=refund-paused"},
+	{"resolved", cancellations + "show?key=refund-refunded_elsewhere"},
 	{"search", cancellations + "search?q=ORDER"}, {"message", cancellations + "show?key=nobody"},
 }
 
@@ -126,6 +128,9 @@ func busy(t testing.TB, many int) *fixture {
 	b := newFixture(t)
 	b.board.history = &counted{all: aMonth(time.Now())}
 	everyStatus(b)
+	paused := sample("paused")
+	paused.MchtID = "nx_mid_il"
+	b.put(paused, ledger.Queued)
 	statuses := []ledger.Status{ledger.Rejected, ledger.Queued, ledger.Exhausted, ledger.Review, ledger.Rejected, ledger.Unknown}
 	for i := range many {
 		x := sample(fmt.Sprintf("20260302-%05d", i))

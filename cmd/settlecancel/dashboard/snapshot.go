@@ -43,12 +43,19 @@ type snapshot struct {
 	Damaged          bool   // there are some that cannot be read
 }
 
-// items returns those of a set.
-func (s snapshot) items(set ledger.Set) ([]item, bool) {
-	if set == ledger.Open {
-		return s.open, s.OpenCut
+// of returns what a list of open ones, or of dead letters, is made from.
+func (s snapshot) of(set string) found {
+	if set == listOpen {
+		return found{items: s.open, cut: s.OpenCut, damaged: s.Damaged}
 	}
-	return s.dead, s.DeadCut
+	return found{items: s.dead, cut: s.DeadCut, damaged: s.Damaged}
+}
+
+// found is what was looked at for a list.
+type found struct {
+	items   []item
+	cut     bool // there are more than were looked at
+	damaged bool // there are some that cannot be read
 }
 
 // kept is a value that is looked up at most once a moment, so that many who look do not walk the

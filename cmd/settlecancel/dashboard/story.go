@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"settlecancel/tasks"
@@ -32,26 +31,9 @@ type storyBody struct {
 	Dead, Open bool
 	Message    string // whole
 	Events     []event
-	Siblings   []item // of the same payment
+	Siblings   []item   // of the same payment
+	Stops      []string // why it waits, while nothing is done for it
 }
-
-// Commands returns what does the same at a terminal as the page does. A key that a shell could take
-// for something else has none.
-func (s storyBody) Commands() []string {
-	if s.RawKey == "" || strings.Trim(s.RawKey, keyCharacters) != "" {
-		return nil
-	}
-	all := []string{"settlecancel status " + s.RawKey}
-	if s.Dead {
-		all = append(all, "settlecancel deadletter retry "+s.RawKey)
-	}
-	if s.Dead || s.Open {
-		all = append(all, "settlecancel deadletter resolve "+s.RawKey+" --as cancelled --note '…'")
-	}
-	return all
-}
-
-const keyCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:-"
 
 // event is one line of the story.
 type event struct {
@@ -82,6 +64,9 @@ func (d *Dashboard) show(w http.ResponseWriter, r *http.Request) {
 	}
 	p := d.page(w, r, "story.title")
 	body := newStory(record)
+	if body.Open {
+		body.Stops = p.stops(d.stand(r.Context()), record)
+	}
 	for _, s := range siblings {
 		if s.Key != record.Key {
 			i, _ := newItem(s)
@@ -107,6 +92,9 @@ func newStory(r ledger.Record) storyBody {
 			Message: clean(a.Message), HTTP: a.HTTPStatus, Took: a.Duration, UnderWay: a.UnderWay, Shown: a.Shown})
 	}
 	for _, a := range r.Acts {
+		if died, ok := diedBefore(r, a); ok {
+			s.Events = append(s.Events, died)
+		}
 		s.Events = append(s.Events, event{At: a.At, Kind: "act", Tone: "person", Who: clean(a.Who), What: clean(a.What), Message: clean(a.Note)})
 	}
 	switch {

@@ -48,7 +48,7 @@ func TestBothLanguagesAreComplete(t *testing.T) {
 var (
 	templateKey = regexp.MustCompile(`\.T (?:\(print )?"([a-z_A-Z0-9.]+)"`)
 	wordGroup   = regexp.MustCompile(`\.Word "([a-z]+)"`)
-	goKey       = regexp.MustCompile(`"((?:said|decide|bulk|message|refused|list|overview|search|story|filter|time|nav|now|today|gateway|plot|row)\.[a-z_.]*)"`)
+	goKey       = regexp.MustCompile(`"((?:said|decide|bulk|message|refused|list|overview|search|story|filter|time|nav|now|stop|today|gateway|plot|row)\.[a-z_.]*)"`)
 )
 
 func TestEveryTextIsUsedAndKnown(t *testing.T) {

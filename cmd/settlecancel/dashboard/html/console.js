@@ -4,13 +4,24 @@
 
 (() => {
   const every = 15_000;
-  const main = document.querySelector("main[data-live]");
+  const live = document.querySelector("main[data-live]");
+  const parts = ["main", ".now", "footer"];
 
-  // busy tells whether somebody types, chooses or reads a detail that a new page would take away.
+  // busy tells whether somebody types, chooses or reads what a new page would take away.
   const busy = () => {
     const at = document.activeElement;
     const selection = document.getSelection();
-    return (at && at !== document.body) || (selection && !selection.isCollapsed) || document.querySelector("main details[open]");
+    return at?.matches("input, select, textarea") || (at && at !== live && parts.some((part) => at.closest(part))) ||
+      (selection && !selection.isCollapsed) || document.querySelector("main details[open]");
+  };
+
+  // stale says that the page stands as it was, until it can be read again.
+  const stale = () => {
+    if (document.querySelector(".now .stale")) return;
+    const item = document.createElement("li");
+    item.className = "bad stale";
+    item.textContent = live.dataset.stale;
+    document.querySelector(".now ul").prepend(item);
   };
 
   const refresh = async () => {
@@ -18,15 +29,16 @@
     try {
       const answer = await fetch(location.href, { headers: { Accept: "text/html" }, credentials: "same-origin" });
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-      for (const part of ["main", ".now"]) {
-        const [now, next] = [document.querySelector(part), page.querySelector(part)];
-        if (now && next && !busy()) now.replaceWith(document.adoptNode(next));
-      }
+      const next = parts.map((part) => page.querySelector(part));
+      if (next.includes(null)) return stale();
+      if (busy()) return;
+      parts.forEach((part, n) => document.querySelector(part).replaceChildren(...next[n].childNodes));
+      live.dataset.stale = next[0].dataset.stale ?? live.dataset.stale;
     } catch {
-      location.reload(); // the browser says best that the server is away
+      stale();
     }
   };
-  if (main) setInterval(refresh, every);
+  if (live) setInterval(refresh, every);
 
   for (const all of document.querySelectorAll("input[data-all]")) {
     const boxes = () => all.form.querySelectorAll('input[name="key"]');

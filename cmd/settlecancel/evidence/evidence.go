@@ -65,6 +65,9 @@ const (
 	// Delay is how long after a request, or after what ended its record, SettleBank may still date
 	// the cancellation.
 	Delay = 24 * time.Hour
+	// Forgotten is how long before its acceptance a record may have been applied that waits for people
+	// because Redis forgot writes: what was forgotten is its first acceptance, and its request.
+	Forgotten = 24 * time.Hour
 )
 
 // Match links lines of one payment to the records of it. Each line and each record is linked once
@@ -176,6 +179,9 @@ func Window(r ledger.Record) (from, to time.Time) {
 	}
 	if r.Status == ledger.AlreadyCancelled || r.Closed && !byEvidence(r) {
 		return time.Time{}, to.Add(Delay)
+	}
+	if r.Reason == ledger.ReasonForgotten {
+		return r.AcceptedAt.Add(-Forgotten), to.Add(Delay)
 	}
 	return from.Add(-Early), to.Add(Delay)
 }

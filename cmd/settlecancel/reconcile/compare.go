@@ -107,6 +107,7 @@ type payment struct {
 	open     []*entry
 	records  []ledger.Record
 	damaged  bool // some of its records cannot be read
+	known    bool // the ledger has cancellations of it, and all of them in KRW
 }
 
 // settle decides on what is open of a payment, with all that the ledger has of it now.
@@ -118,6 +119,7 @@ func (c *comparison) settle(ctx context.Context, p payment) error {
 	} else if err != nil {
 		return err
 	}
+	p.known = len(records) > 0 && !slices.ContainsFunc(records, func(r ledger.Record) bool { return !evidence.InKRW(r) })
 	p.records = slices.DeleteFunc(records, func(r ledger.Record) bool {
 		e := c.entryOf(r.Key)
 		return e != nil && e.found
@@ -163,7 +165,7 @@ func (c *comparison) settle(ctx context.Context, p payment) error {
 			}
 		}
 	}
-	return nil
+	return c.seed(ctx, p)
 }
 
 func (p payment) isOpen(key string) bool {

@@ -27,7 +27,8 @@
 // # What is settled
 //
 // A line that can only be a certain record, whose outcome is not known, settles it: it is resolved
-// as cancelled, with a note that names the line. That a line is not there settles nothing,
+// as cancelled, with a note that names the line. So is one that waits for people because Redis forgot
+// writes: its line may be of up to a day before it was asked for again. That a line is not there settles nothing,
 // whichever days are over: such a record is undecided, with advice. Nothing is settled of payments
 // in other currencies than KRW, for SettleBank's documents do not say in which unit they are
 // listed.

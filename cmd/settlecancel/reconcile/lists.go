@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"time"
 
 	"settlecancel/cmd/settlecancel/evidence"
@@ -23,12 +24,15 @@ type line struct {
 	elsewhen, barred bool // of another day; its number is that of a record that is not this
 	own              bool // mchtTrdNo is the request's own
 	amount, at       int64
+	paid             int32 // yyyyMMdd, the day of the payment; 0 where it is not listed
 }
 
 func newLine(r gateway.CollationRecord) line {
 	l := line{text: r.TrdNo + r.MchtTrdNo + r.OrgTrdNo, trdLen: uint16(len(r.TrdNo)), mchtLen: uint16(len(r.MchtTrdNo)),
 		own: r.OwnID, amount: r.Amount, at: r.Time.UnixMilli()}
 	copy(l.method[:], r.Method)
+	paid, _ := strconv.ParseInt(r.OrgTrdDt, 10, 32)
+	l.paid = int32(paid)
 	return l
 }
 

@@ -90,6 +90,9 @@ func (r *run) concerns(rec ledger.Record) bool {
 	case ledger.Cancelled, ledger.AlreadyCancelled:
 		return rec.Amount > 0 && r.within(rec.EndedAt)
 	case ledger.Unknown, ledger.Review:
+		if rec.Amount > 0 && rec.Reason == ledger.ReasonForgotten && r.within(rec.AcceptedAt) {
+			return true // its request is forgotten, too
+		}
 		return rec.Amount > 0 && !rec.Closed && slices.ContainsFunc(rec.Attempts, func(a ledger.Attempt) bool {
 			return a.Kind == ledger.Request && r.within(a.StartedAt)
 		})

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -11,6 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"settlecancel/tasks/clocktest"
 )
 
 // remembering is a process that says again what Redis forgets.
@@ -132,10 +135,14 @@ func TestNotice(t *testing.T) {
 	if got := e.epochs(); got != (Epochs{}) {
 		t.Errorf("one that knows nothing: %+v", got)
 	}
-	for range 2 {
+	for i := range 4 {
 		e.must(e.Notice(e.ctx))
-		if got := e.epochs(); got.Raised != 1 || got.Forgotten != 1 {
-			t.Errorf("epochs %+v", got)
+		want := int64(shards) // one Redis holds them all
+		if i == 0 {
+			want = 1
+		}
+		if got := e.epochs(); got.Raised != want || got.Forgotten != 1 {
+			t.Errorf("look %d: epochs %+v", i+1, got)
 		}
 	}
 	if n := len(e.payment(stepEntry).Cancellations); n != 1 {
@@ -264,5 +271,54 @@ func TestRemembered(t *testing.T) {
 	none.keep(at(1), []byte("x"), now)
 	if d := cmp.Diff(0, none.oldest.Len(), cmpopts.EquateEmpty()); d != "" {
 		t.Error(d)
+	}
+}
+
+// A process notices that writes of its own are gone although others, who know less, have written as much
+// again since; each of several processes does.
+func TestNoticesItsOwn(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	other, stranger := e.another(), e.another()
+	e.store.call(":one")
+	other.store.call(":two")
+	e.accept(stepEntry)
+	other.accept(partial("two", stepEntry.OrgTrdNo))
+	old := e.copyOf()
+	e.accept(partial("lost", stepEntry.OrgTrdNo))
+	e.putBack(old)
+	for i := range 5 {
+		stranger.accept(partial(fmt.Sprint("since-", i), stepEntry.OrgTrdNo))
+	}
+	must(t, other.store.notice(e.ctx, placeOfEntry(stepEntry).shard))
+	if got := e.epochs(); got.Raised != 0 {
+		t.Fatalf("by who lost nothing: %+v", got)
+	}
+	for range 2 {
+		must(t, e.store.notice(e.ctx, placeOfEntry(stepEntry).shard))
+		must(t, other.store.notice(e.ctx, placeOfEntry(stepEntry).shard))
+		e.accept(partial(newID(), stepEntry.OrgTrdNo))
+		if got := e.epochs(); got.Raised != 1 || got.Forgotten != 1 {
+			t.Fatalf("epochs %+v", got)
+		}
+	}
+}
+
+// A process that ends leaves no count behind.
+func TestWatchLeavesNothing(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	ctx, cancel := context.WithCancel(e.ctx)
+	done := make(chan error)
+	go func() { done <- e.Watch(ctx) }()
+	state := shardStateKey(placeOfEntry(stepEntry).shard)
+	clocktest.WaitFor(t, "its writes are counted", func() bool {
+		e.accept(partial(newID(), stepEntry.OrgTrdNo))
+		return e.rdb.HLen(e.ctx, state).Val() == 2
+	})
+	cancel()
+	must(t, <-done)
+	if keys := e.rdb.HKeys(e.ctx, state).Val(); len(keys) != 1 {
+		t.Errorf("left are %v", keys)
 	}
 }

@@ -116,7 +116,7 @@ func TestRepeatsWrite(t *testing.T) {
 	// A run of the script whose write is there already counts, and so writes.
 	p := e.payment(x)
 	c := &change{at: placeOfEntry(x), moment: Moment{Now: e.clock.Now().UnixMilli()}}
-	w := writing{keys: []string{c.at.paymentKey(), shardStateKey(c.at.shard)}, args: []any{"before", p.Write, "{}", 0, 0, 0, ""}}
+	w := writing{keys: []string{c.at.paymentKey(), shardStateKey(c.at.shard)}, args: []any{"before", p.Write, "{}", 0, 0, 0, "", "", 0}}
 	before := e.changes()
 	a, err := e.store.run(e.ctx, c, w)
 	e.must(err)

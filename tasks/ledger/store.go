@@ -41,12 +41,14 @@ type store struct {
 
 	mu       sync.Mutex
 	shards   [shards]shardState
+	name     string               // under which its own writes are counted
 	expiring map[string]time.Time // when an index was last told to expire
 }
 
 // shardState is what this process knows of a shard.
 type shardState struct {
 	count   int64 // the highest that was answered
+	own     int64 // of its own writes
 	epoch   int64
 	since   int64 // ms, of the epoch
 	redis   int64 // ms, the time of Redis …
@@ -197,8 +199,9 @@ func (s *store) learn(shard int, told shardState) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	known := &s.shards[shard]
-	known.count = max(told.count, known.count)
+	known.count, known.own = max(told.count, known.count), max(told.own, known.own)
 	if told.epoch > known.epoch {
+		known.own = told.own // it starts anew
 		known.epoch, known.since = told.epoch, told.since
 		clear(s.expiring) // it may have forgotten that, too
 		if all := s.memory.of(shard, "", time.Now()); len(all) > 0 {
@@ -219,13 +222,14 @@ func (s *store) write(ctx context.Context, c *change, p *Payment, id string) (bo
 	if err != nil {
 		return false, err
 	}
-	known := s.heardOf()[c.at.shard]
+	all, name := s.heardOf()
+	known := all[c.at.shard]
 	keep := int64(0)
 	if !p.unended() {
 		keep = millis(s.opts.Retention)
 	}
 	w := writing{keys: []string{c.at.paymentKey(), shardStateKey(c.at.shard)},
-		args: []any{id, p.Write, doc, keep, known.count, c.moment.Epoch, ""}}
+		args: []any{id, p.Write, doc, keep, known.count, c.moment.Epoch, "", name, known.own}}
 	_, clustered := s.rdb.(*redis.ClusterClient)
 	if c.claim && !clustered {
 		w.keys, w.args[6] = append(w.keys, indexKey(c.at.key)), c.at.name()
@@ -266,16 +270,26 @@ func (s *store) write(ctx context.Context, c *change, p *Payment, id string) (bo
 	return false, errReply
 }
 
-// heardOf returns what this process knows of each shard.
-func (s *store) heardOf() [shards]shardState {
+// heardOf returns what this process knows of each shard, and its name.
+func (s *store) heardOf() ([shards]shardState, string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.shards
+	return s.shards, s.name
+}
+
+// call gives this process a name, under which its writes are counted from now on; "" takes it away.
+func (s *store) call(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.name = name
+	for i := range s.shards {
+		s.shards[i].own = 0
+	}
 }
 
 // heard keeps what an answer of store.lua told of a shard.
 func (s *store) heard(ctx context.Context, shard int, r answer) {
-	s.learn(shard, shardState{count: r.count, epoch: r.epoch, since: r.since, redis: r.now, local: time.Now(), clocked: true})
+	s.learn(shard, shardState{count: r.count, own: r.own, epoch: r.epoch, since: r.since, redis: r.now, local: time.Now(), clocked: true})
 	if r.word == "epoch" && r.since == r.now { // found by this very call
 		s.opts.Logger.ErrorContext(ctx, "Redis has forgotten confirmed writes: see RedisForgot in the runbook", "shard", shard, "epoch", r.epoch)
 	}
@@ -283,9 +297,10 @@ func (s *store) heard(ctx context.Context, shard int, r answer) {
 
 // notice runs store.lua for a payment that there is not, so that it only looks at the shard.
 func (s *store) notice(ctx context.Context, shard int) error {
-	known, at := s.heardOf()[shard], place{shard: shard}
+	all, name := s.heardOf()
+	known, at := all[shard], place{shard: shard}
 	r, err := s.run(ctx, &change{at: at}, writing{keys: []string{at.paymentKey(), shardStateKey(shard)},
-		args: []any{newID(), newID(), "", 0, known.count, known.epoch, ""}})
+		args: []any{newID(), newID(), "", 0, known.count, known.epoch, "", name, known.own}})
 	if err == nil {
 		s.heard(ctx, shard, r)
 	}
@@ -298,6 +313,7 @@ type answer struct {
 	now, count   int64
 	epoch, since int64
 	doc          string
+	own          int64
 }
 
 var errReply = errors.New("store.lua gave an answer of a foreign shape; is another version at work?")
@@ -316,6 +332,9 @@ func readAnswer(cmd *redis.Cmd) (a answer, err error) {
 	}
 	if len(values) > 5 {
 		a.doc, _ = values[5].(string)
+	}
+	if len(values) > 6 {
+		a.own, _ = values[6].(int64)
 	}
 	return a, nil
 }

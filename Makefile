@@ -14,6 +14,8 @@ CHAOS_SEED     ?= 1
 CHAOS_FAULTS   ?= 30
 CHAOS_KILLS    ?= 20
 CHAOS_RESTARTS ?= 5
+LOSS_COUNT     ?= 1000
+NETWORK_TIME   ?= 20m
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 DEPGUARD    := github.com/OpenPeeDeeP/depguard/v2/cmd/depguard@v2.3.0
@@ -93,6 +95,14 @@ fuzz: setup ## every fuzz target for FUZZTIME (10s) each
 chaos: setup ## break everything for long: CHAOS_COUNT=10000 CHAOS_SEED=1 CHAOS_FAULTS=30 (%) CHAOS_KILLS=20 CHAOS_RESTARTS=5
 	CHAOS_COUNT=$(CHAOS_COUNT) CHAOS_SEED=$(CHAOS_SEED) CHAOS_FAULTS=$(CHAOS_FAULTS) CHAOS_KILLS=$(CHAOS_KILLS) CHAOS_RESTARTS=$(CHAOS_RESTARTS) \
 	go test -count=1 -run '^TestChaos$$' -timeout 60m -v ./cmd/settlecancel
+
+.PHONY: losses
+losses: setup ## Redis forgets, under load: a replica that was cut off, the end of the log, an old copy: LOSS_COUNT=1000
+	LOSS_COUNT=$(LOSS_COUNT) go test -count=1 -run '^TestForgottenBy' -timeout 30m -v ./cmd/settlecancel
+
+.PHONY: network
+network: setup ## a bad network between all and Redis, under load, for NETWORK_TIME=20m
+	NETWORK_TIME=$(NETWORK_TIME) go test -count=1 -run '^TestNetwork$$' -timeout 60m -v ./cmd/settlecancel
 
 .PHONY: model
 model: ## walk the rules through every order of events, within large bounds: states, depth, time

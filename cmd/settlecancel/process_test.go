@@ -90,14 +90,20 @@ func plantOn(t testing.TB, url string, o simulator.Options, environ ...string) *
 	p.gateway = web.URL
 	p.environ = append([]string{"REDIS_URL=" + url, "SETTLEBANK_BASE_URL=" + web.URL, "SETTLEBANK_COLLATION_URL=" + web.URL,
 		"OPS_ADDR=127.0.0.1:0", "LOG_FORMAT=text", "PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}, environ...)
+	p.connect()
+	return p
+}
+
+// connect gives the plant a client that remembers nothing.
+func (p *plant) connect() {
+	p.Helper()
 	cfg, err := config.Load(p.environ)
 	if err != nil {
-		t.Fatal(err)
+		p.Fatal(err)
 	}
 	rdb := redis.NewUniversalClient(cfg.RedisOptions())
-	t.Cleanup(func() { _ = rdb.Close() })
+	p.Cleanup(func() { _ = rdb.Close() })
 	p.client = newClient(cfg, rdb, nil, slog.New(slog.DiscardHandler))
-	return p
 }
 
 // freeAddr returns an address that nobody listens at.

@@ -161,10 +161,10 @@ func TestValidateKoreanMidnight(t *testing.T) {
 	c := wellFormed()
 	c.OrgTrdDt = "20260201"
 	midnight := time.Date(2026, 2, 1, 0, 0, 0, 0, settlebank.KST)
-	if err := c.Validate(midnight.Add(-dateGrace - time.Second)); err == nil {
+	if err := c.Validate(midnight.Add(-24*time.Hour - time.Second)); err == nil {
 		t.Error("the day after tomorrow was accepted")
 	}
-	if err := c.Validate(midnight.Add(-dateGrace)); err != nil {
+	if err := c.Validate(midnight.Add(-24 * time.Hour)); err != nil {
 		t.Errorf("by a clock that is a day behind: %v", err)
 	}
 	if err := c.Validate(midnight.Add(-500 * time.Millisecond)); err != nil {

@@ -92,6 +92,7 @@ type chaos struct {
 type orders struct {
 	*plant
 	cancellations []tasks.Cancellation
+	loses         bool            // Redis is made to forget
 	doomed        map[string]bool // by key: the gateway refuses it for good
 }
 
@@ -225,7 +226,8 @@ func (o *orders) audit() (found string) {
 	}
 	undecided := 0
 	for reason, n := range reviews {
-		if reason != ledger.ReasonPartElsewhere { // no gateway could carry such a one out
+		// No gateway could carry the one out; of the other, what Redis forgot is gone.
+		if reason != ledger.ReasonPartElsewhere && (reason != ledger.ReasonForgotten || !o.loses) {
 			undecided += n
 		}
 	}

@@ -26,6 +26,7 @@ type loss struct {
 
 func newLoss(t *testing.T, redisURL string) *loss {
 	l := &loss{count: setting("LOSS_COUNT", 200)}
+	l.loses = true
 	l.plant = plantOn(t, redisURL, simulator.Options{Latency: 20 * time.Millisecond},
 		"SETTLEBANK_TIMEOUT=1s", "SETTLEBANK_CONNECT_TIMEOUT=500ms", "SETTLEBANK_VERIFY_AFTER=1s", "WORKER_CONCURRENCY=16",
 		"RETRY_INITIAL=100ms", "RETRY_CAP=2s", "LOG_LEVEL=warn")

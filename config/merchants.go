@@ -53,8 +53,8 @@ func (c *Config) loadMerchants(text composed, vars map[string]string, f *faults)
 	}
 }
 
-// checkProtocols makes sure that each merchant's protocol is known, for a gateway carries nothing out
-// in another, and that flat has a merchant id that fits.
+// checkProtocols makes sure that each merchant's protocol is known, for a gateway carries nothing
+// out in another, and that flat has a merchant id that fits.
 func (c *Config) checkProtocols(f *faults) {
 	for _, m := range c.Merchants {
 		switch {
@@ -113,9 +113,9 @@ func (c *Config) completeMerchant(m *Merchant, fault func(field, message string)
 	}
 }
 
-// strayedKey is what is wrong with a key that something got into. SettleBank would only say that the
-// hash is wrong. A password may really hold a quote; a key of SettleBank's does not, so that not even
-// a file may hold such a one.
+// strayedKey is what is wrong with a key that something got into. SettleBank would only say that
+// the hash is wrong. A password may really hold a quote; a key of SettleBank's does not, so that
+// not even a file may hold such a one.
 const strayedKey = "holds white space or a quote"
 
 func strayedInto(key settlebank.Secret) bool { return strings.ContainsFunc(key.Reveal(), strayed) }

@@ -101,8 +101,8 @@ func parseRedisURL(text string) (*redis.UniversalOptions, error) {
 	return o, nil
 }
 
-// checkRaw refuses a password that holds characters with a meaning of their own: it would be cut off
-// there, and the rest of it taken for a host.
+// checkRaw refuses a password that holds characters with a meaning of their own: it would be cut
+// off there, and the rest of it taken for a host.
 func checkRaw(rest string) error {
 	authority := rest
 	if end := strings.IndexAny(rest, "/?#"); end >= 0 {

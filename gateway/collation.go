@@ -35,8 +35,8 @@ type CollationRecord struct {
 	TrdNo string
 	// MchtTrdNo is the merchant's number of it; may be empty.
 	MchtTrdNo string
-	// OwnID says that MchtTrdNo of a cancellation is the request's own: the merchant's protocol is
-	// 0A19.
+	// OwnID reports whether MchtTrdNo of a cancellation is the request's own: the merchant's protocol
+	// is 0A19.
 	OwnID bool
 	// Cancellation tells a cancellation from an approval.
 	Cancellation bool

@@ -13,7 +13,7 @@ type reading struct {
 	hash    hashState
 	// unproven says what a success lacks besides the hash; "": nothing.
 	unproven string
-	// named says that a refusal bears the request's own id, or needs none.
+	// named reports whether a refusal bears the request's own id, or needs none.
 	named  bool
 	class  Class // of the code
 	listed bool  // the code stands in the table

@@ -17,8 +17,8 @@ var (
 //
 // net/http's reader goroutine serves one request at a time. It calls Read only when nothing it read
 // before is left over. So, once a request has claimed the connection:
-//   - claim waits until that reader waits in Read. If bytes are left over from the answer before, the reader finds them
-//     while no request is pending, and closes the connection instead;
+//   - claim waits until that reader waits in Read. If bytes are left over from the answer before,
+//     the reader finds them while no request is pending, and closes the connection instead;
 //   - the request is not written if the peer has sent a byte or ended the connection since.
 type conn struct {
 	net.Conn

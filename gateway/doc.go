@@ -19,11 +19,11 @@
 //	written, then time-out, reset, cut, foreign, > 1 MiB Unknown
 //	refused here, before any request                     Rejected or Misconfigured, Code "local"
 //
-// [Outcome.Written] is exact because it is not inferred from errors: every connection counts what is written to it,
-// before it is written, and can be sealed, after which nothing is written any more (conn.go).
-// net/http repeats no request on its own here: requests carry no GetBody and no Idempotency-Key,
-// connections speak HTTP/1.1 only. A request is repeated by this package alone, and only where a
-// kept-alive connection had ended before a byte was written to it.
+// [Outcome.Written] is exact because it is not inferred from errors: every connection counts what
+// is written to it, before it is written, and can be sealed, after which nothing is written any
+// more (conn.go). net/http repeats no request on its own here: requests carry no GetBody and no
+// Idempotency-Key, connections speak HTTP/1.1 only. A request is repeated by this package alone,
+// and only where a kept-alive connection had ended before a byte was written to it.
 //
 // Requests go out in a merchant's [Protocol]. The inquiry (message 0A1M) is the same for each. What
 // is required of an answer, what is tolerated and what is concluded is a table in conclude.go, and

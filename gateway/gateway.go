@@ -86,7 +86,7 @@ type Outcome struct {
 	// Message is the gateway's, or says why there is none: one line of at most 200 characters,
 	// without secrets.
 	Message string
-	// Listed says that Code stands in result-codes.csv.
+	// Listed reports whether Code stands in result-codes.csv.
 	Listed bool
 	// CanTrdNo is the cancellation's number at the gateway; set where a cancellation's Class is OK.
 	CanTrdNo string
@@ -94,7 +94,7 @@ type Outcome struct {
 	Detail Detail
 	// HTTPStatus is 0 where no answer came.
 	HTTPStatus int
-	// Written says that a byte of the request may have left: without one, nothing was applied.
+	// Written reports whether a byte of the request may have left: without one, nothing was applied.
 	Written bool
 	// Err is the failure of the transport, if it was one: it wraps its cause (the caller's, for a
 	// cancelled context).
@@ -111,9 +111,9 @@ const (
 	RefundNotMet = "C"
 )
 
-// Detail is what an answer of protocol [Protocol0A19] tells of a cancellation besides its class. Each
-// amount is set only where the Class is OK and the answer has the amount in legible form, in the
-// smallest unit of the request's currency.
+// Detail is what an answer of protocol [Protocol0A19] tells of a cancellation besides its class.
+// Each amount is set only where the Class is OK and the answer has the amount in legible form, in
+// the smallest unit of the request's currency.
 type Detail struct {
 	// CancelledAmt (cnclAmt) is what was cancelled: the amount asked for.
 	CancelledAmt *int64
@@ -180,8 +180,8 @@ type Inquiry struct {
 	// Cancelled is what has been cancelled of the original so far, in KRW; 0 unless CancelledKnown.
 	// While a transaction changes state the gateway may show an old one.
 	Cancelled int64
-	// CancelledKnown says that the gateway told the sum, if only by telling none of a payment that
-	// stands.
+	// CancelledKnown reports whether the gateway told the sum, if only by telling none of a payment
+	// that stands.
 	CancelledKnown bool
 	// Method is the name under which the gateway knows the payment: of an easy payment, its
 	// provider's.

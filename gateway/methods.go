@@ -66,8 +66,8 @@ func find(method, name string) (settlebank.Operation, string) {
 }
 
 // Hold tells until when a request like r must wait at now, and why; a zero time: it need not. A
-// virtual account's refund (protocol [Protocol0A19]) fails while the banks are in maintenance, daily
-// from 23:30 to 00:35 Korean time.
+// virtual account's refund (protocol [Protocol0A19]) fails while the banks are in maintenance,
+// daily from 23:30 to 00:35 Korean time.
 func Hold(r CancelRequest, p Protocol, now time.Time) (until time.Time, reason string) {
 	if p != Protocol0A19 {
 		return time.Time{}, ""

@@ -19,11 +19,11 @@ import (
 // cancelled stands outside it. So a notification proves something only where it comes from an
 // address of SettleBank's too.
 type Notification struct {
-	// Done says that outStatCd is 0021, a success.
+	// Done reports whether outStatCd is 0021, a success.
 	Done bool
-	// Cancellation says that bizType is C0, a cancellation, or C1, a refund.
+	// Cancellation reports whether bizType is C0, a cancellation, or C1, a refund.
 	Cancellation bool
-	// Payment says that it tells of a payment, not of what became of one: an approval (B0), an
+	// Payment reports whether it tells of a payment, not of what became of one: an approval (B0), an
 	// account number that was issued (A0), a deposit (B1), or what is not known.
 	Payment bool
 	// TrdNo is the cancellation's number at the gateway.
@@ -33,12 +33,12 @@ type Notification struct {
 	MchtTrdNo string
 	// Time is when, to the second.
 	Time time.Time
-	// Amount is what was cancelled, in KRW, or 0 where it was not told; in which unit the gateway tells of a payment in USD,
-	// its documents do not say.
+	// Amount is what was cancelled, in KRW, or 0 where it was not told; in which unit the gateway
+	// tells of a payment in USD, its documents do not say.
 	Amount int64
 	// OrgTrdNo and OrgTrdDt (yyyyMMdd) are the original's; may be empty.
 	OrgTrdNo, OrgTrdDt string
-	// OwnID says that MchtTrdNo is the cancel request's own: the merchant's protocol is 0A19.
+	// OwnID reports whether MchtTrdNo is the cancel request's own: the merchant's protocol is 0A19.
 	OwnID bool
 }
 

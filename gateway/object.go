@@ -36,9 +36,8 @@ func parseBody(body []byte) (object, bool) {
 }
 
 // parseObject reads the members of an object; data is a valid JSON value without space around it,
-// or nil. Unlike
-// [json.Unmarshal] into a struct, it takes names by their exact spelling and none twice: an answer that says two things
-// says nothing.
+// or nil. Unlike [json.Unmarshal] into a struct, it takes names by their exact spelling and none
+// twice: an answer that says two things says nothing.
 func parseObject(data []byte) (object, bool) {
 	if len(data) == 0 || data[0] != '{' {
 		return nil, false
@@ -105,7 +104,7 @@ func text(raw []byte) (string, bool) {
 	return s, err == nil
 }
 
-// isPrintable says that s consists of 1 to limit printable ASCII characters, none a space.
+// isPrintable reports whether s consists of 1 to limit printable ASCII characters, none a space.
 func isPrintable(s string, limit int) bool {
 	if s == "" || len(s) > limit {
 		return false

@@ -123,8 +123,8 @@ func (e echo) foreign(o object) string {
 }
 
 // checkHash looks at pktHash: it is the request's, returned, or hashes the answer itself, that is
-// outStatCd, trdDt, trdTm, mchtId, mchtTrdNo, one of the amounts and the key. Either may be in upper
-// case.
+// outStatCd, trdDt, trdTm, mchtId, mchtTrdNo, one of the amounts and the key. Either may be in
+// upper case.
 func (w words) checkHash(key settlebank.Secret, request, mchtID, id string, amounts ...string) hashState {
 	given, ok := w.data.member("pktHash")
 	if !ok {

@@ -81,8 +81,8 @@ func refused(class Class, why string) Outcome {
 
 func isClientError(status int) bool { return status >= 400 && status < 500 }
 
-// namesResult says that a body names a field of the gateway's results: what says so is a damaged
-// answer, not one from something in front of the gateway.
+// namesResult reports whether a body names a field of the gateway's results: what says so is a
+// damaged answer, not one from something in front of the gateway.
 func namesResult(body []byte) bool {
 	return bytes.Contains(body, []byte("resultCode")) || bytes.Contains(body, []byte("outRsltCd"))
 }

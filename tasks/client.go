@@ -83,7 +83,7 @@ type Receipt struct {
 
 // Enqueue accepts a cancellation: when it returns nil, the cancellation is stored and will be
 // carried out exactly once, whatever dies. A repeat with the same key and parameters is harmless
-// and answers the record as it is. It takes two round trips for an unknown payment.
+// and returns the record as it is. It takes two round trips for an unknown payment.
 //
 // It returns *InvalidError (nothing was stored; mend the cancellation), ErrConflict (the key
 // belongs to another cancellation; nothing was stored), or what went wrong with Redis: then it may
@@ -112,8 +112,8 @@ func (c *Client) entry(x Cancellation, o EnqueueOptions) (ledger.Entry, error) {
 // Ensure makes sure that asynq has a task for an open cancellation.
 func (c *Client) Ensure(ctx context.Context, r ledger.Record) error { return c.ensure(ctx, r, false) }
 
-// EnsureOverdue is Ensure for a cancellation that is overdue: a task that asynq takes for active is not
-// waited for, since its worker may be gone, which asynq finds out only minutes later.
+// EnsureOverdue is Ensure for a cancellation that is overdue: a task that asynq takes for active is
+// not waited for, since its worker may be gone, which asynq finds out only minutes later.
 func (c *Client) EnsureOverdue(ctx context.Context, r ledger.Record) error {
 	return c.ensure(ctx, r, true)
 }

@@ -27,8 +27,8 @@ func (c *Client) checkIntake(x Cancellation) error {
 }
 
 // CheckMerchant returns an *InvalidError where x does not go with its merchant: the merchant is not
-// configured, or its protocol cannot say what x asks for. A client without a list of merchants finds
-// nothing.
+// configured, or its protocol cannot say what x asks for. A client without a list of merchants
+// finds nothing.
 func (c *Client) CheckMerchant(x Cancellation) error {
 	if c.merchants == nil || x.MchtID == "" {
 		return nil

@@ -10,8 +10,8 @@ import (
 	"settlecancel/tasks/ledger"
 )
 
-// queue puts tasks into asynq's queues. Callers share pipelines, so that many of them cost few round
-// trips.
+// queue puts tasks into asynq's queues. Callers share pipelines, so that many of them cost few
+// round trips.
 type queue struct {
 	rdb redis.UniversalClient
 }

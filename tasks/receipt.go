@@ -5,8 +5,8 @@ import (
 	"log/slog"
 )
 
-// String returns which cancellation was accepted and how far it has come: the record behind it holds
-// what nobody wants to read as bytes, and an account's seal.
+// String returns which cancellation was accepted and how far it has come: the record behind it
+// holds what nobody wants to read as bytes, and an account's seal.
 func (r Receipt) String() string {
 	again := ""
 	if r.Replayed {

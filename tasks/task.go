@@ -41,8 +41,8 @@ func ParseTask(data []byte, o ParseOptions) (Task, error) {
 	return Task{Cancellation: c, Sealed: d.mark}, nil
 }
 
-// recognize takes a payload that is to the byte what Task.Payload writes, as nearly all are: it need not
-// be searched for repeated or unknown names.
+// recognize takes a payload that is to the byte what Task.Payload writes, as nearly all are: it
+// need not be searched for repeated or unknown names.
 func (d *draft) recognize(data []byte) bool {
 	var t Task
 	if len(data) > MaxSize || json.Unmarshal(data, &t) != nil || t.Sealed != "" && !isMark(t.Sealed) ||
@@ -117,9 +117,9 @@ const (
 	taskTimeout = 30 * time.Minute
 )
 
-// taskOptions are set at every enqueueing. MaxRetry and Timeout are part of the message, so they hold
-// wherever the task is carried out. A task that is done leaves nothing behind: the ledger knows what
-// has ended.
+// taskOptions are set at every enqueueing. MaxRetry and Timeout are part of the message, so they
+// hold wherever the task is carried out. A task that is done leaves nothing behind: the ledger
+// knows what has ended.
 func taskOptions(id, queue string) []asynq.Option {
 	return []asynq.Option{asynq.TaskID(id), asynq.Queue(queue), asynq.MaxRetry(maxRetry),
 		asynq.Timeout(taskTimeout)}

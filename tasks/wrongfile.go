@@ -9,13 +9,13 @@ import (
 	"unicode/utf8"
 )
 
-// saveAs is what to do with most files that are no text of ours. Workbooks are not read outright: in
-// them a long number is a float already, and how it was shown is a matter of formats. What stands in
-// a CSV file is what will be read, and a person can look at it before.
+// saveAs is what to do with most files that are no text of ours. Workbooks are not read outright:
+// in them a long number is a float already, and how it was shown is a matter of formats. What
+// stands in a CSV file is what will be read, and a person can look at it before.
 const saveAs = `save it as "CSV UTF-8 (comma delimited)", and give that`
 
-// wrongKind returns what is wrong with a file as a whole, by what its first read brought, so that it
-// is told once and not for every line; nil where it may be of the kind that is wanted.
+// wrongKind returns what is wrong with a file as a whole, by what its first read brought, so that
+// it is told once and not for every line; nil where it may be of the kind that is wanted.
 func wrongKind(in *bufio.Reader, csv bool) error {
 	if _, err := in.Peek(1); err != nil {
 		return nil // it is empty, or the reader tells

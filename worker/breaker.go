@@ -65,8 +65,8 @@ func (b *breakers) of(mchtID string) *gobreaker.TwoStepCircuitBreaker[struct{}] 
 // ready reports whether a merchant's traffic is let through, or a probe of it.
 func (b *breakers) ready(mchtID string) bool { return b.of(mchtID).State() != gobreaker.StateOpen }
 
-// allow lets one call to the merchant's account through, and returns whom to tell what was learned by
-// it; or the error why it is held.
+// allow lets one call to the merchant's account through, and returns whom to tell what was learned
+// by it; or the error why it is held.
 func (b *breakers) allow(mchtID string) (told func(health), err error) {
 	done, err := b.of(mchtID).Allow()
 	if err != nil {

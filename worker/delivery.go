@@ -57,9 +57,9 @@ func webhookFailed(err error) bool {
 	return !errors.As(err, &p)
 }
 
-// deliverWebhook delivers the event that a task carries. An error makes asynq try again, and in the end
-// archive the task, where it can be seen; then the next event of the cancellation goes. What was
-// given up a person runs again in the dashboard, for one more try, or tells again with
+// deliverWebhook delivers the event that a task carries. An error makes asynq try again, and in the
+// end archive the task, where it can be seen; then the next event of the cancellation goes. What
+// was given up a person runs again in the dashboard, for one more try, or tells again with
 // `settlecancel events replay`.
 func (w *Worker) deliverWebhook(ctx context.Context, t *asynq.Task) error {
 	var e events.Event

@@ -62,9 +62,9 @@ func (r *relay) run(ctx context.Context) {
 	}
 }
 
-// once tells what is in the outbox and answers how many events that were, once as many replicas as the
-// ledger demands hold them: what a failover could still undo is not told. Each is in the queue of
-// webhooks, which takes it once, then in the stream, and only then acknowledged: whoever dies in
+// once tells what is in the outbox and answers how many events that were, once as many replicas as
+// the ledger demands hold them: what a failover could still undo is not told. Each is in the queue
+// of webhooks, which takes it once, then in the stream, and only then acknowledged: whoever dies in
 // between leaves it to be told again. What cannot be told is set aside, so that it does not take
 // the place of what can.
 func (r *relay) once(ctx context.Context) (int, error) {

@@ -30,8 +30,8 @@ func (s saying) Inquire(ctx context.Context, r gateway.InquiryRequest) gateway.I
 	return s.Gateway.Inquire(ctx, r)
 }
 
-// A whole cancellation behind a part is done where the gateway says so, or shows the whole sum behind
-// a refusal. Where its own outcome is not known, the sum cannot be its doing alone.
+// A whole cancellation behind a part is done where the gateway says so, or shows the whole sum
+// behind a refusal. Where its own outcome is not known, the sum cannot be its doing alone.
 func TestFullAfterAPart(t *testing.T) {
 	t.Parallel()
 	lost := &gateway.Outcome{Class: gateway.Unknown}

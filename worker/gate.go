@@ -106,9 +106,9 @@ func (p *pacers) of(mchtID string) *pacer {
 	return p.by[mchtID]
 }
 
-// queueDelay returns how long a merchant's queue in this process is, where it is longer than a second:
-// then a task does better to step back than to hold its place, which another merchant's task could
-// use.
+// queueDelay returns how long a merchant's queue in this process is, where it is longer than a
+// second: then a task does better to step back than to hold its place, which another merchant's
+// task could use.
 func (p *pacers) queueDelay(mchtID string) time.Duration {
 	if p.rate <= 0 {
 		return 0
@@ -120,8 +120,8 @@ func (p *pacers) queueDelay(mchtID string) time.Duration {
 	return queue
 }
 
-// waitForSlot waits for the merchant's next slot. A pause that begins meanwhile ends the waiting of all in
-// the queue, which with many workers may be seconds long.
+// waitForSlot waits for the merchant's next slot. A pause that begins meanwhile ends the waiting of
+// all in the queue, which with many workers may be seconds long.
 func (p *pacers) waitForSlot(ctx context.Context, mchtID string) error {
 	if p.rate <= 0 {
 		return p.pause(mchtID)

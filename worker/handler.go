@@ -45,12 +45,12 @@ func (w *Worker) parse(payload []byte) (tasks.Task, error) {
 	return tasks.ParseTask(payload, tasks.ParseOptions{DefaultMchtID: w.opts.DefaultMchtID, Now: lenient})
 }
 
-// maxSteps is how many steps one run takes that are due at once: a basis, a request, an inquiry, and
-// some to spare.
+// maxSteps is how many steps one run takes that are due at once: a basis, a request, an inquiry,
+// and some to spare.
 const maxSteps = 6
 
-// advance takes a cancellation step by step as far as it goes now. It returns a record that has ended
-// or is a dead letter, or an error that is for asynq, mostly *postponed.
+// advance takes a cancellation step by step as far as it goes now. It returns a record that has
+// ended or is a dead letter, or an error that is for asynq, mostly *postponed.
 func (w *Worker) advance(ctx context.Context, x tasks.Task, entry ledger.Entry) (ledger.Record, error) {
 	var record ledger.Record
 	err := error(&postponed{after: time.Second, reason: "not due yet: more steps follow"})
@@ -133,7 +133,8 @@ func (w *Worker) finish(ctx context.Context, h *holder, method string, a ledger.
 	g := h.release()
 	done, err := w.store(ctx, g, a, n)
 	if err != nil {
-		// The intent stands in the ledger; once the lease has ended, the outcome counts as unknown and is verified.
+		// The intent stands in the ledger; once the lease has ended, the outcome counts as unknown and is
+		// verified.
 		w.log.ErrorContext(ctx, "outcome not stored", "key", g.Record.Key, "status", n.Status, "code", a.Code, "error", err)
 		return g.Record, w.ledger.Lease(), &postponed{after: w.ledger.Lease(), reason: oneLine(err.Error())}
 	}
@@ -156,7 +157,8 @@ func (w *Worker) finish(ctx context.Context, h *holder, method string, a ledger.
 	return r, 0, nil
 }
 
-// release gives a grant back on which nothing was asked of the gateway. The next step is due after a while.
+// release gives a grant back on which nothing was asked of the gateway. The next step is due after
+// a while.
 func (w *Worker) release(ctx context.Context, g ledger.Grant, why string, after time.Duration) {
 	n := ledger.Next{Status: ledger.Queued, After: after, Code: g.Record.Code, Message: g.Record.Message,
 		Reason: g.Record.Reason, Verification: g.Record.Verification}

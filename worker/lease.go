@@ -11,8 +11,8 @@ import (
 	"settlecancel/tasks/ledger"
 )
 
-// holder keeps the lease of a grant alive while its request is on the wire. Leases are short, so that
-// the work of a dead worker is soon found; most requests are shorter.
+// holder keeps the lease of a grant alive while its request is on the wire. Leases are short, so
+// that the work of a dead worker is soon found; most requests are shorter.
 type holder struct {
 	worker *Worker
 	ctx    context.Context
@@ -30,8 +30,8 @@ func (w *Worker) hold(ctx context.Context, g ledger.Grant) *holder {
 	return h
 }
 
-// renew runs until the grant is released. Where Redis is away, or another attempt has taken over, the
-// request goes on: it is on the wire, and its answer counts in any case.
+// renew runs until the grant is released. Where Redis is away, or another attempt has taken over,
+// the request goes on: it is on the wire, and its answer counts in any case.
 func (h *holder) renew() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -60,9 +60,9 @@ func (h *holder) release() ledger.Grant {
 	return h.grant
 }
 
-// store writes an outcome, again and again where Redis is away: that of a request for as long as it is
-// the best that is known, that of an inquiry for as long as the lease protects it, since what it saw may
-// be old by then.
+// store writes an outcome, again and again where Redis is away: that of a request for as long as it
+// is the best that is known, that of an inquiry for as long as the lease protects it, since what it
+// saw may be old by then.
 func (w *Worker) store(ctx context.Context, g ledger.Grant, a ledger.Attempt, n ledger.Next) (ledger.Finished, error) {
 	until := g.Expiry
 	if g.Step == ledger.StepSend {

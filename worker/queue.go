@@ -28,7 +28,8 @@ func (w *Worker) serverConfig(concurrency int) asynq.Config {
 	}
 }
 
-// postponed tells asynq to run the task again later. It is no failure: the ledger counts what counts.
+// postponed tells asynq to run the task again later. It is no failure: the ledger counts what
+// counts.
 type postponed struct {
 	after  time.Duration
 	reason string

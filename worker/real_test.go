@@ -67,8 +67,8 @@ func partly(method string) bool {
 	return true
 }
 
-// A merchant whose gateway speaks the other protocol is held, and nothing is spent; once the setting
-// is right, all is cancelled.
+// A merchant whose gateway speaks the other protocol is held, and nothing is spent; once the
+// setting is right, all is cancelled.
 func TestWrongProtocolIsHeld(t *testing.T) {
 	t.Parallel()
 	for _, temper := range []simulator.Temper{simulator.TemperStrict, simulator.TemperReal} {

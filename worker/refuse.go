@@ -19,9 +19,10 @@ const refusedMark = "refused: "
 func (r *refusal) Error() string   { return oneLine(refusedMark + r.why.Error()) }
 func (r *refusal) Unwrap() []error { return []error{r.why, asynq.SkipRetry} }
 
-// decided reports whether a handler gave an archived task up, or had its cancellation in the ledger,
-// by the error that asynq keeps of it. Any other got into the archive without a word: by its producer's
-// MaxRetry(0), say, with a deadline that had passed or while its merchant was paused.
+// decided reports whether a handler gave an archived task up, or had its cancellation in the
+// ledger, by the error that asynq keeps of it. Any other got into the archive without a word: by
+// its producer's MaxRetry(0), say, with a deadline that had passed or while its merchant was
+// paused.
 func decided(lastErr string) bool {
 	if strings.HasPrefix(lastErr, refusedMark) {
 		return true

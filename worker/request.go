@@ -40,8 +40,9 @@ func (w *Worker) request(ctx context.Context, t tasks.Task, g ledger.Grant) (led
 	return w.finish(ctx, h, x.Method, a, w.policy.AfterRequest(g, o))
 }
 
-// mayStart waits for the merchant's turn, and reports why the request must not go out after all: asynq
-// may have given this run up, and begun another; or the grant took so long that it may soon be another's.
+// mayStart waits for the merchant's turn, and reports why the request must not go out after all:
+// asynq may have given this run up, and begun another; or the grant took so long that it may soon
+// be another's.
 func (w *Worker) mayStart(ctx context.Context, mchtID string, g ledger.Grant) error {
 	if err := w.gate.pacers.waitForSlot(ctx, mchtID); err != nil {
 		return err
@@ -111,8 +112,9 @@ func (w *Worker) inquire(ctx context.Context, x tasks.Cancellation, g ledger.Gra
 	return w.finish(ctx, h, x.Method, a, w.policy.AfterInquiry(g, q))
 }
 
-// auditMessage is what the record keeps of an answer in words: of a success what the gateway told of its
-// amounts, since the word that all went well is worth nothing for months; of anything else its message.
+// auditMessage is what the record keeps of an answer in words: of a success what the gateway told
+// of its amounts, since the word that all went well is worth nothing for months; of anything else
+// its message.
 func auditMessage(o gateway.Outcome) string {
 	if o.Class != gateway.OK {
 		if o.Detail.RefundPossible != "" {

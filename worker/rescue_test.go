@@ -136,8 +136,8 @@ func TestSweepPages(t *testing.T) {
 	<-done
 }
 
-// A cancellation that waited for long, and is worked at now, needs no second task, until its lease has
-// ended.
+// A cancellation that waited for long, and is worked at now, needs no second task, until its lease
+// has ended.
 func TestSweepBesideAnAttempt(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, setup{redis: ownRedis(t)})

@@ -154,8 +154,8 @@ func TestRule02OneRequestAtATime(t *testing.T) {
 	}
 }
 
-// Rule 5: the cancellation's own id changes after a definite refusal of what was never in doubt, and
-// only then; the round moves with what was cancelled.
+// Rule 5: the cancellation's own id changes after a definite refusal of what was never in doubt,
+// and only then; the round moves with what was cancelled.
 func TestRule05IDAndRound(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, setup{})

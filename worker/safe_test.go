@@ -13,8 +13,8 @@ import (
 	"settlecancel/tasks/ledger/redistest"
 )
 
-// Rule 13: nothing is told before as many replicas as demanded hold it. With the replica cut off the
-// event stays in the outbox; with the replica back it is told once, as the same event.
+// Rule 13: nothing is told before as many replicas as demanded hold it. With the replica cut off
+// the event stays in the outbox; with the replica back it is told once, as the same event.
 func TestRule13ToldOnceSafe(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()

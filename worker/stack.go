@@ -1,7 +1,7 @@
 package worker
 
-// growStack lets the stack of a new goroutine grow at once. asynq begins one for each task, with a stack
-// of 2 KiB; grown step by step, deep in the decoding of JSON, it would be copied three times.
+// growStack lets the stack of a new goroutine grow at once. asynq begins one for each task, with a
+// stack of 2 KiB; grown step by step, deep in the decoding of JSON, it would be copied three times.
 //
 //go:noinline
 func growStack() {

@@ -80,7 +80,8 @@ func (s *sweeper) once(ctx context.Context) error {
 	return err
 }
 
-// queue makes sure that each has a task. One that cannot be helped does not keep it from the others.
+// queue makes sure that each has a task. One that cannot be helped does not keep it from the
+// others.
 func (s *sweeper) queue(ctx context.Context, records []ledger.Record) error {
 	var failed []error
 	for i, r := range records {

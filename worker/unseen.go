@@ -19,8 +19,8 @@ const (
 
 // unseen finds the tasks that asynq hands to no worker because of what a producer chose: those with
 // a group wait for an aggregator, which nobody has; those whose deadline has passed fail before any
-// handler is called, and come back every few seconds. Each is queued once more without that. Then it
-// is carried out or refused as any other.
+// handler is called, and come back every few seconds. Each is queued once more without that. Then
+// it is carried out or refused as any other.
 type unseen struct {
 	inspector *asynq.Inspector
 	client    *tasks.Client
@@ -61,8 +61,8 @@ func (u *unseen) grouped(ctx context.Context, queue string) error {
 	return errors.Join(failed...)
 }
 
-// repeated looks at the tasks that are due next, where one that comes back every few seconds stands,
-// and at the next page of all.
+// repeated looks at the tasks that are due next, where one that comes back every few seconds
+// stands, and at the next page of all.
 func (u *unseen) repeated(ctx context.Context, queue string) error {
 	first, err := u.inspector.ListRetryTasks(queue, asynq.PageSize(unseenPage))
 	if err != nil || len(first) == 0 {

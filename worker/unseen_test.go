@@ -191,8 +191,8 @@ func TestDecided(t *testing.T) {
 	}
 }
 
-// A task of a plain asynq client that no configured merchant can send is refused where people see it,
-// and nothing of it is accepted.
+// A task of a plain asynq client that no configured merchant can send is refused where people see
+// it, and nothing of it is accepted.
 func TestPlainTaskOfNoMerchant(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, setup{})

@@ -62,8 +62,8 @@ const (
 	meanwhile   = 0.005 // share of requests before which, and after which, somebody cancels a part elsewhere
 )
 
-// chaosFaults are the simulator's own, applied and shown late by up to half of verifyAfter, and the ways
-// in which the vendor's answers mislead.
+// chaosFaults are the simulator's own, applied and shown late by up to half of verifyAfter, and the
+// ways in which the vendor's answers mislead.
 func chaosFaults() []simulator.Fault {
 	faults := simulator.DefaultFaults()
 	for i, f := range faults {
@@ -98,7 +98,8 @@ type orders struct {
 
 // prepare registers payments and thinks cancellations of them up: whole ones, and parts of
 // different amounts, so that each effect can be told from the others of its payment. A few cannot
-// be verified, a few are for more than was paid. Of some payments a part has been cancelled elsewhere.
+// be verified, a few are for more than was paid. Of some payments a part has been cancelled
+// elsewhere.
 func (c *chaos) prepare() {
 	c.Helper()
 	c.doomed = map[string]bool{}
@@ -239,8 +240,8 @@ func (o *orders) audit() (found string) {
 }
 
 // right reports whether a status is the truth about a cancellation that was applied n times, and
-// what it should have come to. Where others cancelled a part, too, no whole can be cancelled any more,
-// and the sum may be what nobody can explain.
+// what it should have come to. Where others cancelled a part, too, no whole can be cancelled any
+// more, and the sum may be what nobody can explain.
 func (o *orders) right(x tasks.Cancellation, r ledger.Record, n int, others bool) bool {
 	switch r.Status {
 	case ledger.Cancelled, ledger.AlreadyCancelled:
@@ -248,7 +249,8 @@ func (o *orders) right(x tasks.Cancellation, r ledger.Record, n int, others bool
 	case ledger.Rejected:
 		return n == 0 && (o.doomed[x.IdempotencyKey] || others && x.CanAmt == x.OrgTrdAmt)
 	case ledger.Review:
-		// It could not be inquired after, or what was cancelled before could not be asked, or Redis forgot.
+		// It could not be inquired after, or what was cancelled before could not be asked, or Redis
+		// forgot.
 		return others || x.OrgTrdAmt == 0 || r.Reason == ledger.ReasonUnbased || r.Reason == ledger.ReasonForgotten
 	default:
 		return false

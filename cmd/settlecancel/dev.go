@@ -125,8 +125,9 @@ func (a app) openDev(cfg config.Config) (_ *dev, err error) {
 	return d, err
 }
 
-// startRedis has the embedded Redis listen where REDIS_URL has it, so that the other commands find it
-// as they stand. Where something listens there already, or that is elsewhere, it takes another port.
+// startRedis has the embedded Redis listen where REDIS_URL has it, so that the other commands find
+// it as they stand. Where something listens there already, or that is elsewhere, it takes another
+// port.
 func (a app) startRedis(r *miniredis.Miniredis, cfg config.Config) error {
 	o := cfg.RedisOptions()
 	here := len(o.Addrs) == 1 && settlebank.Loopback(o.Addrs[0])

@@ -36,8 +36,8 @@ func rereadable(in io.Reader) (io.ReadSeeker, bool) {
 	return f, ok && sizeOf(f) >= 0
 }
 
-// lookFirst reads the file for what may be the same refund under another key, and asks whether to go
-// on. Its error says that nothing is to be enqueued.
+// lookFirst reads the file for what may be the same refund under another key, and asks whether to
+// go on. Its error says that nothing is to be enqueued.
 func (a app) lookFirst(ctx context.Context, here *installation, read func(io.Reader) iter.Seq[tasks.Line], file io.ReadSeeker, size int64) error {
 	start, err := file.Seek(0, io.SeekCurrent)
 	if err != nil {

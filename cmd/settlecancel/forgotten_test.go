@@ -14,8 +14,8 @@ import (
 	"settlecancel/tasks/ledger/redistest"
 )
 
-// loss is a run in which Redis forgets what it had confirmed, while parts of payments are carried out.
-// LOSS_COUNT makes it longer (make losses).
+// loss is a run in which Redis forgets what it had confirmed, while parts of payments are carried
+// out. LOSS_COUNT makes it longer (make losses).
 type loss struct {
 	orders
 	count     int
@@ -93,8 +93,8 @@ func (l *loss) forgotten(there *ledger.Ledger) {
 	}
 }
 
-// settle lets all producers repeat everything, waits until nothing is open, lets the lists settle what
-// waits for people, and lets people retry the rest, which no list shows.
+// settle lets all producers repeat everything, waits until nothing is open, lets the lists settle
+// what waits for people, and lets people retry the rest, which no list shows.
 func (l *loss) settle() {
 	l.Helper()
 	l.producers.Wait()
@@ -138,8 +138,8 @@ func (l *loss) reviews() (keys []string) {
 	return keys
 }
 
-// TestForgottenByReplica promotes a replica whose replication was cut two seconds before, under load.
-// Nobody waits for replicas.
+// TestForgottenByReplica promotes a replica whose replication was cut two seconds before, under
+// load. Nobody waits for replicas.
 func TestForgottenByReplica(t *testing.T) {
 	t.Parallel()
 	for name, die := range map[string]bool{"the workers live": false, "the workers die with it": true} {
@@ -179,7 +179,8 @@ func TestForgottenByReplica(t *testing.T) {
 	}
 }
 
-// TestForgottenByLog kills a Redis that writes its log every second, and takes the last 64 KB off it.
+// TestForgottenByLog kills a Redis that writes its log every second, and takes the last 64 KB off
+// it.
 func TestForgottenByLog(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.Options{Args: []string{"--appendonly", "yes", "--appendfsync", "everysec"}})

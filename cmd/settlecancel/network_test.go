@@ -17,9 +17,10 @@ import (
 )
 
 // TestNetwork is the promise on a bad network: between everybody and Redis it is slow, resets
-// connections in the middle of replies, leaves them half open, and lets nothing pass for seconds, while
-// order systems go on and the gateway loses answers. In the end all has ended as it should, without
-// people. NETWORK_TIME makes it longer (make network); CHAOS_SEED is another order of faults.
+// connections in the middle of replies, leaves them half open, and lets nothing pass for seconds,
+// while order systems go on and the gateway loses answers. In the end all has ended as it should,
+// without people. NETWORK_TIME makes it longer (make network); CHAOS_SEED is another order of
+// faults.
 func TestNetwork(t *testing.T) {
 	t.Parallel()
 	lasts, err := time.ParseDuration(cmp.Or(os.Getenv("NETWORK_TIME"), "12s"))

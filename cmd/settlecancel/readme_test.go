@@ -134,7 +134,8 @@ func TestReadmeEvent(t *testing.T) {
 	}
 }
 
-// redisUser returns the line of the manual that lets a user of Redis do what the program needs, as the words of ACL SETUSER.
+// redisUser returns the line of the manual that lets a user of Redis do what the program needs, as
+// the words of ACL SETUSER.
 func redisUser(t testing.TB) []string {
 	t.Helper()
 	line := regexp.MustCompile(`(?m)^ {4,}user (settlecancel on .*)$`).FindStringSubmatch(document(t, "config/manual/operating.md"))

@@ -157,8 +157,8 @@ func (s *stack) comesUp() {
 	}
 }
 
-// isConfined asks the engine whether it took what the file says. The engine ignores, and Compose drops,
-// what they do not know.
+// isConfined asks the engine whether it took what the file says. The engine ignores, and Compose
+// drops, what they do not know.
 func (s *stack) isConfined() {
 	for _, service := range []string{"redis", "worker", "server", "simulator", "prometheus", "grafana"} {
 		is := inspect(s, s.name(service))

@@ -24,7 +24,8 @@ sentinel down-after-milliseconds settlecancel 5000
 sentinel failover-timeout settlecancel 10000
 `
 
-// hosts are machines that see each other by a network alone, each a container with an address of its own.
+// hosts are machines that see each other by a network alone, each a container with an address of
+// its own.
 type hosts struct {
 	*testing.T
 	network string
@@ -40,8 +41,8 @@ type outcome struct {
 	settled  time.Duration
 }
 
-// TestHosts kills, pauses and disconnects one host after the other, 12 s each, while an order system
-// enqueues 25 cancellations a second.
+// TestHosts kills, pauses and disconnects one host after the other, 12 s each, while an order
+// system enqueues 25 cancellations a second.
 func TestHosts(t *testing.T) {
 	h := &hosts{T: t, network: "settlecancel-hosts", address: map[string]string{},
 		producer: newProducer("http://127.0.0.1:18080", "http://127.0.0.1:18090", "change-me-change-me")}
@@ -115,8 +116,8 @@ func (h *hosts) start() {
 	})
 }
 
-// redis starts a Redis or a sentinel. Its file is its own: a failover rewrites it, and it stays for the
-// next start.
+// redis starts a Redis or a sentinel. Its file is its own: a failover rewrites it, and it stays for
+// the next start.
 func (h *hosts) redis(name, address, conf string, flags ...string) {
 	h.Helper()
 	start := "[ -f /data/own.conf ] || cat /given.conf >/data/own.conf; exec redis-server /data/own.conf " + strings.Join(flags, " ")

@@ -90,8 +90,8 @@ func (p *producer) note(key, status string) {
 	p.accepted = append(p.accepted, key)
 }
 
-// during enqueues one every 20 ms or so while something is done, and afterwards for a moment. It returns
-// the longest time for which nothing was accepted, and how often what else was answered.
+// during enqueues one every 20 ms or so while something is done, and afterwards for a moment. It
+// returns the longest time for which nothing was accepted, and how often what else was answered.
 func (p *producer) during(t testing.TB, name string, do func()) (time.Duration, map[string]int) {
 	t.Helper()
 	p.mu.Lock()

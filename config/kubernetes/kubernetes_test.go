@@ -62,8 +62,8 @@ func build(t *testing.T, folder string) manifests {
 	}
 }
 
-// add decodes one manifest into the type that its kind and version name. A member that the type does
-// not know, or one given twice, is an error.
+// add decodes one manifest into the type that its kind and version name. A member that the type
+// does not know, or one given twice, is an error.
 func (m manifests) add(t *testing.T, document []byte) {
 	t.Helper()
 	var is metav1.TypeMeta
@@ -133,8 +133,8 @@ func TestStrict(t *testing.T) {
 	}
 }
 
-// TestSelected checks that services, budgets and policies mean the pods that there are, and each only
-// its own.
+// TestSelected checks that services, budgets and policies mean the pods that there are, and each
+// only its own.
 func TestSelected(t *testing.T) {
 	t.Parallel()
 	m := build(t, "example")

@@ -28,7 +28,7 @@ const (
 	PathInquiry2025 = "/spay/APITrdStatInq.do"
 )
 
-// EncCd says that fields are encrypted with AES-256 (params.encCd).
+// EncCd reports whether fields are encrypted with AES-256 (params.encCd).
 const EncCd = "23"
 
 // The values of outStatCd.

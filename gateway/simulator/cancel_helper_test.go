@@ -20,9 +20,9 @@ var testbed = Merchant{ID: testMerchant, HashKey: settlebank.TestbedHashKey, AES
 
 var sealedFields = []string{"cnclAmt", "taxAmt", "vatAmt", "taxFreeAmt", "svcAmt", "refundAcntNo", "vAcntNo"}
 
-// cancel0A19 is a 0A19 cancellation of the vectors' original by card; the changes are in plain text,
-// and the hash and the encryption, unless a change says "raw:" and the value itself, are made after
-// them.
+// cancel0A19 is a 0A19 cancellation of the vectors' original by card; the changes are in plain
+// text, and the hash and the encryption, unless a change says "raw:" and the value itself, are made
+// after them.
 func cancel0A19(id, round, amount string, params, data fields) nested {
 	n := nested{
 		Params: with(fields{"mchtId": testMerchant, "ver": "0A19", "method": "CA", "bizType": "C0", "encCd": "23",

@@ -136,8 +136,8 @@ func (p *pair) isRefusedAgain(what string, r gateway.CancelRequest) {
 	}
 }
 
-// TestOurClientMeetsTheOtherProtocol: whoever speaks what the gateway does not know is told that it is
-// a matter of settings.
+// TestOurClientMeetsTheOtherProtocol: whoever speaks what the gateway does not know is told that it
+// is a matter of settings.
 func TestOurClientMeetsTheOtherProtocol(t *testing.T) {
 	t.Parallel()
 	for _, temper := range []simulator.Temper{simulator.TemperStrict, simulator.TemperReal} {

@@ -88,8 +88,8 @@ var clients = []struct {
 		}},
 }
 
-// TestRealClients holds the simulator to accepting, in real temper, what real clients send, byte for
-// byte, and strict temper to refusing what the documents do not describe.
+// TestRealClients holds the simulator to accepting, in real temper, what real clients send, byte
+// for byte, and strict temper to refusing what the documents do not describe.
 func TestRealClients(t *testing.T) {
 	t.Parallel()
 	for _, c := range clients {
@@ -115,7 +115,7 @@ func TestRealClients(t *testing.T) {
 	}
 }
 
-// refusedForm says whether an answer refuses a request for how it is written.
+// refusedForm reports whether an answer refuses a request for how it is written.
 func refusedForm(a realAnswer) bool {
 	return slices.Contains([]string{"5001", "6001", "ST50"}, a.code())
 }

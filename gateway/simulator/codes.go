@@ -56,8 +56,8 @@ var methods = map[string]methodTraits{
 // transaction that does not exist.
 const unknownTransaction = "ST06"
 
-// providers returns the providers of easy payments, by which inquiries and collations of real temper
-// know them, and by nothing else.
+// providers returns the providers of easy payments, by which inquiries and collations of real
+// temper know them, and by nothing else.
 func providers() []string { return settlebank.InquiryMethods(settlebank.EasyPay)[1:] }
 
 func isProvider(s string) bool { return slices.Contains(providers(), s) }

@@ -51,7 +51,8 @@ func (t *transaction) mayTake(want terms) verdict {
 	}
 }
 
-// takesRound says whether a cancellation's round may follow the last; a blank one is given the next.
+// takesRound reports whether a cancellation's round may follow the last; a blank one is given the
+// next.
 func (t *transaction) takesRound(want terms) bool {
 	switch {
 	case want.round == "":
@@ -91,7 +92,7 @@ func (t *transaction) refundOpen(m Merchant, now time.Time) string {
 	}
 }
 
-// late says whether the time to cancel has passed; inMonth: a phone payment's ends with its
+// late reports whether the time to cancel has passed; inMonth: a phone payment's ends with its
 // calendar month.
 func (t *transaction) late(now time.Time, inMonth bool) bool {
 	today := now.In(settlebank.KST).Format(settlebank.DateLayout)
@@ -105,7 +106,7 @@ func (t *transaction) late(now time.Time, inMonth bool) bool {
 	}
 }
 
-// inBankMaintenance says whether banks pay nothing out: 23:30 to 00:35, Korean time.
+// inBankMaintenance reports whether banks pay nothing out: 23:30 to 00:35, Korean time.
 func inBankMaintenance(now time.Time) bool {
 	passed := now.Sub(settlebank.Midnight(now))
 	return passed >= settlebank.BanksClose || passed < settlebank.BanksOpen
@@ -133,23 +134,24 @@ func (t *transaction) mayInquire(want terms) verdict {
 	}
 }
 
-// knownBy says whether an inquiry of real temper names an easy payment as it must: by its provider.
-// What is asked for under PZ, or under another's provider, is not found.
+// knownBy reports whether an inquiry of real temper names an easy payment as it must: by its
+// provider. What is asked for under PZ, or under another's provider, is not found.
 func (t *transaction) knownBy(want terms) bool {
 	asked := want.method == settlebank.EasyPay && want.provider == ""
 	return !asked && (t.Method != settlebank.EasyPay || want.method != settlebank.EasyPay || t.Provider == want.provider)
 }
 
-// agrees says whether what a request tells beside the number, date and time fits the transaction.
+// agrees reports whether what a request tells beside the number, date and time fits the
+// transaction.
 func (t *transaction) agrees(want terms) bool {
 	return agree(t.OrgMchtTrdNo, want.orgMchtTrdNo) && agree(t.Method, want.method) &&
 		agree(t.Currency, want.currency) && agree(t.VAcntNo, want.vAcntNo)
 }
 
-// agree says whether two values are the same, or one of them is not told.
+// agree reports whether two values are the same, or one of them is not told.
 func agree(a, b string) bool { return a == "" || b == "" || a == b }
 
-// done says whether nothing is left to cancel.
+// done reports whether nothing is left to cancel.
 func (t *transaction) done() bool { return t.cancelled == t.Amount || t.withdrawn }
 
 // nextRound is the cnclOrd of the next cancellation, whichever way the ones before it came.

@@ -1,19 +1,20 @@
 // Package simulator is a SettleBank cancellation gateway in one process, for development, tests and
-// benchmarks: as strict or as liberal about what it takes as one asks it to be, honest in its books,
-// and as unreliable on the wire.
+// benchmarks: as strict or as liberal about what it takes as one asks it to be, honest in its
+// books, and as unreliable on the wire.
 //
-// It is written from the vendor's protocol alone. It shares the vendor's plain facts with the client
-// (package settlebank) and no code: it decodes, checks and signs by itself, proven with golden
-// vectors, so that an error in the one does not hide in the other.
+// It is written from the vendor's protocol alone. It shares the vendor's plain facts with the
+// client (package settlebank) and no code: it decodes, checks and signs by itself, proven with
+// golden vectors, so that an error in the one does not hide in the other.
 //
 // # What it speaks
 //
-//   - POST /spay/APICancel.do: protocol flat, full and partial cancellation; protocol 0A19, cancellation by every method
-//     but virtual account; the body's shape tells which.
+//   - POST /spay/APICancel.do: protocol flat, full and partial cancellation; protocol 0A19,
+//     cancellation by every method but virtual account; the body's shape tells which.
 //   - POST /spay/APIRefund.do: 0A19, refund of phone payments and virtual accounts.
 //   - POST /spay/APIVBank.do: 0A19, withdrawal of a virtual account number.
 //   - POST /spay/APITrdcheck.do: inquiry 0A1M, its outRsltMsg URL-encoded.
-//   - POST /spay/APITrdStatInq.do: inquiry 0A1M, its outRsltMsg plain, or flat; the body's shape tells which.
+//   - POST /spay/APITrdStatInq.do: inquiry 0A1M, its outRsltMsg plain, or flat; the body's shape
+//     tells which.
 //   - GET or POST /api/pg/{mchtId}/transInfo.do: daily collation.
 //
 // And it sends cancellation notifications where it is told to (Options.NotiURL, SetNoti).
@@ -69,16 +70,19 @@
 // applied again. One of 0A19 has an id and a round, whose books all protocols, and CancelElsewhere,
 // share:
 //
-//   - An id that was applied is refused with ST25, a refund's with ST39, where it comes with the same transaction,
-//     operation, amount and round, else with ST50. A request that was refused does not use its id up.
+//   - An id that was applied is refused with ST25, a refund's with ST39, where it comes with the
+//     same transaction, operation, amount and round, else with ST50. A request that was refused
+//     does not use its id up.
 //   - The round is the number of the transaction's cancellations plus one: else ST56.
-//   - Nothing left: the method's own code. Too much: ST57. A part of a voucher: ST54. Another method, currency, order
-//     number or virtual account number than the original's: ST07.
-//   - A phone payment is cancelled in its calendar month, by Korean time, else MP81 with rfdPsblCd. A refund is open
-//     where that says Y; N is answered ST69, C ST19. Flat knows no month.
-//   - A virtual account is refunded except from 23:30 to 00:35: ST11. Whether its money was paid in is not modelled: its
-//     number can be withdrawn until something was refunded (ST19), and nothing refunded once it was withdrawn.
-//   - The amounts of a compound tax must add up to what is cancelled, with or without the service charge: else ST55.
+//   - Nothing left: the method's own code. Too much: ST57. A part of a voucher: ST54. Another
+//     method, currency, order number or virtual account number than the original's: ST07.
+//   - A phone payment is cancelled in its calendar month, by Korean time, else MP81 with rfdPsblCd.
+//     A refund is open where that says Y; N is answered ST69, C ST19. Flat knows no month.
+//   - A virtual account is refunded except from 23:30 to 00:35: ST11. Whether its money was paid in
+//     is not modelled: its number can be withdrawn until something was refunded (ST19), and nothing
+//     refunded once it was withdrawn.
+//   - The amounts of a compound tax must add up to what is cancelled, with or without the service
+//     charge: else ST55.
 //
 // A request that is not to be trusted is answered without data, a refusal of the books with pktHash
 // and orgTrdNo.
@@ -112,8 +116,8 @@
 //	GET /_sim/originals/nxca_jt_bi/T1
 //	→ 200 {"mchtId":"nxca_jt_bi",…,"cancelledAmount":500,"remaining":500,"nextRound":"002","effects":[…],…}
 //
-// Beside "method" an original may have "provider", "currency", "noPartial", "cancelUntil", "rfdPsblCd" and
-// "vAcntNo"; see Original.
+// Beside "method" an original may have "provider", "currency", "noPartial", "cancelUntil",
+// "rfdPsblCd" and "vAcntNo"; see Original.
 //
 // Cancel an amount as somebody does on the vendor's own site:
 //

@@ -26,7 +26,7 @@ type Elsewhere struct {
 	Amount int64 `json:"amount,omitempty"` // 0: drawn by the seed, up to a tenth of the original
 }
 
-// others says whether a rule has others cancel, instead of a fault.
+// others reports whether a rule has others cancel, instead of a fault.
 func (r *Rule) others() bool { return r.Elsewhere != Elsewhere{} }
 
 // checkElsewhere names what is wrong with a rule that has others cancel.

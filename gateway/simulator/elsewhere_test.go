@@ -61,8 +61,8 @@ func TestElsewhereRules(t *testing.T) {
 	}
 }
 
-// TestElsewhereIsBounded: a share of the requests, as often a payment as the rule says, and the same
-// whenever the seed is the same.
+// TestElsewhereIsBounded: a share of the requests, as often a payment as the rule says, and the
+// same whenever the seed is the same.
 func TestElsewhereIsBounded(t *testing.T) {
 	t.Parallel()
 	run := func(seed uint64) (by map[string]int, amounts []int64) {
@@ -168,8 +168,8 @@ func TestLateUpTo(t *testing.T) {
 	}
 }
 
-// TestInquiryShowsItsCode: 0001 for a part with the part's sum, and 0001 with no sum for the whole; no
-// fault says that the whole is cancelled where it is not.
+// TestInquiryShowsItsCode: 0001 for a part with the part's sum, and 0001 with no sum for the whole;
+// no fault says that the whole is cancelled where it is not.
 func TestInquiryShowsItsCode(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -209,8 +209,8 @@ func TestInquiryShowsItsCode(t *testing.T) {
 	})
 }
 
-// TestTwice: a request that arrives twice is applied once wherever the bank can tell, and the client
-// hears the second answer.
+// TestTwice: a request that arrives twice is applied once wherever the bank can tell, and the
+// client hears the second answer.
 func TestTwice(t *testing.T) {
 	t.Parallel()
 	twice := []Rule{{Path: PathCancel, Fault: Fault{Kind: KindTwice}}}

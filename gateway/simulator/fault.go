@@ -147,8 +147,8 @@ func (f Fault) check() error {
 	return errors.Join(faults...)
 }
 
-// suits says whether a fault can befall an answer: that of the kinds which concern one kind of answer
-// alone.
+// suits reports whether a fault can befall an answer: that of the kinds which concern one kind of
+// answer alone.
 func (f Fault) suits(path Path, echoes bool) bool {
 	switch f.Kind {
 	case KindWrongEcho:

@@ -23,7 +23,7 @@ func (b *fixture) script(r Rule) int {
 	return id
 }
 
-// isOK says whether an answer claims that the cancellation was carried out.
+// isOK reports whether an answer claims that the cancellation was carried out.
 func isOK(r reply) bool {
 	var a flatAnswer
 	return r.err == nil && r.status == http.StatusOK && json.Unmarshal(r.body, &a) == nil && a.ResultCode == "0000"

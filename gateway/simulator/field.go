@@ -87,24 +87,24 @@ func isDigits(s string) bool {
 	return s != ""
 }
 
-// isDate says whether s is a day that exists, as yyyyMMdd.
+// isDate reports whether s is a day that exists, as yyyyMMdd.
 func isDate(s string) bool {
 	_, err := parseDate(s)
 	return err == nil && isDigits(s)
 }
 
-// isTime says whether s is a time of day, as HHmmss.
+// isTime reports whether s is a time of day, as HHmmss.
 func isTime(s string) bool {
 	_, err := time.Parse(settlebank.ClockLayout, s)
 	return err == nil && isDigits(s)
 }
 
-// isAccount says whether s is an account number.
+// isAccount reports whether s is an account number.
 func isAccount(s string) bool { return isDigits(s) && len(s) <= settlebank.MaxVAcntNo }
 
 func isCurrency(s string) bool { return s == "KRW" || s == "USD" }
 
-// isAmount says whether s is digits only and above zero.
+// isAmount reports whether s is digits only and above zero.
 func isAmount(s string) bool { return isDigits(s) && parseAmount(s) > 0 }
 
 // parseAmount reads an amount; what is none is 0, which nobody can cancel.
@@ -123,7 +123,7 @@ func parseDate(s string) (time.Time, error) {
 	return time.ParseInLocation(settlebank.DateLayout, s, settlebank.KST)
 }
 
-// withinADay says whether two dates that exist are the same or neighbours.
+// withinADay reports whether two dates that exist are the same or neighbours.
 func withinADay(a, b string) bool {
 	if a == b {
 		return true

@@ -265,7 +265,7 @@ func vectors(t testing.TB, list string) []fields {
 	return out
 }
 
-// isTimeout says whether a request ended because its client gave up.
+// isTimeout reports whether a request ended because its client gave up.
 func isTimeout(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }

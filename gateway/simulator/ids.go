@@ -8,7 +8,7 @@ type recentIDs struct{ young, old map[name]struct{} }
 
 const maxRecentIDs = 1 << 16
 
-// use says whether an id is new, and remembers it.
+// use reports whether an id is new, and remembers it.
 func (r *recentIDs) use(id name) bool {
 	if r.has(id) {
 		return false

@@ -77,7 +77,7 @@ func (st *state) collateEffects(list *listing, want terms, seen time.Time, from 
 	return to < len(st.effects)
 }
 
-// collatesFor says whether a transaction is listed under the method that was asked for; in real
+// collatesFor reports whether a transaction is listed under the method that was asked for; in real
 // temper, an easy payment is under its provider's alone.
 func (t *transaction) collatesFor(want terms) bool {
 	return t.collatesAs() == want.method && (!want.lax || t.Provider == want.provider)

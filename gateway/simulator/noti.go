@@ -236,7 +236,7 @@ func (s *Simulator) sendNoti(st *state, n *noti) {
 	s.options.Logger.Debug("simulator ended notification", "mcht_id", n.mchtID, "org_trd_no", n.orgTrdNo, "delivered", delivered)
 }
 
-// wait says whether the time passed before everything ended.
+// wait reports whether the time passed before everything ended.
 func (n *notifier) wait(d time.Duration, closed <-chan struct{}) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -249,7 +249,7 @@ func (n *notifier) wait(d time.Duration, closed <-chan struct{}) bool {
 	return false
 }
 
-// post says whether the merchant answered OK.
+// post reports whether the merchant answered OK.
 func (n *notifier) post(what *noti) bool {
 	req, err := http.NewRequestWithContext(n.ctx, http.MethodPost, what.url, strings.NewReader(what.form))
 	if err != nil {

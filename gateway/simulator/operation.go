@@ -88,15 +88,15 @@ func oneOf(values ...string) func(string) bool {
 	return func(s string) bool { return slices.Contains(values, s) }
 }
 
-// isRound says whether s is a cnclOrd: three digits from 001 on.
+// isRound reports whether s is a cnclOrd: three digits from 001 on.
 func isRound(s string) bool { return len(s) == 3 && isAmount(s) }
 
-// isVersion says whether s is a version of the specification's: merchants go on sending the one that
-// they began with, 0A14 the oldest that is known.
+// isVersion reports whether s is a version of the specification's: merchants go on sending the one
+// that they began with, 0A14 the oldest that is known.
 func isVersion(s string) bool { return len(s) == 4 && s[:3] == "0A1" && isDigits(s[3:]) }
 
-// isAnyRound says whether s is a cnclOrd as merchants send it: a number from 1 on, with or without
-// zeros in front.
+// isAnyRound reports whether s is a cnclOrd as merchants send it: a number from 1 on, with or
+// without zeros in front.
 func isAnyRound(s string) bool { return isAmount(s) }
 
 // roundNumber reads a cnclOrd; one that is blank is 0.

@@ -34,7 +34,7 @@ type Original struct {
 	// still may follow. Empty: for ever, but in protocol 0A19 a phone payment only in its own
 	// calendar month.
 	CancelUntil string `json:"cancelUntil,omitempty"`
-	// RfdPsblCd says whether a refund of a phone payment or of a virtual account is open: Y, N for
+	// RfdPsblCd reports whether a refund of a phone payment or of a virtual account is open: Y, N for
 	// a merchant that is not registered for it, C for conditions not met. Empty: N for a merchant
 	// with NoRefund, C for a phone payment that may still be cancelled, else Y.
 	RfdPsblCd string `json:"rfdPsblCd,omitempty"`

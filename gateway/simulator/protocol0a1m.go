@@ -23,7 +23,7 @@ var (
 
 func isMethod(s string) bool { _, ok := methods[s]; return ok }
 
-// isInquiryMethod says whether s is a method or the provider of an easy payment.
+// isInquiryMethod reports whether s is a method or the provider of an easy payment.
 func isInquiryMethod(s string) bool { return isMethod(s) || isProvider(s) }
 
 // readInquiry0A1M checks a 0A1M inquiry: fields, merchant, hash over trdDt + trdTm + mchtId +

@@ -101,8 +101,8 @@ func realHash(sent nested, a realAnswer, amount string) string {
 	}
 }
 
-// TestRealAnswers cancels many payments, half of them too much, and reads every answer: what it says
-// is the truth, and it is written in each of the known ways.
+// TestRealAnswers cancels many payments, half of them too much, and reads every answer: what it
+// says is the truth, and it is written in each of the known ways.
 func TestRealAnswers(t *testing.T) {
 	t.Parallel()
 	b := start(t, Options{Temper: TemperReal, AutoAmount: 1000, Now: noon})

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// TestRealTakesContentTypes: what reached the real gateway is taken in real temper, and only what the
-// documents name in strict.
+// TestRealTakesContentTypes: what reached the real gateway is taken in real temper, and only what
+// the documents name in strict.
 func TestRealTakesContentTypes(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -107,8 +107,8 @@ func TestRealTakesFlatNumbers(t *testing.T) {
 	}
 }
 
-// TestRealRounds: any number above the last will do, a blank one is given the next, whoever made the
-// cancellation before.
+// TestRealRounds: any number above the last will do, a blank one is given the next, whoever made
+// the cancellation before.
 func TestRealRounds(t *testing.T) {
 	t.Parallel()
 	b := registered(t, Options{Temper: TemperReal}, 1000)
@@ -161,7 +161,8 @@ func TestRealIDs(t *testing.T) {
 	}
 }
 
-// TestRealCancelledBefore: in real temper whoever cancels again hears ST25, in strict the method's code.
+// TestRealCancelledBefore: in real temper whoever cancels again hears ST25, in strict the method's
+// code.
 func TestRealCancelledBefore(t *testing.T) {
 	t.Parallel()
 	for temper, want := range map[Temper]string{TemperReal: "ST25", TemperStrict: "CA12"} {

@@ -88,7 +88,7 @@ type liveRule struct {
 	hits map[name]int // by original, where PerOriginal bounds them
 }
 
-// meets says whether a request fulfils the rule's conditions.
+// meets reports whether a request fulfils the rule's conditions.
 func (r *Rule) meets(q *Request, c *call) bool {
 	return (r.Path == "" || r.Path == c.path) &&
 		(r.MchtID == "" || r.MchtID == q.MchtID) &&
@@ -97,7 +97,7 @@ func (r *Rule) meets(q *Request, c *call) bool {
 		r.Fault.suits(c.path, c.echoes)
 }
 
-// hit says whether a matching request is one that the rule hits, and counts it.
+// hit reports whether a matching request is one that the rule hits, and counts it.
 func (r *liveRule) hit(seed uint64, q *Request, c *call, nth uint64) bool {
 	original := name{q.MchtID, q.OrgTrdNo}
 	r.Seen++
@@ -116,7 +116,7 @@ func (r *liveRule) hit(seed uint64, q *Request, c *call, nth uint64) bool {
 	return true
 }
 
-// spent says whether a rule has no uses left.
+// spent reports whether a rule has no uses left.
 func (r *liveRule) spent() bool { return r.Times > 0 && r.Used >= r.Times }
 
 // faults decides which request suffers what. Whoever calls it holds the lock of its state.

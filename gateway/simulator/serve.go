@@ -77,8 +77,8 @@ func readBody(w http.ResponseWriter, r *http.Request, c Conduct) ([]byte, int) {
 	}
 }
 
-// takesContent says whether the gateway takes a request's content type: in strict temper the one of
-// the documents, in real temper JSON with whatever charset, and what PHP says where it is told
+// takesContent reports whether the gateway takes a request's content type: in strict temper the one
+// of the documents, in real temper JSON with whatever charset, and what PHP says where it is told
 // nothing, a form.
 func takesContent(contentType []string, c Conduct) bool {
 	const want, charset = "application/json; charset=", "UTF-8"
@@ -142,8 +142,8 @@ func (x *exchange) run() {
 	x.deliver(res)
 }
 
-// wouldBeRefused says whether a cancellation that was granted would be refused if it came again: by
-// its id, or because nothing is left.
+// wouldBeRefused reports whether a cancellation that was granted would be refused if it came again:
+// by its id, or because nothing is left.
 func (x *exchange) wouldBeRefused(res result) bool {
 	return x.call.path == PathCancel && res.code == "" && (x.call.terms.id != "" || res.cancelled == res.original.Amount)
 }

@@ -246,8 +246,8 @@ func (s *Simulator) Await(ctx context.Context, until func(Stats) bool) error {
 }
 
 // Reset makes everything as New left it: no originals, no effects, an empty journal, the conduct,
-// rules, random faults and NotiURL of the options. Requests in progress end, and what they would have
-// applied late never is.
+// rules, random faults and NotiURL of the options. Requests in progress end, and what they would
+// have applied late never is.
 func (s *Simulator) Reset() {
 	fresh := newState(&s.options, s.chaos)
 	if s.notifier.ctx.Err() != nil {

@@ -83,7 +83,7 @@ type Stats struct {
 	Overlaps []Overlap `json:"overlaps"`
 }
 
-// Idle says whether no request is in progress and nothing is still to be applied.
+// Idle reports whether no request is in progress and nothing is still to be applied.
 func (s Stats) Idle() bool { return s.InProgress == 0 && s.LateApplies == 0 }
 
 // Overlap is a transaction that had several cancel requests in progress at once.

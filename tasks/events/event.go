@@ -69,9 +69,9 @@ func New(e ledger.Event) (Event, error) {
 	}, nil
 }
 
-// eventID follows from key and number alone, so that an event which is told again, by whomever, is the
-// same event. It holds no full stop, which parts the id from the time in what a webhook's signature
-// covers.
+// eventID follows from key and number alone, so that an event which is told again, by whomever, is
+// the same event. It holds no full stop, which parts the id from the time in what a webhook's
+// signature covers.
 func eventID(e ledger.Event) string {
 	sum := sha256.Sum256([]byte(e.Record.Key + " " + strconv.Itoa(e.Seq)))
 	return "evt_" + strings.ToLower(base32.StdEncoding.EncodeToString(sum[:15]))

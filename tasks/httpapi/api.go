@@ -138,10 +138,10 @@ func (o Options) check() error {
 	return nil
 }
 
-// Ops lets ops through to what others serve: whoever carries their credentials, whom a trusted proxy
-// has signed in, or, where there is neither, whoever asks by a loopback name. Failed logins are
-// limited, and logged once a minute for each address. It answers who it is, or false once it has
-// answered the request itself. What it guards must take nothing from pages of other origins: a
+// Ops lets ops through to what others serve: whoever carries their credentials, whom a trusted
+// proxy has signed in, or, where there is neither, whoever asks by a loopback name. Failed logins
+// are limited, and logged once a minute for each address. It answers who it is, or false once it
+// has answered the request itself. What it guards must take nothing from pages of other origins: a
 // browser sends what a proxy knows it by with every request.
 func (a *API) Ops(w http.ResponseWriter, r *http.Request) (Person, bool) {
 	if name := a.proxy.said(r); name != "" {

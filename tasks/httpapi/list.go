@@ -88,7 +88,8 @@ func (in *listing) name() string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// sealCursor makes a cursor of the ledger one that belongs to a question, and is nothing to be read.
+// sealCursor makes a cursor of the ledger one that belongs to a question, and is nothing to be
+// read.
 func sealCursor(inner, question string) string {
 	if inner == "" {
 		return ""

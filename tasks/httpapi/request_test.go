@@ -228,7 +228,8 @@ type reader func([]byte) (int, error)
 
 func (r reader) Read(p []byte) (int, error) { return r(p) }
 
-// Answers are compressed for whoever takes that, and a byte order mark before a body is passed over.
+// Answers are compressed for whoever takes that, and a byte order mark before a body is passed
+// over.
 func TestCompressedAnswers(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, Options{})

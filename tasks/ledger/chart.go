@@ -12,9 +12,9 @@ type Transition struct {
 	By       string // the rule: a method of Payment
 }
 
-// transitions is every change of status that can happen. Its order is that of the drawing. The model in
-// worker/model meets these and no others. Restore besides brings back, in the state that it had, what
-// Redis has forgotten altogether.
+// transitions is every change of status that can happen. Its order is that of the drawing. The
+// model in worker/model meets these and no others. Restore besides brings back, in the state that
+// it had, what Redis has forgotten altogether.
 var transitions = []Transition{
 	{"", Queued, "Accept"},
 
@@ -101,8 +101,8 @@ var boxes = []struct {
 	{"dead_letter", []Status{Rejected, Exhausted, Review}},
 }
 
-// Chart draws the transitions as a state diagram in mermaid's language. What leads from every state of a
-// box to the same state is one arrow from the box.
+// Chart draws the transitions as a state diagram in mermaid's language. What leads from every state
+// of a box to the same state is one arrow from the box.
 func Chart() string {
 	var b strings.Builder
 	b.WriteString("stateDiagram-v2\n")

@@ -13,8 +13,8 @@ import (
 	"settlecancel/tasks/ledger/redistest"
 )
 
-// On a Redis Cluster each write stays within one slot, whichever nodes the payments lie on; the index
-// from keys lies on others.
+// On a Redis Cluster each write stays within one slot, whichever nodes the payments lie on; the
+// index from keys lies on others.
 func TestCluster(t *testing.T) {
 	t.Parallel()
 	rdb, nodes := redistest.StartCluster(t, 3, 0)

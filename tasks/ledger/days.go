@@ -24,7 +24,8 @@ type dayEntry struct {
 	place place
 }
 
-// before reports whether a comes before b in a listing: later days, later entries, lower shards first.
+// before reports whether a comes before b in a listing: later days, later entries, lower shards
+// first.
 func (a dayEntry) before(b dayEntry) int {
 	return cmp.Or(cmp.Compare(b.day, a.day), compareIDs(b.id, a.id), cmp.Compare(a.shard, b.shard))
 }
@@ -145,8 +146,8 @@ func (l *Ledger) dayPage(ctx context.Context, day string, after *dayEntry, count
 	return all, l.locateAll(ctx, all)
 }
 
-// locateAll finds out of which payments the entries are. One whose key leads nowhere has no payment any
-// more, and keeps a place where there is none.
+// locateAll finds out of which payments the entries are. One whose key leads nowhere has no payment
+// any more, and keeps a place where there is none.
 func (l *Ledger) locateAll(ctx context.Context, entries []dayEntry) error {
 	names := make([]*redis.StringCmd, len(entries))
 	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
@@ -197,8 +198,8 @@ func (l *Ledger) take(ctx context.Context, q Query, page []dayEntry, limit int) 
 }
 
 // Day walks what was accepted, or ended, or became a dead letter, on a Korean day (yyyyMMdd), the
-// newest first. One may come twice. After an ErrDamaged, which names what cannot be read, it goes on
-// with the others.
+// newest first. One may come twice. After an ErrDamaged, which names what cannot be read, it goes
+// on with the others.
 func (l *Ledger) Day(ctx context.Context, day string) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		for after := (*dayEntry)(nil); ; {

@@ -80,8 +80,8 @@ func TestDayOfMany(t *testing.T) {
 	}
 }
 
-// The counters say what a count of everything that was told says: by hour, merchant, method, status and
-// code, over days and from any bound.
+// The counters say what a count of everything that was told says: by hour, merchant, method, status
+// and code, over days and from any bound.
 func TestCounters(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t)

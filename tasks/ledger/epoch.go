@@ -10,7 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Epochs says whether Redis has forgotten confirmed writes.
+// Epochs reports whether Redis has forgotten confirmed writes.
 type Epochs struct {
 	Raised    int64     // how often that was found, or said by Recover, over all shards
 	Since     time.Time // when it was last; zero for never
@@ -70,9 +70,9 @@ func (l *Ledger) states(ctx context.Context) (all [shards]storedState, err error
 // noticeEvery is how often a process that lives looks for forgotten writes.
 const noticeEvery = 2 * time.Second
 
-// Watch notices every two seconds, until ctx ends; it then returns nil. The writes of this process are
-// counted by themselves meanwhile, so that it notices each of its own that is gone, whatever others wrote
-// since.
+// Watch notices every two seconds, until ctx ends; it then returns nil. The writes of this process
+// are counted by themselves meanwhile, so that it notices each of its own that is gone, whatever
+// others wrote since.
 func (l *Ledger) Watch(ctx context.Context) error {
 	name := ":" + newID()
 	l.store.call(name)
@@ -91,9 +91,9 @@ func (l *Ledger) Watch(ctx context.Context) error {
 	}
 }
 
-// Notice looks whether Redis has forgotten writes of which this process was told, and raises the epoch
-// where it has. Every write looks for itself; this is for a process that writes seldom, and for calls
-// that change nothing.
+// Notice looks whether Redis has forgotten writes of which this process was told, and raises the
+// epoch where it has. Every write looks for itself; this is for a process that writes seldom, and
+// for calls that change nothing.
 func (l *Ledger) Notice(ctx context.Context) error {
 	known, _ := l.store.heardOf() // before Redis is read: it only grows
 	states, err := l.states(ctx)
@@ -116,9 +116,9 @@ func (l *Ledger) Notice(ctx context.Context) error {
 // spreadWithin is how far apart the epochs of shards begin that belong to one loss.
 const spreadWithin = time.Minute
 
-// spread raises the epoch of the other shards, too, where one was found to have forgotten writes: one
-// Redis holds them all, and of some perhaps only processes knew that have died. The nodes of a cluster
-// forget each for itself.
+// spread raises the epoch of the other shards, too, where one was found to have forgotten writes:
+// one Redis holds them all, and of some perhaps only processes knew that have died. The nodes of a
+// cluster forget each for itself.
 func (l *Ledger) spread(ctx context.Context, states [shards]storedState) error {
 	last := int64(0)
 	for _, s := range states {

@@ -109,8 +109,8 @@ func (e *env) payment0() *Payment {
 	return p
 }
 
-// What is written once writes were found missing goes by what is there, not by what the caller knew:
-// an intent that would have been based is judged anew.
+// What is written once writes were found missing goes by what is there, not by what the caller
+// knew: an intent that would have been based is judged anew.
 func TestForgottenJudgesAnew(t *testing.T) {
 	t.Parallel()
 	rdb := shared.Client(t)
@@ -138,8 +138,8 @@ func TestForgottenJudgesAnew(t *testing.T) {
 	}
 }
 
-// A process that finishes what Redis has forgotten, by the payment that it remembers from the grant,
-// writes nothing of that memory.
+// A process that finishes what Redis has forgotten, by the payment that it remembers from the
+// grant, writes nothing of that memory.
 func TestForgottenBetweenBeginAndFinish(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t)
@@ -324,8 +324,8 @@ func TestForgottenByPromotion(t *testing.T) {
 	}
 }
 
-// A lease that a clock which was ahead has stored holds up a person once, and not for a year: what was
-// repaired is stored although the decision has to be taken again.
+// A lease that a clock which was ahead has stored holds up a person once, and not for a year: what
+// was repaired is stored although the decision has to be taken again.
 func TestResolveAfterClockAhead(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t)

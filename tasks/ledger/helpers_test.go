@@ -193,8 +193,8 @@ func (e *env) reach(x Entry, s Status) {
 	}
 }
 
-// fixture is a payment and what its rules are told, without Redis. The gateway has told that nothing
-// of it is cancelled.
+// fixture is a payment and what its rules are told, without Redis. The gateway has told that
+// nothing of it is cancelled.
 type fixture struct {
 	testing.TB
 	p      *Payment

@@ -10,12 +10,12 @@ import (
 )
 
 // shards is into how many parts the ledger is cut. All keys of a part share a hash tag, so that one
-// write of a payment, with its places in the sets, the outbox and the indexes, stays within one slot
-// of a Redis Cluster. It is part of the stored format: changing it orphans what is stored.
+// write of a payment, with its places in the sets, the outbox and the indexes, stays within one
+// slot of a Redis Cluster. It is part of the stored format: changing it orphans what is stored.
 const shards = 16
 
-// buckets is how many parts an order index of one month and shard has: few enough that a bucket of a
-// large shop still fits Redis's compact encoding (128 members of 64 bytes).
+// buckets is how many parts an order index of one month and shard has: few enough that a bucket of
+// a large shop still fits Redis's compact encoding (128 members of 64 bytes).
 const buckets = 1024
 
 const prefix = "settlecancel:"
@@ -71,7 +71,8 @@ func dayKey(shard int, day string) string { return shardKey(shard, "d:") + day }
 // countersKey counts what ended, or became a dead letter, on a Korean day.
 func countersKey(shard int, day string) string { return shardKey(shard, "n:") + day }
 
-// orderKey is the index of order numbers of a Korean month, of which each bucket is a set: orderMember.
+// orderKey is the index of order numbers of a Korean month, of which each bucket is a set:
+// orderMember.
 func orderKey(shard int, month, order string) string {
 	return shardKey(shard, "o:") + month + ":" + strconv.FormatUint(orderHash(order)%buckets, 36)
 }

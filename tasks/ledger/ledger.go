@@ -90,9 +90,10 @@ type Accepted struct {
 }
 
 // Accept stores a cancellation durably, or returns the one that the key names already. It returns
-// ErrConflict where the key was used with other parameters, ErrAmount, ErrFull, ErrPrecondition, what
-// is wrong with the entry, ErrNotReplicated, or what Redis said; after the latter two it may have
-// been stored, and the same call may be repeated. It takes one round trip for an unknown payment.
+// ErrConflict where the key was used with other parameters, ErrAmount, ErrFull, ErrPrecondition,
+// what is wrong with the entry, ErrNotReplicated, or what Redis said; after the latter two it may
+// have been stored, and the same call may be repeated. It takes one round trip for an unknown
+// payment.
 func (l *Ledger) Accept(ctx context.Context, e Entry) (Record, bool, error) {
 	a := l.AcceptMany(ctx, []Entry{e})[0]
 	return a.Record, a.Known, a.Err
@@ -101,8 +102,8 @@ func (l *Ledger) Accept(ctx context.Context, e Entry) (Record, bool, error) {
 // accepting bounds how many payments AcceptMany writes at a time.
 const accepting = 64
 
-// AcceptMany accepts several; what befell each stands at its place. Those of one payment are written
-// together, in their order.
+// AcceptMany accepts several; what befell each stands at its place. Those of one payment are
+// written together, in their order.
 func (l *Ledger) AcceptMany(ctx context.Context, entries []Entry) []Accepted {
 	answers := make([]Accepted, len(entries))
 	for i, e := range entries {
@@ -123,8 +124,8 @@ func (l *Ledger) AcceptMany(ctx context.Context, entries []Entry) []Accepted {
 	return answers
 }
 
-// groups returns the places of what is to be accepted together: all of one payment, in their order. A
-// key that comes twice is in a group once; its repeat comes after.
+// groups returns the places of what is to be accepted together: all of one payment, in their order.
+// A key that comes twice is in a group once; its repeat comes after.
 func groups(entries []Entry, answers []Accepted) [][]int {
 	var all [][]int
 	at := map[string]int{}
@@ -219,7 +220,8 @@ func (l *Ledger) clustered() bool {
 	return is
 }
 
-// claimLife bounds the life of an index entry whose producer died before the cancellation was stored.
+// claimLife bounds the life of an index entry whose producer died before the cancellation was
+// stored.
 const claimLife = 24 * time.Hour
 
 // claim makes each key lead to its payment, or finds that it leads to another one. On a cluster the
@@ -242,8 +244,8 @@ func (l *Ledger) claim(ctx context.Context, entries []Entry, group []int) ([]boo
 }
 
 // Begin asks what may be done for the cancellation e now. Where the step is StepSend or StepInquire
-// the intent is stored, and the caller must Finish. With an error nothing may be sent, yet the intent
-// may have been stored: it ends with its lease.
+// the intent is stored, and the caller must Finish. With an error nothing may be sent, yet the
+// intent may have been stored: it ends with its lease.
 func (l *Ledger) Begin(ctx context.Context, e Entry) (Grant, error) {
 	return l.BeginBarred(ctx, e, Barred{})
 }
@@ -305,10 +307,10 @@ func (g Grant) recall() *Payment {
 	return g.payment.Swap(nil)
 }
 
-// Finish stores the outcome of the attempt that g granted and gives the payment back. It returns the
-// record as it is now, and which cancellation of the payment could go on. a tells what came back; its
-// Kind and times are filled in. It returns ErrStale where another attempt has taken over: then only
-// the evidence was kept. It may be repeated until it succeeds.
+// Finish stores the outcome of the attempt that g granted and gives the payment back. It returns
+// the record as it is now, and which cancellation of the payment could go on. a tells what came
+// back; its Kind and times are filled in. It returns ErrStale where another attempt has taken over:
+// then only the evidence was kept. It may be repeated until it succeeds.
 func (l *Ledger) Finish(ctx context.Context, g Grant, a Attempt, n Next) (Finished, error) {
 	f := Finishing{Key: g.place.key, Token: g.token, Inquiry: g.Step == StepInquire, Sum: g.Record.ConfirmedCancelled,
 		Epoch: g.at.Epoch, Attempt: a, Next: n}

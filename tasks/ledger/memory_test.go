@@ -18,8 +18,8 @@ import (
 // included: there are those of six months. It is what was measured, 925, and a tenth.
 const maxBytes = 1018
 
-// TestMemory measures ended cancellations as a shop of some size has them, and fails where they take
-// more. The whole payment of each is cancelled by one request.
+// TestMemory measures ended cancellations as a shop of some size has them, and fails where they
+// take more. The whole payment of each is cancelled by one request.
 func TestMemory(t *testing.T) {
 	t.Parallel()
 	server := ownServer(t)
@@ -97,7 +97,8 @@ func endingOf(x Entry) Finishing {
 		Next: Next{Status: Cancelled, Credit: 1000, Rounds: 1, Code: "0000", CanTrdNo: "STFP_PGCAnxca_jt_il0211129135810C1" + x.Key[17:]}}
 }
 
-// sameAsStepByStep fails unless what was written at once is as long as what is written step by step.
+// sameAsStepByStep fails unless what was written at once is as long as what is written step by
+// step.
 func (e *env) sameAsStepByStep(atOnce, steps Entry) {
 	e.Helper()
 	e.accept(steps)

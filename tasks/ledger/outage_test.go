@@ -96,8 +96,8 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// A caller whose time is up is let go, though Redis does not answer; what it asked for may be carried
-// out later, and the next one sees it.
+// A caller whose time is up is let go, though Redis does not answer; what it asked for may be
+// carried out later, and the next one sees it.
 func TestCallerLeaves(t *testing.T) {
 	t.Parallel()
 	for name, noAuto := range pipelines {

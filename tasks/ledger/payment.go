@@ -173,8 +173,8 @@ func (r Rules) Cautious(at Moment) bool {
 }
 
 // Doubtful reports whether c may be applied without the sum being known to hold it. So is one whose
-// outcome was ever unknown, whatever its status, until the sum has settled it, and one that a person
-// says is cancelled.
+// outcome was ever unknown, whatever its status, until the sum has settled it, and one that a
+// person says is cancelled.
 func (c *Cancellation) Doubtful() bool {
 	if c.Settled || c.Amount == 0 {
 		return false

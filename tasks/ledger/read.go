@@ -102,8 +102,8 @@ func (l *Ledger) payments(ctx context.Context, places []place) ([]*Payment, erro
 	return payments, errors.Join(damaged...)
 }
 
-// read returns the records at places, without those that are not there. Where some cannot be read it
-// returns the others, and an ErrDamaged that names them.
+// read returns the records at places, without those that are not there. Where some cannot be read
+// it returns the others, and an ErrDamaged that names them.
 func (l *Ledger) read(ctx context.Context, places []place) ([]Record, error) {
 	payments, err := l.payments(ctx, places)
 	if err != nil && !errors.Is(err, ErrDamaged) {

@@ -53,7 +53,8 @@ func TestTransaction(t *testing.T) {
 	}
 }
 
-// A record is what it was when it was read: what is done with the payment after does not show in it.
+// A record is what it was when it was read: what is done with the payment after does not show in
+// it.
 func TestRecordsStandStill(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t)
@@ -67,7 +68,8 @@ func TestRecordsStandStill(t *testing.T) {
 	}
 }
 
-// A newer program has stored something: this one says so, wherever it meets it, and reads the others.
+// A newer program has stored something: this one says so, wherever it meets it, and reads the
+// others.
 func TestNewerFormat(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t)

@@ -79,7 +79,8 @@ type Record struct {
 	Round              int // that the next request takes (cnclOrd)
 }
 
-// Ended reports whether nothing will change any more: the gateway cancelled it, or a person resolved it.
+// Ended reports whether nothing will change any more: the gateway cancelled it, or a person
+// resolved it.
 func (r Record) Ended() bool {
 	return r.Closed || r.Status == Cancelled || r.Status == AlreadyCancelled || r.Status == RefundedElsewhere
 }

@@ -105,7 +105,8 @@ func TestAttemptDamaged(t *testing.T) {
 	}
 }
 
-// Whatever is stored: an error, or an attempt of a known kind that is read back the same once written.
+// Whatever is stored: an error, or an attempt of a known kind that is read back the same once
+// written.
 func FuzzAttempt(f *testing.F) {
 	for _, raw := range damagedAttempts {
 		f.Add(raw)

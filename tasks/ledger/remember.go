@@ -14,8 +14,8 @@ const (
 	rememberedBytes    = 32 << 20
 )
 
-// memory keeps, for a while, the payments that this process was told are stored. Where Redis forgets
-// them, they are said again.
+// memory keeps, for a while, the payments that this process was told are stored. Where Redis
+// forgets them, they are said again.
 type memory struct {
 	life time.Duration // below 0: nothing is kept
 
@@ -83,7 +83,8 @@ func (m *memory) of(shard int, name string, now time.Time) (all []kept) {
 	return all
 }
 
-// sayAgain restores what Redis has forgotten of a shard, for as long as this process would have kept it.
+// sayAgain restores what Redis has forgotten of a shard, for as long as this process would have
+// kept it.
 func (s *store) sayAgain(shard int, known []kept) {
 	defer s.saying.Done()
 	ctx, cancel := context.WithTimeout(context.Background(), max(s.memory.life, time.Second))
@@ -144,7 +145,8 @@ func (s *store) restore(ctx context.Context, k kept) (int, error) {
 	return restored, failed
 }
 
-// recall restores, on the way of a call, the payment that it is about: an outcome finds its intent again.
+// recall restores, on the way of a call, the payment that it is about: an outcome finds its intent
+// again.
 func (s *store) recall(ctx context.Context, at place) {
 	for _, k := range s.memory.of(at.shard, at.name(), time.Now()) {
 		_, _ = s.restore(ctx, k) // else it follows with the others of the shard

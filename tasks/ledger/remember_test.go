@@ -31,8 +31,8 @@ func (e *env) notices() {
 	e.store.saying.Wait()
 }
 
-// Whatever Redis forgets of a cancellation, a process that wrote it says it again: that it was asked
-// for, that a request may be on the wire, how it ended, what a person decided.
+// Whatever Redis forgets of a cancellation, a process that wrote it says it again: that it was
+// asked for, that a request may be on the wire, how it ended, what a person decided.
 func TestSaidAgain(t *testing.T) {
 	t.Parallel()
 	x := stepEntry
@@ -101,8 +101,8 @@ func TestSaidAgain(t *testing.T) {
 	}
 }
 
-// The answer to a request whose intent Redis has forgotten is stored all the same, before anybody else
-// could have noticed.
+// The answer to a request whose intent Redis has forgotten is stored all the same, before anybody
+// else could have noticed.
 func TestOutcomeFindsItsIntent(t *testing.T) {
 	t.Parallel()
 	e, _ := remembering(t)
@@ -274,8 +274,8 @@ func TestRemembered(t *testing.T) {
 	}
 }
 
-// A process notices that writes of its own are gone although others, who know less, have written as much
-// again since; each of several processes does.
+// A process notices that writes of its own are gone although others, who know less, have written as
+// much again since; each of several processes does.
 func TestNoticesItsOwn(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t)

@@ -46,8 +46,8 @@ func (l *Ledger) masters(ctx context.Context) (map[redis.Cmdable]int, error) {
 	return nodes, nil
 }
 
-// fence writes to a shard and waits until the replicas of its master have that, and with it all that
-// was written before.
+// fence writes to a shard and waits until the replicas of its master have that, and with it all
+// that was written before.
 func (l *Ledger) fence(ctx context.Context, master redis.Cmdable, shard int) error {
 	var wait *redis.Cmd
 	_, err := master.Pipelined(ctx, func(p redis.Pipeliner) error {

@@ -11,8 +11,9 @@ import (
 	"settlecancel/tasks/clocktest"
 )
 
-// In every state the ledger holds a payment, an index entry and at most one member of one set, beside
-// the indexes of the day, of the order and the counters; what has ended expires, and all of it.
+// In every state the ledger holds a payment, an index entry and at most one member of one set,
+// beside the indexes of the day, of the order and the counters; what has ended expires, and all of
+// it.
 func TestRetention(t *testing.T) {
 	t.Parallel()
 	x := partial("refund-1", "pay-1")
@@ -146,8 +147,8 @@ func TestRetentionEnds(t *testing.T) {
 	e.accept(x)
 }
 
-// The indexes are told anew to expire as long as something is added to them, about once an hour, and
-// at once after Redis has forgotten what it was told.
+// The indexes are told anew to expire as long as something is added to them, about once an hour,
+// and at once after Redis has forgotten what it was told.
 func TestRetentionOfIndexes(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t)

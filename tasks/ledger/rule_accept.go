@@ -18,8 +18,8 @@ var (
 	ErrPrecondition = errors.New("the payment is not cancelled as far as cancelledSoFar says")
 )
 
-// Entry is a cancellation as the producer asked for it. Two with the same key are the same where all
-// but Queue, By, Sealed and CancelledSoFar agree.
+// Entry is a cancellation as the producer asked for it. Two with the same key are the same where
+// all but Queue, By, Sealed and CancelledSoFar agree.
 type Entry struct {
 	Key            string // idempotency key; no space
 	MchtID         string // no colon
@@ -52,8 +52,8 @@ func (e Entry) fault() error {
 	return errors.Join(faults...)
 }
 
-// Accept takes a cancellation, or finds that it was taken before. It returns ErrConflict, ErrAmount,
-// ErrFull or ErrPrecondition.
+// Accept takes a cancellation, or finds that it was taken before. It returns ErrConflict,
+// ErrAmount, ErrFull or ErrPrecondition.
 func (p *Payment) Accept(at Moment, e Entry) (known bool, err error) {
 	if c := p.Find(e.Key); c != nil {
 		if !p.same(c, e) {
@@ -103,8 +103,8 @@ func (r Record) AskedFor(e Entry) bool {
 	return e.Key == r.Key && e.MchtID == r.MchtID && e.OrgTrdNo == r.OrgTrdNo && p.same(c, e)
 }
 
-// equalObjects compares two JSON objects, whatever the order of their members. A number is not the text
-// of its digits.
+// equalObjects compares two JSON objects, whatever the order of their members. A number is not the
+// text of its digits.
 func equalObjects(a, b json.RawMessage) bool {
 	read := func(raw json.RawMessage) (map[string]any, bool) {
 		var m map[string]any
@@ -156,8 +156,8 @@ func (p *Payment) checkSoFar(at Moment, e Entry) error {
 	return fmt.Errorf("%w: %d is cancelled or accepted, not %d", ErrPrecondition, ours, *e.CancelledSoFar)
 }
 
-// meant returns the sum that is cancelled, with what may still come of those accepted before c, or of
-// all where c is nil.
+// meant returns the sum that is cancelled, with what may still come of those accepted before c, or
+// of all where c is nil.
 func (p *Payment) meant(c *Cancellation) int64 {
 	sum := p.Sum
 	for _, o := range p.Cancellations {

@@ -64,7 +64,8 @@ type Beginning struct {
 	Barred
 }
 
-// Barred says what cannot be done for a merchant now, because it would fail. The zero value bars nothing.
+// Barred says what cannot be done for a merchant now, because it would fail. The zero value bars
+// nothing.
 type Barred struct {
 	Requests  bool
 	Inquiries bool // a basis is done without then; what has to be verified counts it as a failure
@@ -74,8 +75,8 @@ type Barred struct {
 // gives the payment back wakes the next one; this is for when that got lost.
 const heldMost = 5 * time.Minute
 
-// Begin decides what may be done for a cancellation now, and stores the intent. One request at a time
-// is on the wire for a payment, and none while the outcome of another one is being verified.
+// Begin decides what may be done for a cancellation now, and stores the intent. One request at a
+// time is on the wire for a payment, and none while the outcome of another one is being verified.
 func (p *Payment) Begin(at Moment, r Rules, b Beginning) Grant {
 	c := p.Find(b.Key)
 	if c == nil {
@@ -112,8 +113,8 @@ func (p *Payment) Begin(at Moment, r Rules, b Beginning) Grant {
 	return p.lease(at, r, c, b.Token, purpose)
 }
 
-// calm puts c off after Redis has forgotten writes: a request may be on the wire of which the ledger
-// knows nothing any more, and no inquiry can tell before it has ended.
+// calm puts c off after Redis has forgotten writes: a request may be on the wire of which the
+// ledger knows nothing any more, and no inquiry can tell before it has ended.
 func (p *Payment) calm(at Moment, r Rules, c *Cancellation) {
 	until := at.EpochAt + millis(r.Request+r.VerifyAfter)
 	if at.EpochAt > 0 && at.Now < until && c.Due < until {
@@ -196,13 +197,13 @@ func (p *Payment) lease(at Moment, r Rules, c *Cancellation, token string, purpo
 	return p.grant(at, r, c)
 }
 
-// keysComeAgain is how long after Redis was found to have forgotten writes a key that comes may be one
-// that it has forgotten: who was told that it is accepted asks for it again once he misses its outcome.
-// Where the gateway cannot be asked, that is for people.
+// keysComeAgain is how long after Redis was found to have forgotten writes a key that comes may be
+// one that it has forgotten: who was told that it is accepted asks for it again once he misses its
+// outcome. Where the gateway cannot be asked, that is for people.
 const keysComeAgain = 24 * time.Hour
 
-// purpose returns what must be asked before c may be sent, or 0. A basis that cannot be asked for is done
-// without, but never where Redis has forgotten writes.
+// purpose returns what must be asked before c may be sent, or 0. A basis that cannot be asked for
+// is done without, but never where Redis has forgotten writes.
 func (p *Payment) purpose(at Moment, r Rules, c *Cancellation, barred Barred) Purpose {
 	part := c.Amount > 0 && !p.Whole(c)
 	forgotten := r.Cautious(at) && c.Amount > 0 && !p.Based(at) // it may have been sent, and the ledger not know it
@@ -258,9 +259,9 @@ func (p *Payment) Renew(at Moment, r Rules, key, token string) bool {
 	return true
 }
 
-// capTimes repairs what a clock that was ahead for a moment has stored: neither a lease nor a due time
-// lies further ahead than the longest that a rule sets, and no inquiry was made later than now. Some slack
-// is left: each process follows the clock of Redis on its own.
+// capTimes repairs what a clock that was ahead for a moment has stored: neither a lease nor a due
+// time lies further ahead than the longest that a rule sets, and no inquiry was made later than
+// now. Some slack is left: each process follows the clock of Redis on its own.
 func (p *Payment) capTimes(at Moment, r Rules) {
 	for _, c := range p.Cancellations {
 		if c.Asked > at.Now+millis(freshFor) {

@@ -183,7 +183,8 @@ func TestBeginRefuses(t *testing.T) {
 	f.wantStand(x.Key, before)
 }
 
-// Said again, because a reply got lost, Begin grants the same; to everybody else the payment is held.
+// Said again, because a reply got lost, Begin grants the same; to everybody else the payment is
+// held.
 func TestBeginAgain(t *testing.T) {
 	t.Parallel()
 	x := partial("refund-1", "pay-1")
@@ -333,8 +334,8 @@ func TestBeginResend(t *testing.T) {
 	}
 }
 
-// Others in doubt are named: unknown ones, those whose outcome was ever unknown whatever their status
-// is, and what a person alone says is cancelled; until the gateway has settled them.
+// Others in doubt are named: unknown ones, those whose outcome was ever unknown whatever their
+// status is, and what a person alone says is cancelled; until the gateway has settled them.
 func TestBeginDoubts(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -538,8 +539,8 @@ func TestRenewRule(t *testing.T) {
 	}
 }
 
-// The inquiry after a lost worker waits until the request can no longer be on the wire, however short
-// a lease is.
+// The inquiry after a lost worker waits until the request can no longer be on the wire, however
+// short a lease is.
 func TestLoseShortLease(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -555,9 +556,9 @@ func TestLoseShortLease(t *testing.T) {
 	}
 }
 
-// What cannot be done for a merchant now is not granted, and nothing is written for it. The rest goes
-// on: what waits for an inquiry while only requests are barred, and the other way round; a basis that
-// cannot be asked for is done without.
+// What cannot be done for a merchant now is not granted, and nothing is written for it. The rest
+// goes on: what waits for an inquiry while only requests are barred, and the other way round; a
+// basis that cannot be asked for is done without.
 func TestBeginBarred(t *testing.T) {
 	t.Parallel()
 	x := partial("refund-1", "pay-1")

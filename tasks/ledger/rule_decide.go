@@ -31,12 +31,14 @@ type Warning string
 const (
 	// WarnMayBeApplied: the cancellation may have been applied.
 	WarnMayBeApplied Warning = "may_be_applied"
-	// WarnNotAskable: it may have been applied, and the gateway cannot be asked; it will be back in review.
+	// WarnNotAskable: it may have been applied, and the gateway cannot be asked; it will be back in
+	// review.
 	WarnNotAskable Warning = "not_askable"
 	// WarnNotCredited: other cancellations of the payment that are in doubt will wait for people until
 	// the gateway has shown the sum.
 	WarnNotCredited Warning = "not_credited"
-	// WarnMoneyElsewhere: nothing is cancelled at the gateway; the customer must have been paid in another way.
+	// WarnMoneyElsewhere: nothing is cancelled at the gateway; the customer must have been paid in
+	// another way.
 	WarnMoneyElsewhere Warning = "money_elsewhere"
 	// WarnStillOpen: the machine still works at it; this ends it.
 	WarnStillOpen Warning = "still_open"
@@ -99,7 +101,8 @@ func (p *Payment) Retry(at Moment, r Rules, key string, d Decision) error {
 }
 
 // Resolve ends a cancellation by a person's word, unless a request of it is on the wire. It credits
-// nothing: what the person says counts for this one, and for its siblings once the gateway shows it.
+// nothing: what the person says counts for this one, and for its siblings once the gateway shows
+// it.
 func (p *Payment) Resolve(at Moment, r Rules, key string, d Decision) error {
 	c := p.Find(key)
 	switch {
@@ -160,8 +163,8 @@ type Evidence struct {
 	id       string
 }
 
-// Prove ends a cancellation as cancelled by the gateway's own word, and credits its amount, whatever
-// its state was, unless a person or the gateway ended it.
+// Prove ends a cancellation as cancelled by the gateway's own word, and credits its amount,
+// whatever its state was, unless a person or the gateway ended it.
 func (p *Payment) Prove(at Moment, r Rules, key string, e Evidence) error {
 	c := p.Find(key)
 	switch {
@@ -185,8 +188,8 @@ func (p *Payment) Prove(at Moment, r Rules, key string, e Evidence) error {
 	return nil
 }
 
-// Seed takes over the cancelled sum that a daily list shows, for a payment of which nothing is known
-// from the gateway yet and nothing is in doubt. It reports whether it did.
+// Seed takes over the cancelled sum that a daily list shows, for a payment of which nothing is
+// known from the gateway yet and nothing is in doubt. It reports whether it did.
 func (p *Payment) Seed(at Moment, sum int64, rounds int) bool {
 	if p.Based(at) || p.Lease != nil || len(p.Doubts("")) > 0 || sum < p.Sum {
 		return false

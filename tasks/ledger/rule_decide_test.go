@@ -442,8 +442,8 @@ func TestProveAfterLostLease(t *testing.T) {
 	f.wantStand(x.Key, stand{Status: Cancelled, Sum: 500, Round: 1, Doubts: 1, Attempts: []string{"request 0s 1m0s lost"}})
 }
 
-// A daily list gives a basis where the gateway has told none, nothing is under way, and nothing is in
-// doubt; it never makes the sum smaller.
+// A daily list gives a basis where the gateway has told none, nothing is under way, and nothing is
+// in doubt; it never makes the sum smaller.
 func TestSeedRule(t *testing.T) {
 	t.Parallel()
 	x := partial("refund-1", "pay-1")

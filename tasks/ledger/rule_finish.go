@@ -36,8 +36,8 @@ type Finishing struct {
 	Next    Next
 }
 
-// Finish stores the outcome of an attempt and gives the payment back. It returns nil, ErrNotFound, or
-// ErrStale where another attempt has taken over: then only the evidence is kept.
+// Finish stores the outcome of an attempt and gives the payment back. It returns nil, ErrNotFound,
+// or ErrStale where another attempt has taken over: then only the evidence is kept.
 func (p *Payment) Finish(at Moment, f Finishing) error {
 	c := p.Find(f.Key)
 	if c == nil {
@@ -69,8 +69,8 @@ func (p *Payment) leasedTo(f Finishing) bool {
 	return p.Lease != nil && p.Lease.Key == f.Key && p.Lease.Token == f.Token
 }
 
-// takes reports whether the answer to the latest request still counts. Where its worker was taken for
-// dead it does, if it proves something: what was applied after all must not be sent again.
+// takes reports whether the answer to the latest request still counts. Where its worker was taken
+// for dead it does, if it proves something: what was applied after all must not be sent again.
 func (c *Cancellation) takes(n Next) bool {
 	switch {
 	case c.Closed:
@@ -87,12 +87,14 @@ func (c *Cancellation) takes(n Next) bool {
 	return false
 }
 
-// proven reports whether n is the gateway's word that the cancellation was applied. It counts whenever
-// it comes; that something was not applied may have been said before Redis forgot a later request.
+// proven reports whether n is the gateway's word that the cancellation was applied. It counts
+// whenever it comes; that something was not applied may have been said before Redis forgot a later
+// request.
 func (n Next) proven() bool { return n.Status == Cancelled || n.Status == AlreadyCancelled }
 
 // refusesDoubt reports whether n is a definite refusal of the only request that is in doubt, of a
-// cancellation that is in review because nobody could tell. A sum that contradicts it is for a person.
+// cancellation that is in review because nobody could tell. A sum that contradicts it is for a
+// person.
 func (c *Cancellation) refusesDoubt(n Next) bool {
 	switch c.Reason {
 	case ReasonNotInquirable, ReasonUnbased, ReasonInquiry, ReasonInquiryFails:

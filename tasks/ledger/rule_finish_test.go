@@ -224,8 +224,8 @@ func TestFinishDoubt(t *testing.T) {
 	}
 }
 
-// A request that went out while the sum was not known from the gateway is blind once it is in doubt,
-// even where the sum is told later: nobody can say what was cancelled before it.
+// A request that went out while the sum was not known from the gateway is blind once it is in
+// doubt, even where the sum is told later: nobody can say what was cancelled before it.
 func TestFinishBlind(t *testing.T) {
 	t.Parallel()
 	x := partial("refund-1", "pay-1")
@@ -248,8 +248,8 @@ func TestFinishBlind(t *testing.T) {
 	}
 }
 
-// An inquiry whose payment's sum was moved meanwhile, by a list or a late answer, concludes nothing:
-// what it showed may be older.
+// An inquiry whose payment's sum was moved meanwhile, by a list or a late answer, concludes
+// nothing: what it showed may be older.
 func TestFinishInquiryOvertakenBySum(t *testing.T) {
 	t.Parallel()
 	x, y := partial("refund-1", "pay-1"), partial("refund-2", "pay-1")
@@ -316,7 +316,8 @@ func TestWaiting(t *testing.T) {
 	waiting("refund-1", "")
 }
 
-// What is told is what it was then, without attempts, acts and secrets; each time under the next number.
+// What is told is what it was then, without attempts, acts and secrets; each time under the next
+// number.
 func TestFinishTells(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

@@ -14,8 +14,8 @@ func (f *fixture) forget() {
 // told is what the inquiry for a basis lets follow: the sum, and the part is due at once.
 func told(sum int64) Next { return Next{Status: Queued, Sum: &sum, Basis: BasisInquiry} }
 
-// A request may be on the wire of which Redis has forgotten the intent: nothing moves before it must have
-// ended, and shown its effect.
+// A request may be on the wire of which Redis has forgotten the intent: nothing moves before it
+// must have ended, and shown its effect.
 func TestNothingMovesRightAfterRedisForgot(t *testing.T) {
 	t.Parallel()
 	for name, s := range map[string]Status{"queued": Queued, "unknown": Unknown} {
@@ -34,7 +34,8 @@ func TestNothingMovesRightAfterRedisForgot(t *testing.T) {
 	}
 }
 
-// After Redis forgot, whole cancellations are based as well, and a basis that was given up counts no more.
+// After Redis forgot, whole cancellations are based as well, and a basis that was given up counts
+// no more.
 func TestAllIsBasedAnewAfterRedisForgot(t *testing.T) {
 	t.Parallel()
 	given := partial("refund-1", "pay-1")
@@ -122,8 +123,8 @@ func TestEarlierEpochIsNoBasis(t *testing.T) {
 	})
 }
 
-// An outcome that is said again, because the reply got lost, changes nothing a second time: neither the
-// doubt of an earlier attempt, nor the round, nor what another attempt holds by now.
+// An outcome that is said again, because the reply got lost, changes nothing a second time: neither
+// the doubt of an earlier attempt, nor the round, nor what another attempt holds by now.
 func TestOutcomeSaidAgain(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -142,8 +143,8 @@ func TestOutcomeSaidAgain(t *testing.T) {
 	}
 }
 
-// A success names a number and no cancellation: where an equal one may have a number that was never told,
-// it may be that one's.
+// A success names a number and no cancellation: where an equal one may have a number that was never
+// told, it may be that one's.
 func TestTwin(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

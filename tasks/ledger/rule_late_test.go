@@ -204,8 +204,8 @@ func TestLateNumber(t *testing.T) {
 	}
 }
 
-// A dead letter is told otherwise by evidence: a late answer that proves it applied ends it, credited
-// once. What proves nothing is kept for the person.
+// A dead letter is told otherwise by evidence: a late answer that proves it applied ends it,
+// credited once. What proves nothing is kept for the person.
 func TestLateAnswerToDeadLetter(t *testing.T) {
 	t.Parallel()
 	x := partial("refund-1", "pay-1")
@@ -262,8 +262,8 @@ func TestLateAnswerToDeadLetter(t *testing.T) {
 	}
 }
 
-// A definite refusal of the only request that is in doubt settles one in review: only a person lets a
-// dead letter be sent again. Where more is in doubt it proves nothing of that.
+// A definite refusal of the only request that is in doubt settles one in review: only a person lets
+// a dead letter be sent again. Where more is in doubt it proves nothing of that.
 func TestLateRefusalOfReview(t *testing.T) {
 	t.Parallel()
 	x := partial("refund-1", "pay-1")

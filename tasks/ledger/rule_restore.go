@@ -2,10 +2,11 @@ package ledger
 
 import "slices"
 
-// Restore takes over what was known of a cancellation, and Redis has forgotten: was is the payment as
-// a process was told that it is stored. It returns ErrBusy while a request is on the wire that was
-// granted since. Said of what Redis has not forgotten, it changes nothing: what has ended stays as it
-// is, nothing is removed within days, and who knows of the latest request knows of all before it.
+// Restore takes over what was known of a cancellation, and Redis has forgotten: was is the payment
+// as a process was told that it is stored. It returns ErrBusy while a request is on the wire that
+// was granted since. Said of what Redis has not forgotten, it changes nothing: what has ended stays
+// as it is, nothing is removed within days, and who knows of the latest request knows of all before
+// it.
 func (p *Payment) Restore(at Moment, r Rules, was *Payment, key string) error {
 	lost, c := was.Find(key), p.Find(key)
 	switch {

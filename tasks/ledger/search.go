@@ -14,7 +14,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Query says which cancellations to look for, of any status. The zero value of each field is no bound.
+// Query says which cancellations to look for, of any status. The zero value of each field is no
+// bound.
 type Query struct {
 	Statuses     []Status
 	MchtID       string
@@ -30,11 +31,11 @@ type Query struct {
 // searchWork is how many entries of the day index one call looks at, about.
 const searchWork = 5000
 
-// Search returns one page of the cancellations that q asks for, the newest acceptance first, and the
-// cursor of the next page, "" at the end. None comes twice, and none is left out that is there all the
-// while; a page may be short, or empty, before the end. An order number, or the number of a payment,
-// leads to its cancellations at once; else the days are walked. With ErrDamaged, which names what
-// cannot be read, records and cursor are valid nevertheless.
+// Search returns one page of the cancellations that q asks for, the newest acceptance first, and
+// the cursor of the next page, "" at the end. None comes twice, and none is left out that is there
+// all the while; a page may be short, or empty, before the end. An order number, or the number of a
+// payment, leads to its cancellations at once; else the days are walked. With ErrDamaged, which
+// names what cannot be read, records and cursor are valid nevertheless.
 func (l *Ledger) Search(ctx context.Context, q Query) ([]Record, string, error) {
 	q.Limit = cmp.Or(max(q.Limit, 0), 100)
 	var records []Record
@@ -97,8 +98,8 @@ func (l *Ledger) ofPayments(ctx context.Context, q Query, places []place) ([]Rec
 	return records, err
 }
 
-// ofOrder looks an order number up in every month that is kept. What is older, and not ended, stands in
-// no index any more: it is looked for among the open ones and the dead letters.
+// ofOrder looks an order number up in every month that is kept. What is older, and not ended,
+// stands in no index any more: it is looked for among the open ones and the dead letters.
 func (l *Ledger) ofOrder(ctx context.Context, q Query) ([]Record, error) {
 	now, err := l.Now(ctx)
 	if err != nil {
@@ -151,8 +152,8 @@ func monthsBetween(from, to time.Time) (months []string) {
 	return months
 }
 
-// pageOf returns the page of records that are all known. The cursor names the last one that was shown:
-// others may have come before it meanwhile.
+// pageOf returns the page of records that are all known. The cursor names the last one that was
+// shown: others may have come before it meanwhile.
 func pageOf(records []Record, q Query, after *member) ([]Record, string) {
 	order := func(a, b member) int { return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.name, b.name)) }
 	of := func(r Record) member { return member{float64(r.AcceptedAt.UnixMilli()), r.Key} }

@@ -16,8 +16,8 @@ import (
 // searchDays are the days over which BenchmarkSearch spreads its cancellations.
 const searchDays = 30
 
-// BenchmarkSearch finds cancellations among many that have ended: SEARCH=300000, else 3,000. It reports
-// what each step takes of Redis, and how much memory this process holds meanwhile.
+// BenchmarkSearch finds cancellations among many that have ended: SEARCH=300000, else 3,000. It
+// reports what each step takes of Redis, and how much memory this process holds meanwhile.
 func BenchmarkSearch(b *testing.B) {
 	n := 3000
 	if text := os.Getenv("SEARCH"); text != "" {

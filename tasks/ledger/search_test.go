@@ -43,7 +43,8 @@ func (e *env) wantFound(q Query, want ...string) {
 	}
 }
 
-// A span that ends at midnight costs nothing of the day that begins then, however much that day has.
+// A span that ends at midnight costs nothing of the day that begins then, however much that day
+// has.
 func TestSearchOfDayReadsNoOther(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t)
@@ -140,8 +141,8 @@ func TestSearch(t *testing.T) {
 	}
 }
 
-// What is there all the while is found once, though others come and end between the pages; in order of
-// acceptance also where many were accepted at once.
+// What is there all the while is found once, though others come and end between the pages; in order
+// of acceptance also where many were accepted at once.
 func TestSearchMeanwhile(t *testing.T) {
 	t.Parallel()
 	for name, q := range map[string]Query{
@@ -194,8 +195,8 @@ func TestSearchMeanwhile(t *testing.T) {
 	}
 }
 
-// A dead letter that is older than what the indexes keep is found by its order all the same: one that
-// died long ago, and one that was taken back since and died again.
+// A dead letter that is older than what the indexes keep is found by its order all the same: one
+// that died long ago, and one that was taken back since and died again.
 func TestSearchOldDeadLetters(t *testing.T) {
 	t.Parallel()
 	e := envOn(t, shared.Client(t), Options{Retention: 30 * 24 * time.Hour})

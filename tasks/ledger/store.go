@@ -56,8 +56,8 @@ type shardState struct {
 	clocked bool
 }
 
-// newStore shares pipelines among callers, unless each write has to wait for replicas: WAIT speaks of
-// the connection that it is sent on.
+// newStore shares pipelines among callers, unless each write has to wait for replicas: WAIT speaks
+// of the connection that it is sent on.
 func newStore(rdb redis.UniversalClient, o Options, r Rules) *store {
 	s := &store{rdb: rdb, opts: o, rules: r, memory: newMemory(o.Remember), expiring: map[string]time.Time{}, process: rdb.Process}
 	if auto, err := rdb.AutoPipeline(); err == nil && !o.NoAutoPipeline {
@@ -66,9 +66,10 @@ func newStore(rdb redis.UniversalClient, o Options, r Rules) *store {
 	return s
 }
 
-// processWithin lets a caller go when its context ends; the pipeline's commands have no deadlines of
-// their own. What was sent may still be carried out, as after any time-out. A goroutine for each call
-// costs less than the deferred pipeline, which parses a stack trace wherever a client has hooks.
+// processWithin lets a caller go when its context ends; the pipeline's commands have no deadlines
+// of their own. What was sent may still be carried out, as after any time-out. A goroutine for each
+// call costs less than the deferred pipeline, which parses a stack trace wherever a client has
+// hooks.
 func processWithin(ctx context.Context, auto *redis.AutoPipeliner, cmd redis.Cmder) error {
 	if ctx.Done() == nil {
 		return auto.Process(ctx, cmd)
@@ -98,8 +99,8 @@ type change struct {
 	written time.Time // by this process's clock, before the write was sent
 }
 
-// apply applies a rule until what came of it is stored. It returns the rule's error, with the payment
-// that it judged, without having written anything.
+// apply applies a rule until what came of it is stored. It returns the rule's error, with the
+// payment that it judged, without having written anything.
 func (s *store) apply(ctx context.Context, c *change) (*Payment, error) {
 	for try := range maxTries {
 		if try == 2 && !c.restores { // whom it restores for may have the turn; the first try may have been a guess
@@ -214,8 +215,8 @@ func (s *store) learn(shard int, told shardState) {
 	}
 }
 
-// write stores p if the payment is still the one with this id. Where it is not, c knows the one that
-// is stored, or has it read again, and nothing was written.
+// write stores p if the payment is still the one with this id. Where it is not, c knows the one
+// that is stored, or has it read again, and nothing was written.
 func (s *store) write(ctx context.Context, c *change, p *Payment, id string) (bool, error) {
 	p.Write, p.Format = newID(), format
 	doc, err := json.Marshal(p)

@@ -112,8 +112,8 @@ var sameAnswer = cmp.Options{cmp.AllowUnexported(stored{}), cmpopts.IgnoreFields
 // pipelines are how callers can share a connection.
 var pipelines = map[string]bool{"sharing pipelines": false, "each on its own": true}
 
-// go-redis says again what it got no reply to. Whichever reply is lost, the answer is the same, and so
-// is all that is stored: the payment, the sets, the indexes, the events, the counters.
+// go-redis says again what it got no reply to. Whichever reply is lost, the answer is the same, and
+// so is all that is stored: the payment, the sets, the indexes, the events, the counters.
 func TestLostReply(t *testing.T) {
 	t.Parallel()
 	server := ownServer(t)
@@ -313,8 +313,8 @@ func TestBeginConcurrently(t *testing.T) {
 	}
 }
 
-// Parts of one payment that are accepted all at once are all there, and their index entries and places
-// in the sets with them.
+// Parts of one payment that are accepted all at once are all there, and their index entries and
+// places in the sets with them.
 func TestAcceptConcurrentlyParts(t *testing.T) {
 	t.Parallel()
 	for name, noAuto := range pipelines {
@@ -460,8 +460,8 @@ func TestClockOfRedis(t *testing.T) {
 	e.begin(x, StepHeld)
 }
 
-// Deadline and expiry count from before the intent was stored; the deadline ends a margin before the
-// lease. So does a renewal's expiry.
+// Deadline and expiry count from before the intent was stored; the deadline ends a margin before
+// the lease. So does a renewal's expiry.
 func TestBeginDeadline(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t)

@@ -6,8 +6,8 @@ import (
 )
 
 // turns lets the callers of this process that got in each other's way write a payment one after the
-// other. Else a hundred who write it at once each apply their rule a hundred times. The zero value is
-// ready.
+// other. Else a hundred who write it at once each apply their rule a hundred times. The zero value
+// is ready.
 type turns struct {
 	mu    sync.Mutex
 	lines map[string]*turn

@@ -66,7 +66,8 @@ var (
 // number is that of an effect of a cancellation.
 func number(c int, nth int8) string { return name(c) + string(rune('0'+nth)) }
 
-// refusals are the answers to a request that the gateway's own rules refuse; none where it may apply it.
+// refusals are the answers to a request that the gateway's own rules refuse; none where it may
+// apply it.
 func (m *Model) refusals(b *bank, q request) []reply {
 	refused := func(code string, class gateway.Class) reply {
 		return reply{what: "SettleBank refuses it (" + code + ")", outcome: answered(class, code)}
@@ -204,8 +205,8 @@ func (m *Model) showings(w *world) []shown {
 		shown{what: "inquiries are refused from now on", faults: 1, outage: refusing, answer: failed(gateway.Rejected, "ST06")})
 }
 
-// sums are the ways in which one sum is shown: as normal or as cancelled, and the whole of it perhaps
-// without a sum.
+// sums are the ways in which one sum is shown: as normal or as cancelled, and the whole of it
+// perhaps without a sum.
 func (m *Model) sums(what string, faults int, sum int64) []shown {
 	show := func(state string, sum int64, told bool) shown {
 		return shown{what: what, faults: faults, answer: gateway.Inquiry{Outcome: answered(gateway.OK, "0000"), Cancelled: sum, CancelledKnown: told, State: state}}

@@ -8,8 +8,8 @@ import (
 )
 
 // encoder writes what of a world can make a difference for anything that follows. Times are written
-// as distances from now, cut off where they make no difference any more; what is only kept for people
-// (messages, times of acceptance and end, acts, old attempts) is left out.
+// as distances from now, cut off where they make no difference any more; what is only kept for
+// people (messages, times of acceptance and end, acts, old attempts) is left out.
 type encoder struct {
 	buf   []byte
 	now   int64

@@ -10,9 +10,9 @@ import (
 	"settlecancel/tasks/ledger"
 )
 
-// ignored are the fields that make no difference for what follows: what is kept for people alone, what
-// the bounds fix, and what only the store and the real worker use. A new field is none of them by itself:
-// say here that it makes no difference, or encode it.
+// ignored are the fields that make no difference for what follows: what is kept for people alone,
+// what the bounds fix, and what only the store and the real worker use. A new field is none of them
+// by itself: say here that it makes no difference, or encode it.
 var ignored = map[string][]string{
 	"Payment": {"Write", "Format", "MchtID", "OrgTrdNo", "Cancellations"},
 	"Basis":   {"At"},
@@ -28,8 +28,9 @@ var ignored = map[string][]string{
 	"Next":      {"Code", "Message"},
 }
 
-// TestEveryFieldIsEncoded changes one field after the other. Where the encoding does not see it, two worlds
-// from which different things follow would be taken for one, and the walk would not be whole.
+// TestEveryFieldIsEncoded changes one field after the other. Where the encoding does not see it,
+// two worlds from which different things follow would be taken for one, and the walk would not be
+// whole.
 func TestEveryFieldIsEncoded(t *testing.T) {
 	t.Parallel()
 	m := New(Bounds{Payment: 1000, Amounts: []int64{300}})

@@ -6,7 +6,8 @@ import (
 	"settlecancel/tasks/ledger"
 )
 
-// check returns what is wrong with a world, or "". What stands before a colon is the kind of the fault.
+// check returns what is wrong with a world, or "". What stands before a colon is the kind of the
+// fault.
 func (m *Model) check(w *world) string {
 	if w.broken != "" {
 		return w.broken
@@ -27,8 +28,8 @@ func (m *Model) check(w *world) string {
 	return ""
 }
 
-// told holds what people are told of a cancellation against the truth. A person's word is held against
-// it where it was true when it was given.
+// told holds what people are told of a cancellation against the truth. A person's word is held
+// against it where it was true when it was given.
 func (m *Model) told(w *world, c int, x *ledger.Cancellation) string {
 	applied := w.bank.applied[c] > 0
 	if x.Closed && w.word[c] != trueWord {

@@ -4,8 +4,8 @@ import (
 	"slices"
 )
 
-// tickOn moves the clock on to the next time at which anything can change. A worker whose lease goes by
-// meanwhile is frozen; that is a fault.
+// tickOn moves the clock on to the next time at which anything can change. A worker whose lease
+// goes by meanwhile is frozen; that is a fault.
 func (m *Model) tickOn(w *world, yield func(*world, string)) {
 	next := int64(0)
 	at := func(t int64) {

@@ -53,8 +53,8 @@ func New(b Bounds) *Model {
 		seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, visited: map[[2]uint64]int32{}}
 }
 
-// steps yields all that can happen next, always in the same order, and whether the machine does it by
-// itself.
+// steps yields all that can happen next, always in the same order, and whether the machine does it
+// by itself.
 func (m *Model) steps(w *world, yield func(next *world, what string, machine bool)) {
 	machine := func(n *world, what string) { yield(n, what, true) }
 	others := func(n *world, what string) { yield(n, what, false) }

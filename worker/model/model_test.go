@@ -70,7 +70,8 @@ func large() []Bounds {
 	}
 }
 
-// TestModel walks the rules within the small bounds, with MODEL=large within the large ones as well.
+// TestModel walks the rules within the small bounds, with MODEL=large within the large ones as
+// well.
 func TestModel(t *testing.T) {
 	all := small()
 	if os.Getenv("MODEL") == "large" {

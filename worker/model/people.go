@@ -77,7 +77,7 @@ func (m *Model) decide(w *world, yield func(*world, string)) {
 	}
 }
 
-// word says whether a resolution is true, and stays so.
+// word reports whether a resolution is true, and stays so.
 func (m *Model) word(w *world, c int, as ledger.Status) word {
 	under := slices.ContainsFunc(w.bank.flights, func(f flight) bool { return f.c == c })
 	for _, o := range w.workers {

@@ -59,8 +59,8 @@ func (m *Model) begin(w *world, i int, yield func(*world, string)) {
 	}
 }
 
-// beginBarred begins a cancellation, perhaps while the merchant's inquiries are held back because others
-// fail, which is a fault.
+// beginBarred begins a cancellation, perhaps while the merchant's inquiries are held back because
+// others fail, which is a fault.
 func (m *Model) beginBarred(w *world, i, c int, barred ledger.Barred, yield func(*world, string)) {
 	n := w.clone()
 	if barred.Inquiries && !n.spend(1) {

@@ -84,8 +84,8 @@ func clonePayment(p *ledger.Payment) *ledger.Payment {
 // find returns cancellation c of the model as the ledger knows it, or nil.
 func (w *world) find(c int) *ledger.Cancellation { return w.payment.Find(name(c)) }
 
-// apply lets a rule change the payment, notes which transitions it made, and drops what no rule reads:
-// the history of attempts and acts.
+// apply lets a rule change the payment, notes which transitions it made, and drops what no rule
+// reads: the history of attempts and acts.
 func (m *Model) apply(w *world, by string, rule func(p *ledger.Payment)) {
 	var before [maxCancellations]ledger.Status
 	for c := range m.entries {

@@ -26,11 +26,12 @@ type Comparison struct {
 	AllCancelled bool           // the gateway's code calls the payment cancelled; it decides only where no money moves
 }
 
-// maxOthers bounds how many doubts are told apart by their amounts: beyond it, a person has to look.
+// maxOthers bounds how many doubts are told apart by their amounts: beyond it, a person has to
+// look.
 const maxOthers = 12
 
-// Compare decides by the sum alone. What was known before plus this amount, and nothing else that may
-// explain it, means applied; exactly what was known before means that nothing was.
+// Compare decides by the sum alone. What was known before plus this amount, and nothing else that
+// may explain it, means applied; exactly what was known before means that nothing was.
 func Compare(c Comparison) Verdict {
 	switch {
 	case c.Amount == 0 && c.AllCancelled:
@@ -71,8 +72,8 @@ func explain(difference, amount int64, others []ledger.Doubt) (with, without boo
 	return with, without
 }
 
-// claims returns the keys of those others that explain a difference as people said, where nothing else
-// can.
+// claims returns the keys of those others that explain a difference as people said, where nothing
+// else can.
 func claims(difference int64, others []ledger.Doubt) []string {
 	var found []string
 	ways := 0

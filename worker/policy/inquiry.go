@@ -89,7 +89,8 @@ func (p Policy) failed(g ledger.Grant, n ledger.Next, q gateway.Inquiry) ledger.
 	return n
 }
 
-// old deals with a sum below what is known. It may be an old state; it may be that the ledger is wrong.
+// old deals with a sum below what is known. It may be an old state; it may be that the ledger is
+// wrong.
 func (p Policy) old(g ledger.Grant, n ledger.Next) ledger.Next {
 	n.Verification.Failed++
 	switch {
@@ -177,7 +178,8 @@ func (p Policy) applied(g ledger.Grant, n ledger.Next, c Comparison) ledger.Next
 	return n
 }
 
-// notApplied counts what was seen, and lets follow what the verification was for once that is enough.
+// notApplied counts what was seen, and lets follow what the verification was for once that is
+// enough.
 func (p Policy) notApplied(g ledger.Grant, n ledger.Next, c Comparison) ledger.Next {
 	r := g.Record
 	if c.Shown == c.Confirmed && !r.Foreign {

@@ -214,8 +214,8 @@ func TestBase(t *testing.T) {
 	}
 }
 
-// After Redis forgot, a whole one that is cancelled already has its goal, whoever asked for it. And a
-// person who retries a part that was never sent does not make an equal sum its own.
+// After Redis forgot, a whole one that is cancelled already has its goal, whoever asked for it. And
+// a person who retries a part that was never sent does not make an equal sum its own.
 func TestForgottenSums(t *testing.T) {
 	t.Parallel()
 	whole, unsent := part(), part()
@@ -260,7 +260,8 @@ func TestWithoutInquiry(t *testing.T) {
 	}
 }
 
-// A dead letter in review tells what the machine could not find out, not what the connection said last.
+// A dead letter in review tells what the machine could not find out, not what the connection said
+// last.
 func TestReviewSaysWhy(t *testing.T) {
 	t.Parallel()
 	p := testPolicy()

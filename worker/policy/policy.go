@@ -26,8 +26,8 @@ type Policy struct {
 	Jitter       func() float64           // in [0, 1); default math/rand
 }
 
-// jitterShare is how far a pause may lie from its middle, as a share of it. Below a third, each pause
-// of a series is longer than the one before.
+// jitterShare is how far a pause may lie from its middle, as a share of it. Below a third, each
+// pause of a series is longer than the one before.
 const jitterShare = 0.2
 
 // Pause returns how long to wait before retry n, counted from 0.
@@ -88,7 +88,8 @@ func (p Policy) rounds(r ledger.Record) bool { return p.Rounds != nil && p.Round
 // cancelled a part of it elsewhere, in SettleBank's admin site perhaps. Nothing was applied.
 const codeWrongRound = "ST56"
 
-// refusedFor reports whether the gateway itself refused a request for sure, under the id that it had.
+// refusedFor reports whether the gateway itself refused a request for sure, under the id that it
+// had.
 func refusedFor(o gateway.Outcome) bool {
 	definite := o.Class == gateway.Rejected || o.Class == gateway.Transient || o.Class == gateway.Misconfigured
 	return definite && o.Code != "" && o.Code != gateway.Local

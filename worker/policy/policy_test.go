@@ -132,8 +132,8 @@ func TestNewID(t *testing.T) {
 	}
 }
 
-// A round that somebody else has taken is no refusal: the next one is tried, a part after a look, though
-// not for ever.
+// A round that somebody else has taken is no refusal: the next one is tried, a part after a look,
+// though not for ever.
 func TestTakenRounds(t *testing.T) {
 	t.Parallel()
 	p := testPolicy()

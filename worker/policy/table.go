@@ -67,8 +67,8 @@ const (
 
 func (c is) matches(b bool) bool { return c == both || (c == yes) == b }
 
-// table is the policy: the first row that matches says what follows an answer. Nothing that was ever
-// in doubt is given up, or sent again, before the gateway was asked where it can be.
+// table is the policy: the first row that matches says what follows an answer. Nothing that was
+// ever in doubt is given up, or sent again, before the gateway was asked where it can be.
 var table = []struct {
 	answer                     answer
 	whole, inquirable, doubted is

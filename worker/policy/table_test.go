@@ -11,8 +11,8 @@ import (
 	"settlecancel/tasks/ledger"
 )
 
-// rows is the table told a second time, by what follows in each of its eight situations: whole or part;
-// inquirable or not; doubted or not.
+// rows is the table told a second time, by what follows in each of its eight situations: whole or
+// part; inquirable or not; doubted or not.
 var rows = []struct {
 	name    string
 	outcome gateway.Outcome

@@ -199,7 +199,8 @@ func (f *forecasting) add(t Twin) {
 	}
 }
 
-// remember returns the line before that agrees in payment and amount, but not in its key; 0 is none.
+// remember returns the line before that agrees in payment and amount, but not in its key; 0 is
+// none.
 func (f *forecasting) remember(line tasks.Line) int {
 	x := line.Cancellation
 	hash := maphash.String(f.seed, fmt.Sprintf("%s %s %d %s", x.MchtID, x.OrgTrdNo, x.CanAmt, x.Operation))

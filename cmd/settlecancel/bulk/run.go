@@ -39,9 +39,9 @@ type run struct {
 	seen int // the last line that was read
 }
 
-// Run enqueues every line until the file or ctx ends, or Redis stays away. Of several lines with one
-// key the first is the one that counts: each batch has been dealt with before the next begins, and
-// none holds a key twice.
+// Run enqueues every line until the file or ctx ends, or Redis stays away. Of several lines with
+// one key the first is the one that counts: each batch has been dealt with before the next begins,
+// and none holds a key twice.
 func Run(ctx context.Context, lines iter.Seq[tasks.Line], o Options) Summary {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -65,8 +65,8 @@ func Run(ctx context.Context, lines iter.Seq[tasks.Line], o Options) Summary {
 	return r.Summary
 }
 
-// produce hands the lines on, and closes the channel after the last. Where ctx ends before, it stays
-// open. Reading itself cannot be ended: who waits at a terminal or a pipe stays behind.
+// produce hands the lines on, and closes the channel after the last. Where ctx ends before, it
+// stays open. Reading itself cannot be ended: who waits at a terminal or a pipe stays behind.
 func produce(ctx context.Context, lines iter.Seq[tasks.Line]) <-chan tasks.Line {
 	out := make(chan tasks.Line, batch)
 	go func() {

@@ -55,8 +55,8 @@ func Given(flags *pflag.FlagSet) map[string]string {
 	return given
 }
 
-// Parse reads a cancellation from the fields that flags gave, with the rules of every other
-// way in. mchtID is the merchant where no flag names one. The error is an *tasks.InvalidError whose faults
+// Parse reads a cancellation from the fields that flags gave, with the rules of every other way in.
+// mchtID is the merchant where no flag names one. The error is an *tasks.InvalidError whose faults
 // name flags.
 func Parse(given map[string]string, mchtID string) (tasks.Cancellation, error) {
 	members := make([]string, 0, len(given))

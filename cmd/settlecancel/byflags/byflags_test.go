@@ -32,7 +32,8 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// Faults name flags, also where the message speaks of another field; what no flag gives is told apart.
+// Faults name flags, also where the message speaks of another field; what no flag gives is told
+// apart.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ args, want []string }{

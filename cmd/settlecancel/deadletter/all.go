@@ -46,8 +46,8 @@ func DecideAll(ctx context.Context, keys []string, decide func(context.Context, 
 	return d
 }
 
-// overtaken reports whether an error says that somebody else has decided already, and that it is worked at, or
-// has ended.
+// overtaken reports whether an error says that somebody else has decided already, and that it is
+// worked at, or has ended.
 func overtaken(err error) bool {
 	return errors.Is(err, ledger.ErrNotDead) || errors.Is(err, ledger.ErrEnded) || errors.Is(err, ledger.ErrBusy) ||
 		errors.Is(err, ledger.ErrNotFound)

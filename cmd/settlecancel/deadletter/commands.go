@@ -1,6 +1,6 @@
-// Package deadletter is what people do at a terminal with the cancellations that SettleBank refused,
-// or that no machine could settle: list, look, decide, export. Its Filter and DecideAll serve the
-// dashboard too.
+// Package deadletter is what people do at a terminal with the cancellations that SettleBank
+// refused, or that no machine could settle: list, look, decide, export. Its Filter and DecideAll
+// serve the dashboard too.
 package deadletter
 
 import (

@@ -129,7 +129,7 @@ func (x *examiner) deadLetters(ctx context.Context, s *sheet) {
 	tell("decide: settlecancel deadletter ls, then retry or resolve; SettleBank takes cancellations for a limited time only", "%s", says)
 }
 
-// forgotten tells whether Redis has forgotten confirmed writes.
+// forgotten reports whether Redis has forgotten confirmed writes.
 func (x *examiner) forgotten(ctx context.Context, s *sheet) {
 	e, err := x.Client.Ledger().Epochs(ctx)
 	switch {

@@ -13,7 +13,8 @@ import (
 	"settlecancel/gateway/settlebank"
 )
 
-// merchantsAtOnce bounds in how many merchants' names is asked at a time: SettleBank limits who asks.
+// merchantsAtOnce bounds in how many merchants' names is asked at a time: SettleBank limits who
+// asks.
 const merchantsAtOnce = 4
 
 // methods are those in whose name is inquired, until one is not refused for the merchant's
@@ -150,8 +151,8 @@ func (x *examiner) inquireAt(ctx context.Context, id, path string) (q gateway.In
 	return q, f
 }
 
-// pathMayBeWrong reports whether the answer to an inquiry is what a path gives that does not know it:
-// none of SettleBank's, or one in another form.
+// pathMayBeWrong reports whether the answer to an inquiry is what a path gives that does not know
+// it: none of SettleBank's, or one in another form.
 func pathMayBeWrong(o gateway.Outcome) bool {
 	switch {
 	case o.HTTPStatus == 0:

@@ -4,7 +4,8 @@
 // It is careful in one direction. That something was applied it concludes only for a cancellation
 // of ours whose outcome is not known, of that payment, of that amount, around that time, and only
 // if no other of ours can be what was told of. Where SettleBank tells the id of the request
-// (protocol 0A19), it has to be one of ours: what another id did, somebody else did. That something was not applied it never concludes.
+// (protocol 0A19), it has to be one of ours: what another id did, somebody else did. That something
+// was not applied it never concludes.
 package evidence
 
 import (

@@ -1,5 +1,5 @@
-// Package listen serves HTTP on this machine, with TLS where there is a certificate, and asks such a
-// server whether it is well.
+// Package listen serves HTTP on this machine, with TLS where there is a certificate, and asks such
+// a server whether it is well.
 package listen
 
 import (
@@ -20,7 +20,8 @@ type Listener struct {
 }
 
 // idleTimeout is longer than load balancers keep an idle connection (60 s is usual, 600 s the most
-// that is known): the one that closes first must be they, or a request may meet a closed connection.
+// that is known): the one that closes first must be they, or a request may meet a closed
+// connection.
 const idleTimeout = 620 * time.Second
 
 // On listens on an address.

@@ -1,5 +1,5 @@
-// Package listing is the command ls: it finds cancellations of any status, and shows them as a table,
-// as JSON, or as a file for spreadsheets.
+// Package listing is the command ls: it finds cancellations of any status, and shows them as a
+// table, as JSON, or as a file for spreadsheets.
 package listing
 
 import (

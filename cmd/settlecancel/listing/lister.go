@@ -23,8 +23,8 @@ type lister struct {
 	limit  int // 0: all
 }
 
-// each calls show for every cancellation that is asked for. Those that cannot be read do not keep the
-// others from being listed; its error, an ErrDamaged, names them.
+// each calls show for every cancellation that is asked for. Those that cannot be read do not keep
+// the others from being listed; its error, an ErrDamaged, names them.
 func (l lister) each(ctx context.Context, show func(report.Record) error) error {
 	var damaged []error
 	for left := l.limit; ; {

@@ -58,8 +58,8 @@ func names() (names []string) {
 	return names
 }
 
-// read returns the question that the flags ask, and all that is wrong with them. An empty value is a
-// fault: an empty variable of a script must not ask for everything.
+// read returns the question that the flags ask, and all that is wrong with them. An empty value is
+// a fault: an empty variable of a script must not ask for everything.
 func (s *selection) read(flags *pflag.FlagSet, asJSON, asCSV bool) (ledger.Query, error) {
 	var faults []error
 	for _, f := range s.all() {

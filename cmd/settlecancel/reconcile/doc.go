@@ -16,8 +16,8 @@
 // something before
 //
 //   - for a line: all records of its payment were looked at, whatever day they ended on;
-//   - for a record: the lists of the day before and the day after were looked at too, and those of the days on which its
-//     requests were sent.
+//   - for a record: the lists of the day before and the day after were looked at too, and those of
+//     the days on which its requests were sent.
 //
 // A day is over when it is over in Korea. While it is not, and where a list could not be had that
 // may hold the line, nothing is said to be missing at SettleBank: it is undecided. The list of a
@@ -27,11 +27,11 @@
 // # What is settled
 //
 // A line that can only be a certain record, whose outcome is not known, settles it: it is resolved
-// as cancelled, with a note that names the line. So is one that waits for people because Redis forgot
-// writes: its line may be of up to a day before it was asked for again. That a line is not there settles nothing,
-// whichever days are over: such a record is undecided, with advice. Nothing is settled of payments
-// in other currencies than KRW, for SettleBank's documents do not say in which unit they are
-// listed.
+// as cancelled, with a note that names the line. So is one that waits for people because Redis
+// forgot writes: its line may be of up to a day before it was asked for again. That a line is not
+// there settles nothing, whichever days are over: such a record is undecided, with advice. Nothing
+// is settled of payments in other currencies than KRW, for SettleBank's documents do not say in
+// which unit they are listed.
 //
 // # Size
 //

@@ -11,8 +11,8 @@ import (
 	"settlecancel/tasks/tasktest"
 )
 
-// forgotten accepts a cancellation that waits for people because Redis forgot writes: nothing was ever
-// sent, as far as the ledger knows.
+// forgotten accepts a cancellation that waits for people because Redis forgot writes: nothing was
+// ever sent, as far as the ledger knows.
 func (b *bench) forgotten(x tasks.Cancellation, at time.Time) {
 	b.Helper()
 	b.clock.Set(at)
@@ -28,8 +28,8 @@ func (b *bench) forgotten(x tasks.Cancellation, at time.Time) {
 	}
 }
 
-// After Redis forgot, a list settles what was asked for again: its line is of before. Of two lines, of
-// another amount, or of days before, none does.
+// After Redis forgot, a list settles what was asked for again: its line is of before. Of two lines,
+// of another amount, or of days before, none does.
 func TestSettlesForgotten(t *testing.T) {
 	t.Parallel()
 	again := on("2 18:00:00")
@@ -70,7 +70,8 @@ func TestSettlesForgotten(t *testing.T) {
 // paidOn is listed, of a payment of that day.
 func paidOn(paid, line string) string { return strings.Replace(line, "|20231215|", "|"+paid+"|", 1) }
 
-// What is cancelled of a payment is taken over from the lists where each was read since it was paid.
+// What is cancelled of a payment is taken over from the lists where each was read since it was
+// paid.
 func TestSeeds(t *testing.T) {
 	t.Parallel()
 	now := on("3 06:00:00")

@@ -98,8 +98,8 @@ func (c *comparison) read(ctx context.Context, l list, to reader) error {
 	return nil
 }
 
-// readNamed hands over the cancellations of one list. failed says that it could not be had; an error
-// is the end of ctx.
+// readNamed hands over the cancellations of one list. failed says that it could not be had; an
+// error is the end of ctx.
 func (c *comparison) readNamed(ctx context.Context, asked gateway.CollationRequest, to reader) (failed, err error) {
 	pause, tries := c.opts.RetryWait, c.opts.Tries
 	if c.tired {

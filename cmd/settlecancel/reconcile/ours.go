@@ -43,8 +43,8 @@ func (e *entry) methodName() string {
 	return string(e.method[:])
 }
 
-// gather reads what the ledger has of the day, by merchant: in order of the key, none twice. What is
-// open, or a dead letter, may have been sent on the day, and stands in no index of it.
+// gather reads what the ledger has of the day, by merchant: in order of the key, none twice. What
+// is open, or a dead letter, may have been sent on the day, and stands in no index of it.
 func (r *run) gather(ctx context.Context) (map[string][]entry, error) {
 	ours := make(map[string][]entry)
 	take := func(records iter.Seq2[ledger.Record, error]) error {

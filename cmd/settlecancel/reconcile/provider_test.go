@@ -46,9 +46,9 @@ func TestEndToEndProviders(t *testing.T) {
 	}
 }
 
-// TestProviders: what several lists of easy payments have is one; a list that is refused for good is
-// of a provider that the merchant does not have; where no list can be had, or one fails otherwise,
-// nothing is claimed.
+// TestProviders: what several lists of easy payments have is one; a list that is refused for good
+// is of a provider that the merchant does not have; where no list can be had, or one fails
+// otherwise, nothing is claimed.
 func TestProviders(t *testing.T) {
 	t.Parallel()
 	noon := on("2 12:00:00")

@@ -34,8 +34,8 @@ func (c *comparison) seed(ctx context.Context, p payment) error {
 	return err
 }
 
-// whole reports whether the lists of all days were read from that on which the payment was made until
-// today. Nothing was cancelled of it before.
+// whole reports whether the lists of all days were read from that on which the payment was made
+// until today. Nothing was cancelled of it before.
 func (c *comparison) whole(lines []*line) bool {
 	paid, err := time.ParseInLocation(settlebank.DateLayout, strconv.Itoa(int(lines[0].paid)), settlebank.KST)
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 	"settlecancel/tasks/report"
 )
 
-// Column is one of a file for spreadsheets. Columns are named as in JSON; amounts are in the smallest
-// unit of the currency.
+// Column is one of a file for spreadsheets. Columns are named as in JSON; amounts are in the
+// smallest unit of the currency.
 type Column struct {
 	Name string
 	Cell func(report.Record) string

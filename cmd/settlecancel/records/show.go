@@ -1,5 +1,5 @@
-// Package records shows what the ledger knows of cancellations: one in full, or many as a list or as
-// a file for spreadsheets.
+// Package records shows what the ledger knows of cancellations: one in full, or many as a list or
+// as a file for spreadsheets.
 package records
 
 import (

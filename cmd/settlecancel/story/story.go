@@ -1,5 +1,5 @@
-// Package story is what dev shows: a few cancellations, one of each kind, that the simulator answers
-// as SettleBank would, and that must end as they should.
+// Package story is what dev shows: a few cancellations, one of each kind, that the simulator
+// answers as SettleBank would, and that must end as they should.
 package story
 
 import (

@@ -9,8 +9,8 @@ import (
 // logs is where a server of Redis 7 keeps its append-only files.
 func (s *Server) logs() string { return filepath.Join(s.dir, "appendonlydir") }
 
-// CutLog takes the last n bytes off the append-only file, as a power cut does with what the system had
-// not written yet. The server must have been killed. It returns how many bytes are left.
+// CutLog takes the last n bytes off the append-only file, as a power cut does with what the system
+// had not written yet. The server must have been killed. It returns how many bytes are left.
 func (s *Server) CutLog(t testing.TB, n int64) int64 {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(s.logs(), "*.incr.aof"))
@@ -38,7 +38,8 @@ func (s *Server) Copy(t testing.TB) string {
 	return to
 }
 
-// PutBack puts a copy in the place of what the server has persisted. The server must have been killed.
+// PutBack puts a copy in the place of what the server has persisted. The server must have been
+// killed.
 func (s *Server) PutBack(t testing.TB, from string) {
 	t.Helper()
 	if err := os.RemoveAll(s.logs()); err != nil {

@@ -83,7 +83,8 @@ func (p *Proxy) Set(f Faults) {
 	p.changed = make(chan struct{})
 }
 
-// Counts returns how many connections were reset in the middle of a reply, and how many left half open.
+// Counts returns how many connections were reset in the middle of a reply, and how many left half
+// open.
 func (p *Proxy) Counts() (resets, halfOpen int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

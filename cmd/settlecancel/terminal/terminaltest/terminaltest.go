@@ -1,5 +1,5 @@
-// Package terminaltest holds what foreign text may do to a terminal, and looks for it in what commands
-// print.
+// Package terminaltest holds what foreign text may do to a terminal, and looks for it in what
+// commands print.
 package terminaltest
 
 import (

@@ -67,82 +67,6 @@ func (l *Ledger) states(ctx context.Context) (all [shards]storedState, err error
 	return all, nil
 }
 
-// noticeEvery is how often a process that lives looks for forgotten writes.
-const noticeEvery = 2 * time.Second
-
-// Watch notices every two seconds, until ctx ends; it then returns nil. The writes of this process
-// are counted by themselves meanwhile, so that it notices each of its own that is gone, whatever
-// others wrote since.
-func (l *Ledger) Watch(ctx context.Context) error {
-	name := ":" + newID()
-	l.store.call(name)
-	defer l.forgetName(name)
-	tick := time.NewTicker(noticeEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-		if err := l.Notice(ctx); err != nil && ctx.Err() == nil {
-			l.opts.Logger.DebugContext(ctx, "not looked for forgotten writes; the next look follows", "error", err)
-		}
-	}
-}
-
-// Notice looks whether Redis has forgotten writes of which this process was told, and raises the
-// epoch where it has. Every write looks for itself; this is for a process that writes seldom, and
-// for calls that change nothing.
-func (l *Ledger) Notice(ctx context.Context) error {
-	known, _ := l.store.heardOf() // before Redis is read: it only grows
-	states, err := l.states(ctx)
-	if err != nil {
-		return fmt.Errorf("ledger: look for forgotten writes: %w", err)
-	}
-	for shard, s := range states {
-		k := known[shard]
-		if s.count >= k.count && s.epoch >= k.epoch && (s.own >= k.own || s.epoch > k.epoch) {
-			l.store.learn(shard, shardState{count: s.count, epoch: s.epoch, since: s.since})
-			continue
-		}
-		if err := l.store.notice(ctx, shard); err != nil {
-			return fmt.Errorf("ledger: raise the epoch of shard %d: %w", shard, err)
-		}
-	}
-	return l.spread(ctx, states)
-}
-
-// spreadWithin is how far apart the epochs of shards begin that belong to one loss.
-const spreadWithin = time.Minute
-
-// spread raises the epoch of the other shards, too, where one was found to have forgotten writes:
-// one Redis holds them all, and of some perhaps only processes knew that have died. The nodes of a
-// cluster forget each for itself.
-func (l *Ledger) spread(ctx context.Context, states [shards]storedState) error {
-	last := int64(0)
-	for _, s := range states {
-		last = max(last, s.since)
-	}
-	var behind []int
-	for shard, s := range states {
-		if s.since < last-millis(spreadWithin) {
-			behind = append(behind, shard)
-		}
-	}
-	if len(behind) == 0 || l.clustered() {
-		return nil
-	}
-	now, err := l.rdb.Time(ctx).Result()
-	if err == nil {
-		_, err = l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error { raise(ctx, p, behind, now); return nil })
-	}
-	if err != nil {
-		return fmt.Errorf("ledger: raise the epochs of shards %v: %w", behind, err)
-	}
-	return nil
-}
-
 // raise raises the epoch of shards.
 func raise(ctx context.Context, p redis.Pipeliner, which []int, now time.Time) {
 	for _, i := range which {
@@ -154,22 +78,6 @@ func raise(ctx context.Context, p redis.Pipeliner, which []int, now time.Time) {
 
 // recoveredKey holds who said last that an old copy of Redis was put in place.
 const recoveredKey = prefix + "recovered"
-
-// forgetName takes away what was counted under the name of this process.
-func (l *Ledger) forgetName(name string) {
-	l.store.call("")
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for i := range shards {
-			p.HDel(ctx, shardStateKey(i), "w"+name)
-		}
-		return nil
-	})
-	if err != nil {
-		l.opts.Logger.DebugContext(ctx, "the counts of this process stay in Redis; they do no harm", "error", err)
-	}
-}
 
 // Recover says by hand that Redis may have forgotten confirmed writes: an old copy of it was put in
 // place. It raises the epoch of every shard.

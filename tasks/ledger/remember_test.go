@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -320,5 +321,40 @@ func TestWatchLeavesNothing(t *testing.T) {
 	must(t, <-done)
 	if keys := e.rdb.HKeys(e.ctx, state).Val(); len(keys) != 1 {
 		t.Errorf("left are %v", keys)
+	}
+}
+
+// What was counted under the name of a process that died is taken away after a day, by whoever lives;
+// of one that lives nothing is.
+func TestDeadWatchersAreForgotten(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	state := shardStateKey(placeOfEntry(stepEntry).shard)
+	counted := func(names ...string) {
+		t.Helper()
+		for name, want := range map[string]bool{":dead": slices.Contains(names, ":dead"), ":lives": slices.Contains(names, ":lives")} {
+			if got := e.rdb.HExists(e.ctx, state, "w"+name).Val(); got != want {
+				t.Errorf("writes of %s are counted: %v, want %v", name, got, want)
+			}
+		}
+	}
+	for _, name := range []string{":dead", ":lives"} {
+		e.store.call(name)
+		must(t, e.appear(e.ctx, name))
+		e.accept(partial(newID(), stepEntry.OrgTrdNo))
+	}
+	counted(":dead", ":lives")
+	e.clock.Advance(23 * time.Hour)
+	must(t, e.appear(e.ctx, ":lives"))
+	counted(":dead", ":lives")
+	e.clock.Advance(2 * time.Hour)
+	must(t, e.appear(e.ctx, ":lives"))
+	counted(":lives")
+	if names := e.rdb.ZRange(e.ctx, watchersKey, 0, -1).Val(); !slices.Equal(names, []string{":lives"}) {
+		t.Errorf("watchers %v", names)
+	}
+	e.accept(partial(newID(), stepEntry.OrgTrdNo))
+	if got := e.epochs(); got.Raised != 0 {
+		t.Errorf("taken for a loss: %+v", got)
 	}
 }

@@ -6,20 +6,21 @@
 --       3 document  4 how long it is kept, ms; 0 for ever
 --       5 highest count of the shard that this process was answered  6 epoch that it knows
 --       7 '' or the name that key 3 must lead to, and does from now on if it led nowhere
---       8 name of this process, '' for one that lives shortly  9 how many writes of its own it was answered
+--       8 name of this process, '' for one that lives shortly  9 highest count of its own
 --       10… commands: how many arguments, the command, the number of its key, the arguments
 --
--- Returns {word, now in ms, count, epoch, since when in ms, document, how many writes of this process}:
+-- Returns {word, now in ms, count, epoch, since when in ms, document, count of this process}:
 --   'ok'      it is written, now or by an earlier call of the same id whose reply got lost
 --   'moved'   the payment is another one: document, '' for none
 --   'epoch'   the shard has forgotten writes, or did since this process last saw it; nothing is written
 --   'foreign' key 3 leads elsewhere; nothing is written
 --
 -- The state of a shard: w counts its writes, e is its epoch, t since when, f how many writes were
--- found missing; under its name, w counts those of a process that lives. A count or an epoch below one
--- that was answered before means that confirmed writes are gone. The count of all alone would not do: others, who
--- know less, may have written as much again before this process looks. The new epoch lies above both, or who knew a higher one would take it for its own.
--- The next count lies far above all that were ever answered, so that the others do not find it again.
+-- found missing; w with a name counts the writes of one process that lives. A count or an epoch
+-- below one that was answered before means that confirmed writes are gone. The count of all alone
+-- would not do: others, who know less, may have written as much again before this process looks.
+-- The new epoch lies above both, or who knew a higher one would take it for its own. The next count
+-- lies far above all that were ever answered, so that the others do not find it again.
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local state = redis.call('HMGET', KEYS[2], 'w', 'e', 't', 'w' .. ARGV[8])

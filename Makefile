@@ -62,6 +62,7 @@ lint: ## gofmt, go vet, staticcheck, and who may import whom (.depguard.yaml)
 	if [[ -n $$unformatted ]]; then printf 'not formatted (make fmt):\n%s\n' "$$unformatted"; exit 1; fi
 	go vet ./...
 	go vet -tags containers,hosts ./config/containers
+	go vet -tags partition ./cmd/settlecancel
 	go run $(STATICCHECK) ./...
 	@test -s .depguard.yaml || { echo ".depguard.yaml is missing"; exit 1; }
 	go run $(DEPGUARD) ./...
@@ -103,6 +104,10 @@ losses: setup ## Redis forgets, under load: a replica that was cut off, the end 
 .PHONY: network
 network: setup ## a bad network between all and Redis, under load, for NETWORK_TIME=20m
 	NETWORK_TIME=$(NETWORK_TIME) go test -count=1 -run '^TestNetwork$$' -timeout 60m -v ./cmd/settlecancel
+
+.PHONY: partition
+partition: setup ## the network parts a Redis master and its worker from the others, in namespaces (root): who tells what
+	go test -tags partition -count=1 -run '^TestPartition$$' -timeout 20m -v ./cmd/settlecancel
 
 .PHONY: model
 model: ## walk the rules through every order of events, within large bounds: states, depth, time

@@ -118,6 +118,10 @@ func (m *Model) replies(w *world, q request) []reply {
 		told.outcome.Detail.BalanceAmt = &left
 		all = append(all, told)
 	}
+	if amount := m.entries[q.c].Amount; m.bounds.Rounds || b.sum+amount == m.bounds.Payment { // else the second is applied, too
+		all = append(all, reply{what: "it comes there twice, SettleBank applies it and answers the second one (ST25)", faults: 1, effect: true,
+			outcome: answered(gateway.Already, "ST25")})
+	}
 	for c, e := range m.entries {
 		if c != q.c && e.Amount == m.entries[q.c].Amount && b.applied[c] > 0 && !m.bounds.Rounds {
 			twin := answered(gateway.OK, "0000")

@@ -211,16 +211,15 @@ func (p Policy) notApplied(g ledger.Grant, n ledger.Next, c Comparison) ledger.N
 	return n
 }
 
-// undecided is for a person, but for a refusal of what was never in doubt: that stands.
+// undecided is for a person, but for a whole one that was refused and never in doubt: a part of the
+// payment is cancelled, so it was not applied. A part that was "cancelled before" may have been, by its
+// own request, which came there twice.
 func (p Policy) undecided(g ledger.Grant, n ledger.Next, c Comparison) ledger.Next {
 	r := g.Record
 	refused := r.Verification.Then == ledger.ThenReject || r.Verification.Then == ledger.ThenAlready
 	switch {
-	case refused && !r.Doubted && len(c.Others) == 0:
-		n.Status, n.Reason = ledger.Rejected, ledger.ReasonRefused
-		if r.Full {
-			n.Reason = ledger.ReasonPartElsewhere
-		}
+	case refused && r.Full && !r.Doubted && len(c.Others) == 0:
+		n.Status, n.Reason = ledger.Rejected, ledger.ReasonPartElsewhere
 		return n
 	case g.Cautious:
 		return review(n, ledger.ReasonForgotten, sums(r, c))

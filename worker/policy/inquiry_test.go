@@ -67,7 +67,7 @@ func TestVerifying(t *testing.T) {
 		"duplicate, not applied":          {verifying(part(), with(ledger.Verification{Seen: 1, Then: ledger.ThenReview})), showing(0), ledger.Review, 0, ledger.ReasonDuplicate},
 		"the budget is spent":             {verifying(part(), with(ledger.Verification{Seen: 1, Then: ledger.ThenExhaust})), showing(0), ledger.Exhausted, 0, ledger.ReasonBudget},
 		"already, a part, applied":        {verifying(part(), refusedOnly(ledger.Verification{Then: ledger.ThenReject})), showing(500), ledger.Cancelled, 0, ""},
-		"already, a part, another sum":    {verifying(part(), refusedOnly(ledger.Verification{Then: ledger.ThenReject})), showing(1000), ledger.Rejected, 0, ledger.ReasonRefused},
+		"already, a part, another sum":    {verifying(part(), refusedOnly(ledger.Verification{Then: ledger.ThenReject})), showing(1000), ledger.Review, 0, ledger.ReasonOtherSum},
 		"already, whole, all":             {verifying(whole(), refusedOnly(ledger.Verification{Then: ledger.ThenAlready})), cancelled(1000), ledger.AlreadyCancelled, 0, ""},
 		"already, whole, in doubt, all":   {verifying(whole(), with(ledger.Verification{Then: ledger.ThenAlready})), cancelled(1000), ledger.Cancelled, 0, ""},
 		"already, whole, a part":          {verifying(whole(), refusedOnly(ledger.Verification{Then: ledger.ThenAlready})), cancelled(300), ledger.Rejected, 0, ledger.ReasonPartElsewhere},

@@ -122,6 +122,9 @@ func (p Policy) do(g ledger.Grant, n ledger.Next, a action, o gateway.Outcome) l
 		n.Verification.Seen, n.Verification.Then = 0, thenOf[a]
 	case actAskSend, actAskReject, actAskExhaust, actAskGoal:
 		n.Status, n.Reason, n.Verification.Then = ledger.Unknown, ledger.ReasonRefused, thenOf[a]
+		if p.answer(g, o) == already { // perhaps by this very request, if it came there twice
+			n.Verification.Seen = 0
+		}
 		if a == actAskSend { // the round was taken
 			n.Rounds, n.Verification.Steps = 1, n.Verification.Steps+1
 		}

@@ -170,3 +170,21 @@ func TestAlreadyWithoutAnInquiry(t *testing.T) {
 		t.Errorf("an attempt of ours was in doubt: %+v", n)
 	}
 }
+
+// What is said to be cancelled before may be, by the very request that says so. Looks from before it
+// prove nothing of it.
+func TestAlreadyIsLookedAtAnew(t *testing.T) {
+	t.Parallel()
+	r := part()
+	r.Doubted, r.Verification = true, ledger.Verification{Seen: sightings, Resent: 1}
+	for code, want := range map[string]int{"ST25": 0, "ST45": sightings} {
+		class := gateway.Already
+		if code == "ST45" {
+			class = gateway.Rejected
+		}
+		n := testPolicy().AfterRequest(ledger.Grant{Record: r}, gateway.Outcome{Class: class, Code: code, Listed: true})
+		if n.Status != ledger.Unknown || n.Verification.Then != ledger.ThenReject || n.Verification.Seen != want {
+			t.Errorf("%s: %+v", code, n)
+		}
+	}
+}

@@ -220,6 +220,32 @@ func TestDocumentAnchors(t *testing.T) {
 	}
 }
 
+// TestDocumentBounds holds the bounds that guarantees.md publishes to those that the model walks.
+func TestDocumentBounds(t *testing.T) {
+	t.Parallel()
+	_, code, _ := strings.Cut(document(t, "worker/model/model_test.go"), "func large() ")
+	code, _, _ = strings.Cut(code, "\n}\n")
+	want := map[string]bool{}
+	for _, b := range regexp.MustCompile(`Name: "(.+?)", Amounts: \[\]int64\{(.+?)\}.*? Faults: (\d+)`).FindAllStringSubmatch(code, -1) {
+		want[strings.Join(b[1:], " | ")] = true
+	}
+	_, section, _ := strings.Cut(document(t, "tasks/ledger/guarantees.md"), "\n## What was walked\n")
+	rows := regexp.MustCompile(`(?m)^\| (.+?) \| ([\d, ]+) \| [^|]+ \| (\d+) \|.* [\d,]+ \| \d+ \|$`).FindAllStringSubmatch(section, -1)
+	for _, row := range rows {
+		if bounds := strings.Join(row[1:], " | "); !want[bounds] {
+			t.Errorf("guarantees.md tells of %s, which the model does not walk, or twice", bounds)
+		} else {
+			delete(want, bounds)
+		}
+	}
+	for bounds := range want {
+		t.Errorf("the model walks %s, of which guarantees.md does not tell", bounds)
+	}
+	if len(rows) < 10 {
+		t.Errorf("only %d bounds found", len(rows))
+	}
+}
+
 // TestFrontPage holds README to what fits a screen or four, and the Korean one to the English.
 func TestFrontPage(t *testing.T) {
 	t.Parallel()

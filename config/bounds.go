@@ -5,8 +5,8 @@ import "time"
 // No setting may be so large that it can only be a slip of the hand. What is
 // merely unwise, such as looking again too soon, the doctor says.
 const (
-	// maxTimeout lets the lease of an attempt, twice the time-out and some,
-	// end long before asynq's own time-out of a task, 30 minutes.
+	// maxTimeout lets an attempt, a lease of 15 s, the time-out and some, end
+	// long before asynq's own time-out of a task, 30 minutes.
 	maxTimeout = 5 * time.Minute
 	maxVerify  = 24 * time.Hour
 	maxRetry   = 8760 * time.Hour

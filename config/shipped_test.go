@@ -169,7 +169,7 @@ func TestComposeEnvironment(t *testing.T) {
 			continue
 		}
 		grace, err := time.ParseDuration(s.StopGracePeriod)
-		if leaves := 2*c.Timeout + 5*time.Second; name == "worker" && (err != nil || grace < leaves+5*time.Second) {
+		if leaves := c.Timeout + 20*time.Second; name == "worker" && (err != nil || grace < leaves+5*time.Second) {
 			t.Errorf("the worker is killed after %s, and may need %s: %v", s.StopGracePeriod, leaves, err)
 		}
 		if name == "server" && (c.HTTPAddr != "0.0.0.0:8080" || c.CheckServer() != nil) {

@@ -187,7 +187,7 @@ func (w *Worker) Start() error {
 }
 
 // Shutdown stops taking tasks, lets requests on the wire end and writes their outcomes. It takes at
-// most the ledger's lease.
+// most as long as one step of the ledger can take (ledger.Longest).
 func (w *Worker) Shutdown() {
 	var all sync.WaitGroup
 	for _, s := range w.servers {

@@ -110,7 +110,7 @@ func TestSettings(t *testing.T) {
 func holdGrace(t *testing.T, name string, pod corev1.PodSpec, timeout time.Duration) {
 	t.Helper()
 	grace := time.Duration(*pod.TerminationGracePeriodSeconds) * time.Second
-	need := 2*timeout + 5*time.Second
+	need := timeout + 20*time.Second // the worker takes so long at most: a lease of 15 s, the request, and some
 	if strings.HasSuffix(name, "server") {
 		sleep := pod.Containers[0].Lifecycle.PreStop.Sleep
 		if sleep == nil || sleep.Seconds < 1 {

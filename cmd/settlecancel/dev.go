@@ -66,7 +66,8 @@ func (a app) runDev(ctx context.Context, once bool) error {
 		if once || err != nil {
 			stop()
 		} else {
-			fmt.Fprintf(a.Out, "\nStill running; Ctrl-C ends it. Try, in another terminal:\n\n  %s\n  %s\n\n", d.try("status story-full"), d.try("deadletter ls"))
+			fmt.Fprintf(a.Out, "\nStill running; Ctrl-C ends it. Try, in another terminal:\n\n  %s\n  %s\n  SETTLEBANK_BASE_URL=%s %s\n\n",
+				d.try("status story-full"), d.try("deadletter ls"), d.gateway.URL(), d.try("doctor"))
 		}
 		return err
 	})

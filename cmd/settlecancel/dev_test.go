@@ -80,6 +80,10 @@ func devServer(t *testing.T) (base, redisURL string) {
 	if strings.Contains(out.String(), "REDIS_URL=") || !strings.Contains(out.String(), " status story-full\n") {
 		t.Errorf("its Redis is not where commands look for one:\n%s", out)
 	}
+	if bank := regexp.MustCompile(`SettleBank +(http://[^/]+)/`).FindStringSubmatch(out.String()); bank == nil ||
+		!regexp.MustCompile(`  SETTLEBANK_BASE_URL=`+regexp.QuoteMeta(bank[1])+` .+ doctor\n`).MatchString(out.String()) {
+		t.Errorf("the doctor is not told where the simulator is:\n%s", out)
+	}
 	return found[1], redisURL
 }
 

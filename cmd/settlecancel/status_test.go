@@ -53,8 +53,9 @@ attempts
 what you can do
   settlecancel deadletter retry refund-1
       sends it again, with a new budget
-  settlecancel deadletter resolve refund-1 --as cancelled|rejected --note TEXT
-      ends it by your word: SettleBank shows it as cancelled, or it is given up
+  settlecancel deadletter resolve refund-1 --as cancelled|refunded_elsewhere|rejected --note TEXT
+      ends it by your word: SettleBank shows it as cancelled,
+      the customer was paid in another way, or it is given up
 `, "\n"))
 }
 

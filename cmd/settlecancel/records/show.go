@@ -208,7 +208,7 @@ func showAdvice(out io.Writer, r ledger.Record) error {
 	}
 	_, err := fmt.Fprintf(out, "\nwhat you can do\n"+
 		"  settlecancel deadletter retry %[1]s\n      %[2]s\n"+
-		"  settlecancel deadletter resolve %[1]s --as cancelled|rejected --note TEXT\n      ends it by your word: SettleBank shows it as cancelled, or it is given up\n",
+		"  settlecancel deadletter resolve %[1]s --as cancelled|refunded_elsewhere|rejected --note TEXT\n      ends it by your word: SettleBank shows it as cancelled,\n      the customer was paid in another way, or it is given up\n",
 		terminal.Clean(r.Key), follows)
 	return err
 }

@@ -124,7 +124,7 @@ openapi: setup ## /openapi.json by a linter of OpenAPI documents: nothing above 
 	cd tasks/httpapi/openapilint && go run . "$$document"
 
 .PHONY: containers
-containers: ## docker-compose.yml in a real container engine: up, crashes, upgrade under load, down (about 5 min)
+containers: ## docker-compose.yml in a real container engine: up, crashes, upgrade under load, down (about 7 min)
 	@.ci/stand-ins
 	go test -count=1 -tags containers -run '^TestCompose$$' -timeout 30m -v ./config/containers
 

@@ -165,9 +165,11 @@ func (p Policy) applied(g ledger.Grant, n ledger.Next, c Comparison) ledger.Next
 	if g.Cautious && (r.Blind || unsent) && !r.Full {
 		return review(n, ledger.ReasonForgotten, sums(r, c))
 	}
-	n.Status, n.Rounds, n.Reason = ledger.Cancelled, 1, ""
+	n.Rounds, n.Reason = 1, ""
 	if r.Verification.Then == ledger.ThenAlready && !r.Doubted {
 		n.Status = ledger.AlreadyCancelled
+	} else {
+		n.Status, n.Code, n.Message = ledger.Cancelled, "", "" // how a request failed is no outcome
 	}
 	n.Verification = ledger.Verification{}
 	if r.Amount > 0 && (len(c.Others) == 0 || r.Full) {

@@ -92,6 +92,9 @@ func TestVerifying(t *testing.T) {
 		if n.Status != c.want || n.After != c.after || n.Spend != 0 || c.want != ledger.Unknown && n.Reason != c.reason {
 			t.Errorf("%s: %s (%s) after %v, spends %d; want %s (%s) after %v", name, n.Status, n.Reason, n.After, n.Spend, c.want, c.reason, c.after)
 		}
+		if n.Status == ledger.Cancelled && n.Code+n.Message != "" {
+			t.Errorf("%s: the outcome says %s %q, which is how a request failed", name, n.Code, n.Message)
+		}
 		if n.Status == ledger.Rejected && n.Code != "ST60" {
 			t.Errorf("%s: the dead letter says %q, not why it was refused", name, n.Code)
 		}

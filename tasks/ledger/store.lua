@@ -58,5 +58,11 @@ if stored ~= ARGV[2] then
   end
 end
 -- Counted even where the write was there before: a WAIT behind this script needs a write to wait for.
-if ARGV[8] ~= '' then mine = redis.call('HINCRBY', KEYS[2], 'w' .. ARGV[8], 1) end
-return { 'ok', now, redis.call('HINCRBY', KEYS[2], 'w', 1), epoch, since, '', mine }
+count = count + 1
+if ARGV[8] == '' then
+  redis.call('HSET', KEYS[2], 'w', count)
+else
+  mine = mine + 1
+  redis.call('HSET', KEYS[2], 'w', count, 'w' .. ARGV[8], mine)
+end
+return { 'ok', now, count, epoch, since, '', mine }

@@ -97,7 +97,7 @@ func (d *Dashboard) ended(ctx context.Context, f filter) (found, error) {
 // first, until look returns false. It keeps no more in memory than the keys of a day.
 func (d *Dashboard) eachEnded(ctx context.Context, f filter, look func(item) bool) (damaged bool, err error) {
 	for day := f.before.AddDate(0, 0, -1); !day.Before(f.from); day = day.AddDate(0, 0, -1) {
-		seen := map[string]bool{} // the index of a day names one twice that was accepted on it, and ended
+		seen := map[string]bool{} // the index of a day names one twice that died on it, and then ended
 		next := day.AddDate(0, 0, 1)
 		for r, err := range d.ledger.Day(ctx, day.Format("20060102")) {
 			switch {
@@ -107,7 +107,7 @@ func (d *Dashboard) eachEnded(ctx context.Context, f filter, look func(item) boo
 				continue
 			case err != nil:
 				return damaged, err
-			case !r.Ended() || r.EndedAt.Before(day) || !r.EndedAt.Before(next) || seen[r.Key]:
+			case !r.Ended() || !r.EndedAt.Before(next) || seen[r.Key]:
 				continue
 			}
 			seen[r.Key] = true

@@ -33,6 +33,7 @@ func threeDays(t *testing.T) *fixture {
 	b := newClockFixture(t, clock.now)
 	b.put(sample("first"), ledger.Cancelled)
 	b.put(sample("late"), ledger.Rejected) // ends a day later
+	b.put(sample("twice"), ledger.Queued)  // becomes a dead letter a day later, and ends
 	clock.set(2, 10)
 	other := sample("other")
 	other.MchtID, other.Method, other.CanAmt, other.OrgTrdAmt = "nx_mid_il", "VA", 70_000, 80_000
@@ -41,6 +42,8 @@ func threeDays(t *testing.T) *fixture {
 	b.put(sample("already"), ledger.AlreadyCancelled)
 	b.put(sample("queued"), ledger.Queued)
 	b.put(sample("dead"), ledger.Rejected)
+	b.attempt(sample("twice"), ledger.Attempt{Class: "rejected"}, ledger.Next{Status: ledger.Rejected})
+	b.resolve("refund-twice", ledger.Cancelled)
 	b.resolve("refund-late", ledger.Rejected)
 	clock.set(3, 1)
 	b.put(sample("today"), ledger.Cancelled)
@@ -54,13 +57,13 @@ func TestEnded(t *testing.T) {
 	second := "&from=2026-03-02&to=2026-03-02"
 	for query, want := range map[string][]string{
 		"status=ended":                                     {"refund-today"},
-		"status=ended&to=2026-03-02":                       {"refund-late", "refund-already", "refund-elsewhere", "refund-other"},
-		"status=ended" + second:                            {"refund-late", "refund-already", "refund-elsewhere", "refund-other"},
-		"status=ended&sort=-amount" + second:               {"refund-other", "refund-already", "refund-elsewhere", "refund-late"},
-		"status=ended&from=2026-03-02":                     {"refund-today", "refund-late", "refund-already", "refund-elsewhere", "refund-other"},
+		"status=ended&to=2026-03-02":                       {"refund-late", "refund-twice", "refund-already", "refund-elsewhere", "refund-other"},
+		"status=ended" + second:                            {"refund-late", "refund-twice", "refund-already", "refund-elsewhere", "refund-other"},
+		"status=ended&sort=-amount" + second:               {"refund-other", "refund-already", "refund-elsewhere", "refund-late", "refund-twice"},
+		"status=ended&from=2026-03-02":                     {"refund-today", "refund-late", "refund-twice", "refund-already", "refund-elsewhere", "refund-other"},
 		"status=ended&from=2026-03-02&method=VA":           {"refund-other"},
-		"status=cancelled&from=2026-03-01":                 {"refund-today", "refund-other", "refund-first"},
-		"status=cancelled&from=2026-03-01&mcht=nxca_jt_bi": {"refund-today", "refund-first"},
+		"status=cancelled&from=2026-03-01":                 {"refund-today", "refund-twice", "refund-other", "refund-first"},
+		"status=cancelled&from=2026-03-01&mcht=nxca_jt_bi": {"refund-today", "refund-twice", "refund-first"},
 		"status=already_cancelled" + second:                {"refund-already"},
 		"status=refunded_elsewhere" + second:               {"refund-elsewhere"},
 		"status=given_up" + second:                         {"refund-late"},
@@ -71,7 +74,7 @@ func TestEnded(t *testing.T) {
 			t.Errorf("%s: %s", query, diff)
 		}
 	}
-	b.want(b.see(cancellations+"list?status=ended"+second), "Matching: 4, together ₩71,500", "today yesterday last 7 days this month", "03-02 10:00", "CNCL20231215001")
+	b.want(b.see(cancellations+"list?status=ended"+second), "Matching: 5, together ₩72,000", "today yesterday last 7 days this month", "03-02 10:00", "CNCL20231215001")
 	if page := b.see(cancellations + "list?status=ended" + second); strings.Contains(page.text, `name="key"`) || strings.Contains(page.text, "Show all") {
 		t.Error("what has ended can be ticked, or is said to be narrowed")
 	}
@@ -111,7 +114,7 @@ func TestDownloadEnded(t *testing.T) {
 		return all
 	}
 	all := rows()
-	if len(all) != 3 || all[1][0] != "refund-other" || all[2][0] != "refund-first" || all[1][8] != "CNCL20231215001" || all[1][6] != "70000" {
+	if len(all) != 4 || all[1][0] != "refund-twice" || all[2][0] != "refund-other" || all[3][0] != "refund-first" || all[2][8] != "CNCL20231215001" || all[2][6] != "70000" {
 		t.Errorf("%v", all)
 	}
 	for query, want := range map[string]int{"status=ended&from=2020-01-01": http.StatusBadRequest, "status=ended&to=soon": http.StatusBadRequest, "status=ended": http.StatusOK} {
@@ -129,7 +132,7 @@ func TestDownloadEnded(t *testing.T) {
 		}
 	}
 	all = rows()
-	if last := all[len(all)-1]; fmt.Sprint(last) != "["+records.BrokenOff+"]" || len(all) != 3 {
+	if last := all[len(all)-1]; fmt.Sprint(last) != "["+records.BrokenOff+"]" || len(all) != 4 {
 		t.Errorf("with a damaged record: %v", all)
 	}
 }

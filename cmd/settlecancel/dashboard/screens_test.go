@@ -211,6 +211,7 @@ func TestBrowserStates(t *testing.T) {
 		t.Fatal(err)
 	}
 	look(b, "all-paused", screens[0])
+	look(crowd(t, 12_000), "crowd", screens[0], screens[2])
 	away, server := newMortalFixture(t)
 	server.Kill()
 	look(away, "redis-away", screens[0], screens[4])

@@ -34,6 +34,7 @@ type today struct {
 	Known              bool
 	Cancelled, Dead    total
 	Methods, Merchants []total // of what was cancelled, the most money first
+	MoreMerchants      int     // that are not shown
 }
 
 // past is what the overview shows of what has ended.
@@ -45,6 +46,8 @@ type past struct {
 const (
 	plotHours = 24
 	plotDays  = 30
+
+	merchantsShown = 8
 )
 
 // past reads what has ended within the last thirty days.
@@ -83,6 +86,8 @@ func (d *Dashboard) past(ctx context.Context, p *page) *past {
 		addTo(merchants, c.MchtID, c)
 	}
 	x.Today.Methods, x.Today.Merchants = byMoney(methods, "method"), byMoney(merchants, "mcht")
+	x.Today.MoreMerchants = max(0, len(merchants)-merchantsShown)
+	x.Today.Merchants = x.Today.Merchants[:len(merchants)-x.Today.MoreMerchants]
 	x.Plots = []plot{p.plot("hours", hours, 6), p.plot("days", days, 7)}
 	return x
 }

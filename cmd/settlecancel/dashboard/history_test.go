@@ -3,6 +3,7 @@ package dashboard
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -40,8 +41,8 @@ func TestToday(t *testing.T) {
 	b.board.history = h
 	page := b.see(root)
 	b.want(page, "Cancelled: 6, together ₩12,050 · became dead letters: 4, together ₩400", "virtual account 1 ₩9,000 card 3 ₩3,000 no method 2 ₩50",
-		"shop 4 ₩12,000 other 2 ₩50", "The last 24 hours, by the hour cancelled 106 dead letters or given up 4",
-		"The last 30 days, by day cancelled 106 dead letters or given up 11", "10:00 3 0", "08:00 0 4", "03-01 100 0", "03-02 6 4", "02-10 0 7")
+		"shop 4 ₩12,000 other 2 ₩50", "The last 24 hours, by the hour cancelled 106 dead or given up 4",
+		"The last 30 days, by day cancelled 106 dead or given up 11", "10:00 3 0", "08:00 0 4", "03-01 100 0", "03-02 6 4", "02-10 0 7")
 	if want := time.Date(2026, 2, 1, 0, 0, 0, 0, settlebank.KST); !h.from.Equal(want) || !h.to.Equal(now) {
 		t.Errorf("asked for %s to %s", h.from, h.to)
 	}
@@ -50,6 +51,22 @@ func TestToday(t *testing.T) {
 	}
 	h.err = errors.New("away")
 	b.want(b.see(root), "What has ended cannot be read at the moment.")
+}
+
+// Of many merchants the overview shows those with the most money.
+func TestTodayOfManyMerchants(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	h := &counted{}
+	for n := range merchantsShown + 3 {
+		h.all = append(h.all, ledger.Counter{Hour: time.Now().Truncate(time.Hour), MchtID: fmt.Sprintf("shop%02d", n), Method: "CA", Status: ledger.Cancelled, Count: 1, Amount: int64(n)})
+	}
+	b.board.history = h
+	page := b.see(root)
+	b.want(page, "shop10 1 ₩10", "shop03 1 ₩3 and 3 merchants more")
+	if strings.Contains(page.text, "shop02") {
+		t.Error("it shows one too many")
+	}
 }
 
 func TestPlotScale(t *testing.T) {

@@ -93,6 +93,33 @@ func TestBrowserRetry(t *testing.T) {
 	tab.clean()
 }
 
+// On a phone asynqmon keeps to the screen, its ids can be read, and its numbers do not lie over each
+// other.
+func TestBrowserAsynqmonPhone(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	b.archive(b.put(sample("ORDER20231215143022"), ledger.Review))
+	tab := newTab(b, 390, true)
+	tab.open("/dashboard/queues/queues/default?status=archived", `#root th[scope="row"]`)
+	tab.shot("phone-archived")
+	for what, question := range map[string]string{
+		"the page is wider than the screen":    `document.documentElement.scrollWidth > 390`,
+		"an id breaks at every few letters":    `document.querySelector('#root th[scope="row"]').clientWidth < 130`,
+		"there are no numbers of the queue":    `document.querySelectorAll('#root h6.MuiTypography-subtitle2').length < 9`,
+		"a name lies over its neighbour":       `[...document.querySelectorAll('#root h6.MuiTypography-subtitle2')].some(h => h.scrollWidth > h.parentElement.clientWidth)`,
+		"the list cannot be moved to the side": `[...document.querySelectorAll('#root .MuiTableContainer-root')].some(c => getComputedStyle(c).overflowX != "auto")`,
+	} {
+		if ask(tab, chromedp.Evaluate[bool](question)) {
+			t.Error(what)
+		}
+	}
+	tab.open("/dashboard/queues/", "#root table")
+	if wide := ask(tab, chromedp.Evaluate[int](`document.documentElement.scrollWidth`)); wide > 390 {
+		t.Errorf("the queues are %d pixels wide", wide)
+	}
+	tab.clean()
+}
+
 // On a phone, without a script, in Korean: everything is there, and nothing is wider than the
 // screen.
 func TestBrowserPhone(t *testing.T) {

@@ -50,7 +50,7 @@ func TestBrowserRefresh(t *testing.T) {
 	}
 
 	b.put(sample("fourth"), ledger.Rejected)
-	tab.run(chromedp.Click(chromedp.CSS("main summary")))
+	tab.run(chromedp.Click(chromedp.CSS("main summary")), chromedp.Click(chromedp.CSS("main h2")))
 	tick()
 	shows("refund-fourth", false)
 	tab.run(chromedp.Click(chromedp.CSS("main summary")), chromedp.Click(chromedp.CSS("main h2")))

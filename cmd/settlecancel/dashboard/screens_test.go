@@ -119,7 +119,7 @@ var screens = []screen{
 	{"retry", cancellations + "decide?as=retry&key=refund-rejected"}, {"resolve", cancellations + "decide?as=cancelled&key=refund-review"},
 	{"ended", cancellations + "list?status=ended"}, {"stopped", cancellations + "show?key=refund-paused"},
 	{"resolved", cancellations + "show?key=refund-refunded_elsewhere"},
-	{"search", cancellations + "search?q=ORDER"}, {"message", cancellations + "show?key=nobody"},
+	{"search", cancellations + "search?q=CNCL20231215001"}, {"message", cancellations + "show?key=nobody"},
 }
 
 // busy is an installation with cancellations of every status, and many of them.

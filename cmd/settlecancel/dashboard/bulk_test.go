@@ -118,10 +118,11 @@ func TestDownload(t *testing.T) {
 	if err != nil || len(rows) != 5 || rows[0][0] != "idempotencyKey" {
 		t.Fatalf("%d rows, %v", len(rows), err)
 	}
-	if line := strings.Join(rows[1], " "); !strings.HasPrefix(line, "refund-rejected rejected nxca_jt_bi ORDER-rejected STFP_rejected CA 500 KRW  1002 취소금액 초과 2026-03-02") {
+	if line := strings.Join(rows[1], " "); !strings.HasPrefix(line, "refund-rejected rejected nxca_jt_bi STFP_rejected ORDER-rejected 20231215 500 1000 KRW CA cancel") ||
+		!strings.Contains(line, " 1002 취소금액 초과 2026-03-02T") {
 		t.Errorf("the first: %s", line)
 	}
-	if rows[2][6] != "1234" || rows[2][7] != "USD" || rows[4][3] != "'=HYPERLINK(1)" {
+	if rows[2][6] != "1234" || rows[2][8] != "USD" || rows[4][4] != "'=HYPERLINK(1)" || rows[0][20] != "diedAt" {
 		t.Errorf("%v", rows)
 	}
 	for query, status := range map[string]int{"min=x": http.StatusBadRequest, "from=soon": http.StatusBadRequest} {

@@ -81,7 +81,7 @@ func (d *Dashboard) ended(ctx context.Context, f filter) (found, error) {
 	ctx, cancel := context.WithTimeout(ctx, walkTimeout)
 	defer cancel()
 	var all found
-	damaged, err := d.eachEnded(ctx, f, func(i item) bool {
+	damaged, err := d.eachEnded(ctx, f, func(i item, _ ledger.Record) bool {
 		if len(all.items) == d.walk {
 			all.cut = true
 			return false
@@ -95,7 +95,7 @@ func (d *Dashboard) ended(ctx context.Context, f filter) (found, error) {
 
 // eachEnded looks at each cancellation that has ended on one of the days of f once, the last day
 // first, until look returns false. It keeps no more in memory than the keys of a day.
-func (d *Dashboard) eachEnded(ctx context.Context, f filter, look func(item) bool) (damaged bool, err error) {
+func (d *Dashboard) eachEnded(ctx context.Context, f filter, look func(item, ledger.Record) bool) (damaged bool, err error) {
 	for day := f.before.AddDate(0, 0, -1); !day.Before(f.from); day = day.AddDate(0, 0, -1) {
 		seen := map[string]bool{} // the index of a day names one twice that died on it, and then ended
 		next := day.AddDate(0, 0, 1)
@@ -111,7 +111,7 @@ func (d *Dashboard) eachEnded(ctx context.Context, f filter, look func(item) boo
 				continue
 			}
 			seen[r.Key] = true
-			if i, _ := newItem(r); !look(i) {
+			if i, _ := newItem(r); !look(i, r) {
 				return damaged, nil
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -114,7 +115,7 @@ func TestDownloadEnded(t *testing.T) {
 		return all
 	}
 	all := rows()
-	if len(all) != 4 || all[1][0] != "refund-twice" || all[2][0] != "refund-other" || all[3][0] != "refund-first" || all[2][8] != "CNCL20231215001" || all[2][6] != "70000" {
+	if len(all) != 4 || all[1][0] != "refund-twice" || all[2][0] != "refund-other" || all[3][0] != "refund-first" || !slices.Contains(all[2], "CNCL20231215001") || all[2][6] != "70000" {
 		t.Errorf("%v", all)
 	}
 	for query, want := range map[string]int{"status=ended&from=2020-01-01": http.StatusBadRequest, "status=ended&to=soon": http.StatusBadRequest, "status=ended": http.StatusOK} {

@@ -2,59 +2,22 @@ package dashboard
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"io"
 	"net/http"
-	"strconv"
 
 	"settlecancel/cmd/settlecancel/records"
-	"settlecancel/cmd/settlecancel/spreadsheet"
 	"settlecancel/gateway/settlebank"
+	"settlecancel/tasks/ledger"
+	"settlecancel/tasks/report"
 )
 
-// cells are the columns of a list as a file, named as in JSON. Amounts are in the smallest unit of
-// the currency.
-var cells = []struct {
-	name string
-	cell func(item) string
-}{
-	{"idempotencyKey", func(i item) string { return i.Key }},
-	{"status", func(i item) string { return string(i.Status) }},
-	{"mchtId", func(i item) string { return i.MchtID }},
-	{"orgMchtTrdNo", func(i item) string { return i.OrgMchtTrdNo }},
-	{"orgTrdNo", func(i item) string { return i.OrgTrdNo }},
-	{"method", func(i item) string { return i.Method }},
-	{"canAmt", func(i item) string { return strconv.FormatInt(i.Amount, 10) }},
-	{"currency", func(i item) string { return i.Currency }},
-	{"canTrdNo", func(i item) string { return i.CanTrdNo }},
-	{"code", func(i item) string { return i.Code }},
-	{"message", func(i item) string { return i.Message }},
-	{"acceptedAt", func(i item) string { return clock(i.AcceptedAt) }},
-	{"endedAt", func(i item) string { return clock(i.EndedAt) }},
-}
+// A list as a file has the columns that the command line gives it, so that finance gets the same of
+// both.
 
-// table is a list as a file that spreadsheets read.
-type table struct {
-	*spreadsheet.Writer
-	rows int
-}
-
-func newTable(out io.Writer) (*table, error) {
-	t := &table{Writer: spreadsheet.NewWriter(out)}
-	line := make([]string, len(cells))
-	for n, c := range cells {
-		line[n] = c.name
-	}
-	return t, t.Write(line...)
-}
-
-func (t *table) add(i item) error {
-	t.rows++
-	line := make([]string, len(cells))
-	for n, c := range cells {
-		line[n] = c.cell(i)
-	}
-	return t.Write(line...)
-}
+// show takes one line of a file.
+type show = func(report.Record) error
 
 // download returns all that a list shows as a file.
 func (d *Dashboard) download(w http.ResponseWriter, r *http.Request) {
@@ -69,25 +32,61 @@ func (d *Dashboard) download(w http.ResponseWriter, r *http.Request) {
 		d.downloadEnded(w, r, f)
 		return
 	}
-	s, err := d.look(r.Context())
+	found, whole, err := d.fileOf(r.Context(), f)
 	if err != nil {
 		d.fail(w, r, err)
 		return
 	}
-	of := s.of(f.SetName())
-	if of.cut || of.damaged {
+	if !whole {
 		d.refuse(w, r, http.StatusConflict, "list.csv_incomplete", d.walk)
 		return
 	}
-	var out bytes.Buffer // nothing is sent before all of it is known, so that no part is taken for the whole
-	file, _ := newTable(&out)
-	for _, i := range f.sorted(of.items) {
-		_ = file.add(i)
+	columns := records.Columns()
+	if f.SetName() == listDead {
+		columns = records.DeadColumns()
 	}
-	_ = file.Flush()
+	var out bytes.Buffer // nothing is sent before all of it is known, so that no part is taken for the whole
+	err = records.WriteCSV(&out, columns, func(show show) error {
+		for _, c := range found {
+			if err := show(c); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		d.fail(w, r, err)
+		return
+	}
 	d.attach(w, f.Status+"-"+d.opts.Now().In(settlebank.KST).Format("20060102-1504"))
-	_, _ = w.Write(out.Bytes())
-	d.log.InfoContext(r.Context(), "list downloaded", "who", who(r), "status", f.Status, "rows", file.rows)
+	_, _ = io.Copy(w, &out)
+	d.log.InfoContext(r.Context(), "list downloaded", "who", who(r), "status", f.Status, "rows", len(found))
+}
+
+// fileOf returns what a list of open ones or of dead letters shows, in its order. It reports false
+// where that is not all, because it is too much or cannot be read.
+func (d *Dashboard) fileOf(ctx context.Context, f filter) (lines []report.Record, whole bool, err error) {
+	set := ledger.DeadLetters
+	if f.SetName() == listOpen {
+		set = ledger.Open
+	}
+	var items []item
+	byKey := map[string]report.Record{}
+	damaged := false
+	walked, err := d.each(ctx, set, func(r ledger.Record) {
+		shown, err := report.New(r)
+		damaged = damaged || err != nil
+		i, _ := newItem(r)
+		items = append(items, i)
+		byKey[r.Key] = shown
+	})
+	if err != nil {
+		return nil, false, err
+	}
+	for _, i := range f.sorted(items) {
+		lines = append(lines, byKey[i.RawKey])
+	}
+	return lines, !walked.cut && !walked.damaged && !damaged, nil
 }
 
 // downloadEnded returns what has ended, however much it is. Where that breaks off, or a record
@@ -98,20 +97,35 @@ func (d *Dashboard) downloadEnded(w http.ResponseWriter, r *http.Request, f filt
 		return
 	}
 	d.attach(w, f.Status+"-"+f.From+"-"+f.To)
-	file, failed := newTable(w)
-	damaged, err := d.eachEnded(r.Context(), f, func(i item) bool {
-		if f.matches(i) {
-			failed = file.add(i)
+	rows := 0
+	err := records.WriteCSV(w, records.Columns(), func(show show) error {
+		var failed, unreadable error
+		damaged, err := d.eachEnded(r.Context(), f, func(i item, r ledger.Record) bool {
+			if !f.matches(i) {
+				return true
+			}
+			line, err := report.New(r)
+			if err != nil {
+				unreadable = err
+				return true
+			}
+			rows++
+			failed = show(line)
+			return failed == nil
+		})
+		if damaged {
+			unreadable = errUnreadable
 		}
-		return failed == nil
+		return errors.Join(failed, err, unreadable)
 	})
-	if err != nil || damaged {
-		_ = file.Write(records.BrokenOff)
+	if err != nil {
 		d.log.ErrorContext(r.Context(), "a list was not downloaded whole", "who", who(r), "status", f.Status, "error", err)
 	}
-	_ = file.Flush()
-	d.log.InfoContext(r.Context(), "list downloaded", "who", who(r), "status", f.Status, "from", f.From, "to", f.To, "rows", file.rows)
+	d.log.InfoContext(r.Context(), "list downloaded", "who", who(r), "status", f.Status, "from", f.From, "to", f.To, "rows", rows)
 }
+
+// errUnreadable breaks a file off: it would lack a line, and be taken for the whole.
+var errUnreadable = errors.New("dashboard: a record of the list cannot be read")
 
 // attach tells the browser that what comes is a file.
 func (d *Dashboard) attach(w http.ResponseWriter, name string) {

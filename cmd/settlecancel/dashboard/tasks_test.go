@@ -86,7 +86,7 @@ func TestBrowserTasks(t *testing.T) {
 			h.click(`.tabs a[href*="to=`+today.AddDate(0, 0, -1).Format(time.DateOnly)+`"]`, "a[download]")
 			h.clicks++ // the download itself
 			return ask(h.tab, chromedp.Evaluate[string](`fetch(document.querySelector("a[download]").href).then(r => r.text())`, chromedp.EvalAwaitPromise))
-		}, []string{"refund-yesterday,cancelled,nxca_jt_bi,ORDER-yesterday"}},
+		}, []string{"refund-yesterday,cancelled,nxca_jt_bi,STFP_yesterday,ORDER-yesterday,20231215,500,1000,KRW,CA"}},
 	} {
 		h := &hand{tab: tab}
 		tab.open(root, "main .tiles")

@@ -124,6 +124,9 @@ func (p Policy) do(g ledger.Grant, n ledger.Next, a action, o gateway.Outcome) l
 		n.Status, n.Reason, n.Verification.Then = ledger.Unknown, ledger.ReasonRefused, thenOf[a]
 		if p.answer(g, o) == already { // perhaps by this very request, if it came there twice
 			n.Verification.Seen = 0
+			if !situationOf(r).whole {
+				n.Doubt, n.After = true, p.VerifyAfter
+			}
 		}
 		if a == actAskSend { // the round was taken
 			n.Rounds, n.Verification.Steps = 1, n.Verification.Steps+1

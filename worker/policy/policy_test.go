@@ -171,8 +171,8 @@ func TestAlreadyWithoutAnInquiry(t *testing.T) {
 	}
 }
 
-// What is said to be cancelled before may be, by the very request that says so. Looks from before it
-// prove nothing of it.
+// What is said to be cancelled before may be, by the very request that says so: it is in doubt, and looks
+// from before it prove nothing of it.
 func TestAlreadyIsLookedAtAnew(t *testing.T) {
 	t.Parallel()
 	r := part()
@@ -183,7 +183,7 @@ func TestAlreadyIsLookedAtAnew(t *testing.T) {
 			class = gateway.Rejected
 		}
 		n := testPolicy().AfterRequest(ledger.Grant{Record: r}, gateway.Outcome{Class: class, Code: code, Listed: true})
-		if n.Status != ledger.Unknown || n.Verification.Then != ledger.ThenReject || n.Verification.Seen != want {
+		if n.Status != ledger.Unknown || n.Verification.Then != ledger.ThenReject || n.Verification.Seen != want || n.Doubt != (want == 0) {
 			t.Errorf("%s: %+v", code, n)
 		}
 	}

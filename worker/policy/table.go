@@ -111,7 +111,7 @@ var table = []struct {
 }
 
 // doubtful are the answers after which the request may have been applied.
-var doubtful = map[answer]bool{unknown: true, unlisted: true, unproven: true, duplicate: true}
+var doubtful = map[answer]bool{unknown: true, unlisted: true, unproven: true, duplicate: true, already: true}
 
 // actionAfter looks an answer up. What stands in no row is for a person.
 func actionAfter(a answer, s situation) action {

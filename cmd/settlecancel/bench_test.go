@@ -67,6 +67,7 @@ func benchmarkWorker(b *testing.B, fsync string, latency time.Duration) {
 type drained struct {
 	rate     float64       // cancellations a second
 	cpu      time.Duration // of the worker
+	peak     float64       // of its memory, MB; not for each
 	commands float64       // of Redis, those within scripts included
 	scripts  float64
 	inLua    time.Duration
@@ -98,6 +99,7 @@ func printMedians(b *testing.B, all map[string][]drained) {
 			{"/s", rate}, {"-µs-cpu", cpu}, {"-commands", func(d drained) float64 { return d.commands }},
 			{"-scripts", func(d drained) float64 { return d.scripts }}, {"-µs-lua", func(d drained) float64 { return micros(d.inLua) }},
 			{"-B-aof", func(d drained) float64 { return d.aof }}, {"-B-kept", func(d drained) float64 { return d.kept }},
+			{"-MB-peak", func(d drained) float64 { return d.peak }},
 		} {
 			b.ReportMetric(median(name, m.of), name+m.unit)
 		}
@@ -124,9 +126,13 @@ func drain(b *testing.B, fsync string, latency time.Duration, count int, start f
 	}
 	n := float64(count)
 	state := cmd.ProcessState
+	usage, ok := state.SysUsage().(*syscall.Rusage)
+	if !ok {
+		b.Fatalf("resource usage is a %T", state.SysUsage())
+	}
 	return drained{
 		rate: float64(count-1) / last.Sub(first).Seconds(), cpu: (state.UserTime() + state.SystemTime()) / time.Duration(count),
-		commands: (after.commands - before.commands) / n, scripts: (after.scripts - before.scripts) / n,
+		peak: float64(usage.Maxrss) / 1024, commands: (after.commands - before.commands) / n, scripts: (after.scripts - before.scripts) / n,
 		inLua: time.Duration((after.inLua - before.inLua) / n * 1000), aof: (after.aof - before.aof) / n,
 		kept: (after.memory - empty) / n,
 	}

@@ -227,8 +227,7 @@ func (o *orders) audit() (found string) {
 	}
 	undecided := 0
 	for reason, n := range reviews {
-		// No gateway could carry the one out; of the other, what Redis forgot is gone.
-		if reason != ledger.ReasonPartElsewhere && (reason != ledger.ReasonForgotten || !o.loses) {
+		if reason != ledger.ReasonForgotten || !o.loses { // else what Redis forgot is gone
 			undecided += n
 		}
 	}

@@ -20,6 +20,7 @@ type Comparison struct {
 	Confirmed    int64          // known to be cancelled of the payment, without those in doubt
 	Amount       int64          // of this cancellation; 0 withdraws an account number
 	Whole        bool           // it cancels the whole payment
+	Foreign      bool           // the gateway shows sums in another unit than Amount's
 	Blind        bool           // Confirmed is not the gateway's word: others may have cancelled more before
 	Others       []ledger.Doubt // other cancellations of the payment that may be applied
 	Shown        int64          // cancelled sum that the gateway shows
@@ -31,7 +32,8 @@ type Comparison struct {
 const maxOthers = 12
 
 // Compare decides by the sum alone. What was known before plus this amount, and nothing else that
-// may explain it, means applied; exactly what was known before means that nothing was.
+// may explain it, means applied; exactly what was known before means that nothing was. A whole one takes
+// all: less than all means that it was not applied, either.
 func Compare(c Comparison) Verdict {
 	switch {
 	case c.Amount == 0 && c.AllCancelled:
@@ -42,6 +44,8 @@ func Compare(c Comparison) Verdict {
 		return NotApplied // no sum that holds ours can be as small
 	case c.Shown < c.Confirmed || c.Blind && !c.Whole:
 		return Undecided
+	case c.Whole && !c.Foreign && c.Shown < c.Amount:
+		return NotApplied // it would have taken all; others have cancelled a part
 	}
 	with, without := explain(c.Shown-c.Confirmed, c.Amount, c.Others)
 	switch {

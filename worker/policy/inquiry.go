@@ -37,7 +37,7 @@ func (p Policy) AfterInquiry(g ledger.Grant, q gateway.Inquiry) ledger.Next {
 	if q.Class != gateway.OK {
 		return p.failed(g, n, q)
 	}
-	c := Comparison{Confirmed: r.ConfirmedCancelled, Amount: r.Amount, Whole: r.Full, Blind: r.Blind, Others: g.Doubts,
+	c := Comparison{Confirmed: r.ConfirmedCancelled, Amount: r.Amount, Whole: r.Full, Foreign: r.Foreign, Blind: r.Blind, Others: g.Doubts,
 		Shown: shown(r, q), AllCancelled: q.State == gateway.StateCancelled}
 	if c.Shown < c.Confirmed && r.Amount > 0 {
 		return p.old(g, n) // less than before: an old state
@@ -184,7 +184,7 @@ func (p Policy) applied(g ledger.Grant, n ledger.Next, c Comparison) ledger.Next
 // enough.
 func (p Policy) notApplied(g ledger.Grant, n ledger.Next, c Comparison) ledger.Next {
 	r := g.Record
-	if c.Shown == c.Confirmed && !r.Foreign {
+	if known := c.Shown == c.Confirmed || c.Whole && len(c.Others) == 0; known && !r.Foreign {
 		n.Sum, n.Basis = &c.Shown, ledger.BasisInquiry
 	}
 	if n.Verification.Seen++; n.Verification.Seen < sightings {
@@ -213,24 +213,16 @@ func (p Policy) notApplied(g ledger.Grant, n ledger.Next, c Comparison) ledger.N
 	return n
 }
 
-// undecided is for a person, but for a whole one that was refused and never in doubt: a part of the
-// payment is cancelled, so it was not applied. A part that was "cancelled before" may have been, by its
-// own request, which came there twice.
+// undecided is for a person.
 func (p Policy) undecided(g ledger.Grant, n ledger.Next, c Comparison) ledger.Next {
 	r := g.Record
-	refused := r.Verification.Then == ledger.ThenReject || r.Verification.Then == ledger.ThenAlready
 	switch {
-	case refused && r.Full && !r.Doubted && len(c.Others) == 0:
-		n.Status, n.Reason = ledger.Rejected, ledger.ReasonPartElsewhere
-		return n
 	case g.Cautious:
 		return review(n, ledger.ReasonForgotten, sums(r, c))
 	case r.Blind && !r.Full:
 		return review(n, ledger.ReasonUnbased, sums(r, c))
 	case len(c.Others) > 0:
 		return review(n, ledger.ReasonOthersInDoubt, sums(r, c))
-	case r.Full:
-		return review(n, ledger.ReasonPartElsewhere, sums(r, c))
 	}
 	return review(n, ledger.ReasonOtherSum, sums(r, c))
 }

@@ -210,5 +210,5 @@ var text = map[ledger.Reason]string{
 	ledger.ReasonContradiction: "SettleBank calls the payment cancelled, and shows a sum that is not",
 	ledger.ReasonRounds:        "SettleBank refuses one round after the other; nothing was applied",
 	ledger.ReasonPrecondition:  "not sent: what is cancelled of the payment is not what cancelledSoFar says",
-	ledger.ReasonPartElsewhere: "a part of the payment is cancelled, so this whole one cannot be told from it",
+	ledger.ReasonPartElsewhere: "a part of the payment is cancelled already, so the whole of it cannot be",
 }

@@ -215,3 +215,24 @@ func TestReadmeExamples(t *testing.T) {
 
 // squeeze takes white space out, which gofmt and Markdown set differently.
 func squeeze(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// The programs in Node and PHP hand a cancellation over to `make run` as they stand.
+func TestExamplesBesideDev(t *testing.T) {
+	t.Parallel()
+	base, _ := devServer(t)
+	for interpreter, file := range map[string]string{"node": "refund.mjs", "php": "refund.php"} {
+		path, err := exec.LookPath(interpreter)
+		if err != nil {
+			t.Logf("%s is not here: NOBODY HAS RUN examples/%s beside dev", interpreter, file)
+			continue
+		}
+		key := "refund-" + interpreter
+		cmd := exec.Command(path, "../../tasks/httpapi/examples/"+file, key, "ORDER-"+interpreter, "500")
+		cmd.Env = append(os.Environ(), "SETTLECANCEL_URL="+base)
+		if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), key+" queued") {
+			t.Errorf("%s: %v\n%s", file, err, out)
+			continue
+		}
+		cancelledBy(t, base, key)
+	}
+}

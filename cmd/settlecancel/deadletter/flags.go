@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -25,13 +24,6 @@ type filterFlags struct {
 	minAmount, maxAmount, currency              string
 }
 
-// filterFlag is one of them.
-type filterFlag struct {
-	name  string
-	value *string
-	usage string
-}
-
 // Those that name a time; a command line that is to mean the same later has them as times.
 const (
 	flagOlderThan  = "older-than"
@@ -40,49 +32,37 @@ const (
 	flagDiedBefore = "died-before"
 )
 
-func (f *filterFlags) all() []filterFlag {
-	return []filterFlag{
-		{"status", &f.status, "only this `status`: rejected, exhausted or review"},
-		{"code", &f.code, "only this result `code`; - is those without one"},
-		{"mcht-id", &f.mchtID, "only this merchant `id`"},
-		{"order", &f.order, "only this order `number` (orgMchtTrdNo)"},
-		{"org-trd-no", &f.orgTrdNo, "only the payment of this `number` (orgTrdNo)"},
-		{flagOlderThan, &f.olderThan, "only what died this `duration` ago or earlier, such as 30m, 12h, 7d or 1d12h"},
-		{flagNewerThan, &f.newerThan, "only what died no longer ago than this `duration`"},
-		{flagDiedSince, &f.diedSince, "only what died at this `time` or later, such as 2023-12-15T14:00:00+09:00"},
-		{flagDiedBefore, &f.diedBefore, "only what died before this `time`"},
-		{"min-amount", &f.minAmount, "only amounts of `n` or more, in the smallest unit: won, or cents with --currency USD"},
-		{"max-amount", &f.maxAmount, "only amounts of `n` or less"},
-		{"currency", &f.currency, "only this `currency`: KRW or USD (default: KRW where an amount is given, else both)"},
+func (f *filterFlags) all() []terminal.TextFlag {
+	return []terminal.TextFlag{
+		terminal.Text("status", &f.status, "only this `status`: rejected, exhausted or review"),
+		terminal.Text("code", &f.code, "only this result `code`; - is those without one"),
+		terminal.Text("mcht-id", &f.mchtID, "only this merchant `id`"),
+		terminal.Text("order", &f.order, "only this order `number` (orgMchtTrdNo)"),
+		terminal.Text("org-trd-no", &f.orgTrdNo, "only the payment of this `number` (orgTrdNo)"),
+		terminal.Text(flagOlderThan, &f.olderThan, "only what died this `duration` ago or earlier, such as 30m, 12h, 7d or 1d12h"),
+		terminal.Text(flagNewerThan, &f.newerThan, "only what died no longer ago than this `duration`"),
+		terminal.Text(flagDiedSince, &f.diedSince, "only what died at this `time` or later, such as 2023-12-15T14:00:00+09:00"),
+		terminal.Text(flagDiedBefore, &f.diedBefore, "only what died before this `time`"),
+		terminal.Text("min-amount", &f.minAmount, "only amounts of `n` or more, in the smallest unit: won, or cents with --currency USD"),
+		terminal.Text("max-amount", &f.maxAmount, "only amounts of `n` or less"),
+		terminal.Text("currency", &f.currency, "only this `currency`: KRW or USD (default: KRW where an amount is given, else both)"),
 	}
 }
 
 func (f *filterFlags) flags(c *cobra.Command) {
-	for _, x := range f.all() {
-		c.Flags().StringVar(x.value, x.name, "", x.usage)
-	}
+	terminal.DefineTexts(c.Flags(), f.all())
 	terminal.Choices(c, "status", statusNames()...)
 	terminal.Choices(c, "currency", tasks.CurrencyKRW, tasks.CurrencyUSD)
 }
 
 // given reports whether any of them is.
 func (f *filterFlags) given(flags *pflag.FlagSet) bool {
-	return slices.ContainsFunc(f.all(), func(x filterFlag) bool { return flags.Changed(x.name) })
+	return slices.ContainsFunc(f.all(), func(x terminal.TextFlag) bool { return flags.Changed(x.Name) })
 }
 
-// read returns what they select, and all that is wrong with them. An empty value is a fault: an
-// empty variable of a script must not select everything.
+// read returns what they select, and all that is wrong with them.
 func (f *filterFlags) read(flags *pflag.FlagSet, now time.Time) (Filter, error) {
-	var faults []error
-	for _, x := range f.all() {
-		switch {
-		case flags.Changed(x.name) && *x.value == "":
-			faults = append(faults, fmt.Errorf("--%s is empty; leave it out to select any", x.name))
-		case strings.ContainsFunc(*x.value, func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }):
-			faults = append(faults, fmt.Errorf("--%s holds characters that cannot be printed", x.name))
-			*x.value = ""
-		}
-	}
+	faults := terminal.CheckTexts(flags, f.all(), "select")
 	s := Filter{Code: f.code, MchtID: f.mchtID, OrgMchtTrdNo: f.order, OrgTrdNo: f.orgTrdNo}
 	var wrong [3][]error
 	s.Status, s.Currency, wrong[0] = f.choices()

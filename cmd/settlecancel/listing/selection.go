@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -22,28 +21,19 @@ type selection struct {
 	limit                                     int
 }
 
-// flag is one of them that holds a text.
-type flag struct {
-	name  string
-	value *string
-	usage string
-}
-
-func (s *selection) all() []flag {
-	return []flag{
-		{"status", &s.status, "only this `status`, or these, with commas between: cancelled,already_cancelled"},
-		{"mcht-id", &s.mchtID, "only this merchant `id`"},
-		{"order", &s.order, "only this order `number` (orgMchtTrdNo)"},
-		{"org-trd-no", &s.orgTrdNo, "only the payment of this `number` (orgTrdNo)"},
-		{"from", &s.from, "only what was accepted on this `day` or later, yyyyMMdd, Korean time"},
-		{"to", &s.to, "only what was accepted on this `day` or earlier"},
+func (s *selection) all() []terminal.TextFlag {
+	return []terminal.TextFlag{
+		terminal.Text("status", &s.status, "only this `status`, or these, with commas between: cancelled,already_cancelled"),
+		terminal.Text("mcht-id", &s.mchtID, "only this merchant `id`"),
+		terminal.Text("order", &s.order, "only this order `number` (orgMchtTrdNo)"),
+		terminal.Text("org-trd-no", &s.orgTrdNo, "only the payment of this `number` (orgTrdNo)"),
+		terminal.Text("from", &s.from, "only what was accepted on this `day` or later, yyyyMMdd, Korean time"),
+		terminal.Text("to", &s.to, "only what was accepted on this `day` or earlier"),
 	}
 }
 
 func (s *selection) flags(c *cobra.Command) {
-	for _, f := range s.all() {
-		c.Flags().StringVar(f.value, f.name, "", f.usage)
-	}
+	terminal.DefineTexts(c.Flags(), s.all())
 	c.Flags().IntVar(&s.limit, "limit", 0, "list the newest `n`; 0: all (default: 100 in a table, else all)")
 	terminal.Choices(c, "status", names()...)
 	for _, name := range []string{"mcht-id", "order", "org-trd-no", "from", "to", "limit"} {
@@ -58,19 +48,9 @@ func names() (names []string) {
 	return names
 }
 
-// read returns the question that the flags ask, and all that is wrong with them. An empty value is
-// a fault: an empty variable of a script must not ask for everything.
+// read returns the question that the flags ask, and all that is wrong with them.
 func (s *selection) read(flags *pflag.FlagSet, asJSON, asCSV bool) (ledger.Query, error) {
-	var faults []error
-	for _, f := range s.all() {
-		switch {
-		case flags.Changed(f.name) && *f.value == "":
-			faults = append(faults, fmt.Errorf("--%s is empty; leave it out to list any", f.name))
-		case strings.ContainsFunc(*f.value, func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }):
-			faults = append(faults, fmt.Errorf("--%s holds characters that cannot be printed", f.name))
-			*f.value = ""
-		}
-	}
+	faults := terminal.CheckTexts(flags, s.all(), "list")
 	if s.limit < 0 {
 		faults = append(faults, errors.New("--limit must be 0 (all of them) or above"))
 	}

@@ -210,7 +210,6 @@ func (w *Worker) Run(ctx context.Context) error {
 }
 
 func (w *Worker) route(ctx context.Context, t *asynq.Task) error {
-	growStack()
 	switch t.Type() {
 	case tasks.TypeCancel:
 		err := traced(ctx, w.tracer, t, w.handle)

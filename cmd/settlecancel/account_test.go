@@ -32,7 +32,7 @@ func TestAccounts(t *testing.T) {
 		t.Fatal(err)
 	}
 	record := c.record("refund-1")
-	opened, err := newClient(cfg, c.redis.Client(t), nil, nil).Open(record)
+	opened, err := (&installation{cfg: cfg, rdb: c.redis.Client(t)}).newClient().Open(record)
 	if err != nil || opened.RefundAcntNo != secretAccount || !strings.HasPrefix(record.Sealed, "v1.new.") {
 		t.Errorf("sealed as %s, opened as %s: %v", record.Sealed, opened, err)
 	}

@@ -107,7 +107,7 @@ func (a app) openDev(cfg config.Config) (_ *dev, err error) {
 		return nil, err
 	}
 	d.cfg.BaseURL, d.cfg.CollationURL = d.gateway.URL(), d.gateway.URL()
-	d.client = newClient(d.cfg, d.rdb, nil, d.log)
+	d.client = d.newClient()
 	web, err := newWeb(d.installation)
 	if err != nil {
 		return nil, err

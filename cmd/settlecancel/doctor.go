@@ -68,7 +68,7 @@ func impatient(cfg config.Config) redis.UniversalClient {
 // examination is what the doctor is told of an installation.
 func examination(cfg config.Config, rdb redis.UniversalClient) doctor.Options {
 	return doctor.Options{
-		Redis: rdb, Client: newClient(cfg, rdb, nil, nil),
+		Redis: rdb, Client: (&installation{cfg: cfg, rdb: rdb}).newClient(),
 		Settings: doctor.Settings{
 			RedisAddress: cfg.RedisAddress(), Failover: cfg.RedisOptions().MasterName != "", WaitReplicas: cfg.RedisWaitReplicas,
 			Production: cfg.Env == config.EnvProduction, BaseURL: cfg.BaseURL, Merchants: merchantsOf(cfg),

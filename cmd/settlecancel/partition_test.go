@@ -113,7 +113,7 @@ func newPartitionPlant(t *testing.T, a, b *side, replicas int) (p *plant, port s
 	o.Dialer = b.dial
 	rdb := redis.NewUniversalClient(o)
 	t.Cleanup(func() { _ = rdb.Close() })
-	p.client = newClient(cfg, rdb, nil, nil)
+	p.client = (&installation{cfg: cfg, rdb: rdb}).newClient()
 	return p, port
 }
 

@@ -103,7 +103,7 @@ func (p *plant) connect() {
 	}
 	rdb := redis.NewUniversalClient(cfg.RedisOptions())
 	p.Cleanup(func() { _ = rdb.Close() })
-	p.client = newClient(cfg, rdb, nil, slog.New(slog.DiscardHandler))
+	p.client = (&installation{cfg: cfg, rdb: rdb, log: slog.New(slog.DiscardHandler)}).newClient()
 }
 
 // freeAddr returns an address that nobody listens at.

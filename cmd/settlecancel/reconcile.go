@@ -108,7 +108,7 @@ func (a app) reconcile(ctx context.Context, r reconciliation) error {
 		return err
 	}
 	defer gw.Close()
-	rec, err := newReconciler(cfg, newClient(cfg, rdb, nil, log).Ledger(), gw, rdb, log)
+	rec, err := newReconciler(cfg, (&installation{cfg: cfg, rdb: rdb, log: log}).newClient().Ledger(), gw, rdb, log)
 	if err != nil {
 		return err
 	}

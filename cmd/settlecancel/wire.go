@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
-	"go.opentelemetry.io/otel/trace"
 
 	"settlecancel/cmd/settlecancel/listing"
 	"settlecancel/config"
@@ -36,15 +35,15 @@ const dialTime = 10 * time.Second
 
 // dial opens Redis and makes sure that it answers.
 func dial(ctx context.Context, cfg config.Config) (redis.UniversalClient, error) {
-	return dialWithin(ctx, cfg, dialTime)
+	return dialWithin(ctx, cfg.RedisOptions(), cfg.RedisAddress(), dialTime)
 }
 
 // dialWithin does not wait for the client: with several hosts, or TLS, that tries on for longer
 // than any of its time-outs.
-func dialWithin(ctx context.Context, cfg config.Config, limit time.Duration) (redis.UniversalClient, error) {
+func dialWithin(ctx context.Context, o *redis.UniversalOptions, where string, limit time.Duration) (redis.UniversalClient, error) {
 	within, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	rdb := redis.NewUniversalClient(cfg.RedisOptions())
+	rdb := redis.NewUniversalClient(o)
 	answered := make(chan error, 1)
 	go func() { answered <- rdb.Ping(within).Err() }()
 	var err error
@@ -57,8 +56,8 @@ func dialWithin(ctx context.Context, cfg config.Config, limit time.Duration) (re
 		return rdb, nil
 	}
 	go func() { _ = rdb.Close() }() // it may wait for the dialling
-	where, asks, hint := cfg.RedisAddress(), "may this machine reach it?", ""
-	if cfg.RedisOptions().TLSConfig != nil && noTLS(err) {
+	asks, hint := "may this machine reach it?", ""
+	if o.TLSConfig != nil && noTLS(err) {
 		asks = "does the port speak TLS?"
 		hint = "; " + asks
 	}
@@ -80,24 +79,28 @@ func noTLS(err error) bool {
 
 // installation is what a process works with, opened as the settings say.
 type installation struct {
-	cfg    config.Config
-	log    *slog.Logger
-	rdb    redis.UniversalClient
-	client *tasks.Client
-	traces tracing
+	cfg     config.Config
+	log     *slog.Logger
+	rdb     redis.UniversalClient
+	servers *ledger.Servers // that rdb meets
+	client  *tasks.Client
+	traces  tracing
 }
 
 func open(ctx context.Context, cfg config.Config, log *slog.Logger) (*installation, error) {
-	rdb, err := dial(ctx, cfg)
-	if err != nil {
+	i := &installation{cfg: cfg, log: log, servers: ledger.NewServers(log)}
+	o := cfg.RedisOptions()
+	o.OnConnect = i.servers.Meet
+	var err error
+	if i.rdb, err = dialWithin(ctx, o, cfg.RedisAddress(), dialTime); err != nil {
 		return nil, err
 	}
-	traces, err := newTracing(ctx, cfg, log)
-	if err != nil {
-		_ = rdb.Close()
+	if i.traces, err = newTracing(ctx, cfg, log); err != nil {
+		_ = i.rdb.Close()
 		return nil, err
 	}
-	return &installation{cfg: cfg, log: log, rdb: rdb, client: newClient(cfg, rdb, traces.provider, log), traces: traces}, nil
+	i.client = i.newClient()
+	return i, nil
 }
 
 func (i *installation) close() {
@@ -135,10 +138,11 @@ func (a app) withInstallation(ctx context.Context, f func(*installation) error) 
 	return f(i)
 }
 
-func newClient(cfg config.Config, rdb redis.UniversalClient, traces trace.TracerProvider, log *slog.Logger) *tasks.Client {
+func (i *installation) newClient() *tasks.Client {
+	cfg := i.cfg
 	protocols := protocolsOf(cfg)
 	merchants := func(id string) (settlebank.Protocol, bool) { p, ok := protocols[id]; return p, ok }
-	return tasks.NewClient(rdb, tasks.ClientOptions{Sealer: newSealer(cfg), Tracing: traces, Merchants: merchants, Ledger: ledger.Options{
+	return tasks.NewClient(i.rdb, tasks.ClientOptions{Sealer: newSealer(cfg), Tracing: i.traces.provider, Merchants: merchants, Ledger: ledger.Options{
 		Retention: cfg.Retention,
 		// A request starts within a lease of its grant, and ends within its time-out.
 		Lease:        lease,
@@ -147,7 +151,8 @@ func newClient(cfg config.Config, rdb redis.UniversalClient, traces trace.Tracer
 		Farthest:     max(2*cfg.RetryCap, 2*cfg.VerifyAfter, 24*time.Hour),
 		Inquiry:      cfg.Inquiry != config.InquiryOff,
 		WaitReplicas: cfg.RedisWaitReplicas,
-		Logger:       log,
+		Logger:       i.log,
+		Servers:      i.servers,
 	}})
 }
 

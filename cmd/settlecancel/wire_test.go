@@ -101,7 +101,7 @@ func TestDial(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = dialWithin(tt.ctx, cfg, tt.limit)
+			_, err = dialWithin(tt.ctx, cfg.RedisOptions(), cfg.RedisAddress(), tt.limit)
 			if err == nil || strings.Contains(err.Error(), tt.not) {
 				t.Fatalf("error %v", err)
 			}

@@ -41,6 +41,8 @@ type Options struct {
 	Now          func() time.Time // for tests; default is the clock of Redis
 
 	NoAutoPipeline bool // each call has a connection of its own
+
+	Servers *Servers // that the client meets; default nobody is told from another
 }
 
 // Ledger is the record of all cancellations in one Redis. It is safe for concurrent use.
@@ -90,11 +92,17 @@ func (l *Ledger) Begin(ctx context.Context, e Entry) (Grant, error) {
 
 // BeginBarred is Begin, but does not grant what is barred.
 func (l *Ledger) BeginBarred(ctx context.Context, e Entry, barred Barred) (Grant, error) {
+	if wait := l.opts.Servers.rest(); wait > 0 {
+		return Grant{Step: StepWait, Wait: wait}, nil
+	}
 	b := Beginning{Entry: e, Token: newID(), Barred: barred}
 	var g Grant
 	c := &change{at: locate(e.Key, e.MchtID, e.OrgTrdNo), durable: true,
 		rule: func(p *Payment, at Moment) error { g = p.Begin(at, l.rules, b); return nil }}
 	p, err := l.store.apply(ctx, c)
+	if err == nil && l.opts.Servers.rest() > 0 {
+		err = errReplaced
+	}
 	if err != nil {
 		return Grant{token: b.Token, place: c.at}, fmt.Errorf("ledger: begin %s: %w", e.Key, err)
 	}

@@ -1,0 +1,107 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// quietFor is how long nothing is granted after Redis was restarted or replaced: who was told of
+// writes that it has forgotten notices within noticeEvery, and only then do the others know, who
+// would else send again what is on the wire.
+const quietFor = 5 * noticeEvery
+
+// errReplaced is returned where Redis was restarted or replaced while an intent was stored.
+var errReplaced = errors.New("Redis was restarted or replaced a moment ago; others may know of writes that it has forgotten")
+
+// Servers knows which servers of Redis a process has talked to. One that it meets later than at its
+// start was restarted, or has come in the place of another. Give Meet to the client as OnConnect, and Servers to the
+// ledger in its Options.
+type Servers struct {
+	log *slog.Logger
+	now func() time.Time
+
+	mu    sync.Mutex
+	met   map[string]bool
+	first time.Time // when the first was met
+	quiet time.Time // until then
+}
+
+// NewServers returns what has met no server. log is told of those that are met later.
+func NewServers(log *slog.Logger) *Servers {
+	return &Servers{log: log, now: time.Now, met: map[string]bool{}}
+}
+
+// Meet asks a new connection whose it is, before anything else is asked on it. It wants the right to
+// INFO; a server that refuses it is not told from another one.
+func (s *Servers) Meet(ctx context.Context, cn *redis.Conn) error {
+	var server, replication *redis.StringCmd
+	_, err := cn.Pipelined(ctx, func(p redis.Pipeliner) error {
+		server, replication = p.Info(ctx, "server"), p.Info(ctx, "replication")
+		return nil
+	})
+	if err != nil && !isReply(err) {
+		return fmt.Errorf("ask Redis who it is: %w", err)
+	}
+	// A server that was a replica for a while has other data than before, though it was not restarted.
+	run, history := infoField(server.Val(), "run_id"), infoField(replication.Val(), "master_replid")
+	if run != "" && infoField(server.Val(), "redis_mode") != "sentinel" {
+		s.meet(ctx, run+" "+history)
+	}
+	return nil
+}
+
+// isReply reports whether err is Redis's own answer.
+func isReply(err error) bool {
+	var reply redis.Error
+	return errors.As(err, &reply)
+}
+
+// infoField returns a field of what INFO answers.
+func infoField(info, name string) string {
+	for line := range strings.Lines(info) {
+		if value, ok := strings.CutPrefix(line, name+":"); ok {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
+}
+
+// mostMet is how many servers are known apart at most.
+const mostMet = 1000
+
+func (s *Servers) meet(ctx context.Context, id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.met[id] {
+		return
+	}
+	now := s.now()
+	if s.first.IsZero() {
+		s.first = now
+	}
+	if now.Sub(s.first) >= noticeEvery { // those of a cluster are all met at the start
+		s.quiet = now.Add(quietFor)
+		s.log.WarnContext(ctx, "Redis was restarted or replaced: nothing is sent before all who know more have looked", "for", quietFor)
+	}
+	if len(s.met) >= mostMet {
+		clear(s.met)
+	}
+	s.met[id] = true
+}
+
+// rest returns how long nothing may be granted from now on; of a nil Servers, 0.
+func (s *Servers) rest() time.Duration {
+	if s == nil {
+		return 0
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return max(s.quiet.Sub(s.now()), 0)
+}

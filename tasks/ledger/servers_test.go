@@ -1,0 +1,169 @@
+package ledger
+
+import (
+	"errors"
+	"log/slog"
+	"runtime"
+	"strconv"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+
+	"settlecancel/tasks/clocktest"
+	"settlecancel/tasks/ledger/redistest"
+)
+
+// meeting is a process of its own on a server, which meets it.
+func meeting(t *testing.T, s *redistest.Server, o redis.Options) (*env, *Servers) {
+	t.Helper()
+	clock := clocktest.New(start)
+	servers := NewServers(slog.New(slog.DiscardHandler))
+	servers.now = clock.Now
+	o.Addr, o.OnConnect = s.Addr(), servers.Meet
+	rdb := redis.NewClient(&o)
+	t.Cleanup(func() { _ = rdb.Close() })
+	e := envOn(t, rdb, Options{Inquiry: true, Servers: servers})
+	e.clock = clock
+	e.opts.Now, e.store.opts.Now = clock.Now, clock.Now
+	e.store.call(":" + newID()[:8]) // as a process that watches
+	return e, servers
+}
+
+// again makes one more connection.
+func again(e *env) {
+	e.Helper()
+	o := *e.plain().Options()
+	rdb := redis.NewClient(&o)
+	defer rdb.Close()
+	e.must(rdb.Ping(e.ctx).Err())
+}
+
+func (e *env) plain() *redis.Client {
+	client, ok := e.rdb.(*redis.Client)
+	if !ok {
+		e.Fatalf("a %T", e.rdb)
+	}
+	return client
+}
+
+// Redis dies and comes back without an intent that it had confirmed. Who knows of no missing write
+// waits until the one who was told of it has looked.
+func TestQuietAfterRestart(t *testing.T) {
+	t.Parallel()
+	server := ownServer(t, "--appendonly", "yes", "--appendfsync", "always")
+	a, _ := meeting(t, server, redis.Options{})
+	b, _ := meeting(t, server, redis.Options{})
+	x := partial("refund-1", "pay-1")
+	a.accept(x)
+	b.get(x.Key)
+	_, err := a.Seed(a.ctx, x.MchtID, x.OrgTrdNo, 0, 0)
+	a.must(err)
+	old := server.Copy(t)
+	a.begin(x, StepSend) // it is on the wire from now on
+	b.clock.Advance(noticeEvery)
+	server.Kill()
+	server.PutBack(t, old)
+	a.must(server.Restart())
+
+	for range 3 { // on the connection that finds it, and later
+		g, err := b.Begin(b.ctx, x)
+		if err == nil && g.Step == StepWait && g.Wait > 0 && g.Wait <= quietFor {
+			continue
+		}
+		if !errors.Is(err, errReplaced) || g.Step != 0 {
+			t.Fatalf("granted %v, %v, while a request may be on the wire", g.Step, err)
+		}
+	}
+	a.must(a.Notice(a.ctx))
+	b.nowadays()
+	b.clock.Advance(quietFor)
+	if g := b.begin(x, StepWait); g.Wait <= quietFor {
+		t.Errorf("wait %v: what was forgotten may be on the wire", g.Wait)
+	}
+}
+
+// One server stays the same however many connections it has. One that was restarted, that was a
+// replica meanwhile, or that took the place of another is met anew.
+func TestMeet(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(e *env, s *redistest.Server){
+		"restarted": func(e *env, s *redistest.Server) { s.Kill(); e.must(s.Restart()) },
+		"was a replica": func(e *env, s *redistest.Server) {
+			other := ownServer(e.TB, "--repl-diskless-sync-delay", "0")
+			e.must(e.plain().ReplicaOf(e.ctx, "127.0.0.1", strconv.Itoa(other.Port)).Err())
+			for infoField(e.rdb.Info(e.ctx, "replication").Val(), "master_link_status") != "up" {
+				runtime.Gosched()
+			}
+			e.must(e.plain().ReplicaOf(e.ctx, "NO", "ONE").Err())
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := ownServer(t)
+			e, servers := meeting(t, server, redis.Options{})
+			for range 5 {
+				again(e)
+			}
+			if rest := servers.rest(); rest != 0 {
+				t.Fatalf("the same server: nothing is granted for %v", rest)
+			}
+			e.clock.Advance(noticeEvery)
+			change(e, server)
+			again(e)
+			if rest := servers.rest(); rest != quietFor {
+				t.Errorf("nothing is granted for %v, want %v", rest, quietFor)
+			}
+			e.clock.Advance(quietFor)
+			again(e)
+			if rest := servers.rest(); rest != 0 {
+				t.Errorf("met again: nothing is granted for %v", rest)
+			}
+		})
+	}
+}
+
+// The nodes of a cluster are met one by one when a process starts.
+func TestMeetMany(t *testing.T) {
+	t.Parallel()
+	e, servers := meeting(t, ownServer(t), redis.Options{})
+	for i := range 3 {
+		servers.meet(t.Context(), strconv.Itoa(i))
+	}
+	if rest := servers.rest(); rest != 0 {
+		t.Errorf("at the start: nothing is granted for %v", rest)
+	}
+	e.clock.Advance(noticeEvery)
+	for i := range 3 {
+		servers.meet(t.Context(), strconv.Itoa(i))
+	}
+	if rest := servers.rest(); rest != 0 {
+		t.Errorf("known ones: nothing is granted for %v", rest)
+	}
+	servers.meet(t.Context(), "new")
+	if rest := servers.rest(); rest != quietFor {
+		t.Errorf("one that was not there: nothing is granted for %v", rest)
+	}
+}
+
+// Who may not ask a server for its name works all the same, and tells none from another.
+func TestMeetRefused(t *testing.T) {
+	t.Parallel()
+	server := ownServer(t)
+	forbid := func() {
+		err := server.Client(t).Do(t.Context(), "ACL", "SETUSER", "shop", "on", ">pw", "~*", "+@all", "-info").Err()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	forbid()
+	e, servers := meeting(t, server, redis.Options{Username: "shop", Password: "pw"})
+	e.accept(stepEntry)
+	e.clock.Advance(noticeEvery)
+	server.Kill()
+	e.must(server.Restart())
+	forbid()
+	again(e)
+	if rest := servers.rest(); rest != 0 {
+		t.Errorf("nothing is granted for %v", rest)
+	}
+}

@@ -1,7 +1,6 @@
 package worker
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -118,13 +117,10 @@ func (r *relay) queueWebhooks(ctx context.Context, tellable []events.Event) (int
 
 // setAside takes what is damaged out of the outbox, and logs each of it once. A person may read in
 // it what no program can.
-func (r *relay) setAside(ctx context.Context, damaged []ledger.Event) (failed error) {
-	for _, e := range damaged {
-		if err := r.ledger.SetAside(ctx, e); err != nil {
-			failed = cmp.Or(failed, err) // which may be of one shard alone
-			continue
-		}
+func (r *relay) setAside(ctx context.Context, damaged []ledger.Event) error {
+	moved, err := r.ledger.SetAside(ctx, damaged)
+	for _, e := range moved {
 		r.log.ErrorContext(ctx, "event damaged: it cannot be told, and is kept beside the outbox", "event", e.ID, "error", e.Damage)
 	}
-	return failed
+	return err
 }

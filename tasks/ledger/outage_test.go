@@ -75,7 +75,7 @@ func TestErrors(t *testing.T) {
 				"recover":     func() error { return e.Recover(ctx, kim) },
 				"outbox":      func() error { _, err := e.Outbox(ctx, 1); return err },
 				"ack":         func() error { return e.Ack(ctx, []Event{{entry: "1-1"}}) },
-				"set aside":   func() error { return e.SetAside(ctx, Event{entry: "1-1"}) },
+				"set aside":   func() error { _, err := e.SetAside(ctx, []Event{{entry: "1-1"}}); return err },
 				"backlog":     func() error { _, err := e.Backlog(ctx); return err },
 				"all": func() (err error) {
 					for _, err = range e.All(ctx, Open, Listing{}) {

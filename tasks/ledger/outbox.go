@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"encoding/json"
@@ -92,14 +93,28 @@ func (l *Ledger) Ack(ctx context.Context, events []Event) error {
 // keptDamaged is how many events that cannot be read are kept of each shard, the last ones.
 const keptDamaged = 1000
 
-// SetAside moves an event that cannot be told out of the way of the others, to where a person can
-// look at it. Of each shard the last 1000 are kept.
-func (l *Ledger) SetAside(ctx context.Context, e Event) error {
-	err := setAsideScript.Run(ctx, l.rdb, []string{outboxKey(e.shard), damagedKey(e.shard)}, keptDamaged, e.entry).Err()
-	if err != nil {
-		return fmt.Errorf("ledger: set event %s aside: %w", e.ID, err)
+// SetAside moves events that cannot be told out of the way of the others, to where a person can look
+// at them. Of each shard the last 1000 are kept. It returns those that it has moved, also with an
+// error, which may be of one shard alone.
+func (l *Ledger) SetAside(ctx context.Context, events []Event) (moved []Event, failed error) {
+	if len(events) == 0 {
+		return nil, nil
 	}
-	return nil
+	runs := make([]*redis.Cmd, len(events))
+	_, _ = l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error { // each tells its own error
+		for i, e := range events {
+			runs[i] = setAsideScript.Eval(ctx, p, []string{outboxKey(e.shard), damagedKey(e.shard)}, keptDamaged, e.entry)
+		}
+		return nil
+	})
+	for i, e := range events {
+		if err := runs[i].Err(); err != nil {
+			failed = cmp.Or(failed, fmt.Errorf("ledger: set event %s aside: %w", e.ID, err))
+			continue
+		}
+		moved = append(moved, e)
+	}
+	return moved, failed
 }
 
 // Backlog is what has not been told.

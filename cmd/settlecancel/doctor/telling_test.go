@@ -32,7 +32,8 @@ func TestEvents(t *testing.T) {
 	}
 	page, err := p.o.Client.Ledger().Outbox(ctx, 1)
 	p.must(err)
-	p.must(p.o.Client.Ledger().SetAside(ctx, page[0]))
+	_, err = p.o.Client.Ledger().SetAside(ctx, page)
+	p.must(err)
 	found := p.examine()
 	found.want("events", OK, "0 events waiting", "")
 	found.want("events", Note, "1 event could not be read", "EventsDamaged")

@@ -148,7 +148,7 @@ func (b *bench) nobodyIsTold() {
 	if err != nil || len(outbox) != 1 {
 		b.Fatalf("%+v, %v", outbox, err)
 	}
-	if err := b.client.Ledger().SetAside(b.Context(), outbox[0]); err != nil {
+	if _, err := b.client.Ledger().SetAside(b.Context(), outbox); err != nil {
 		b.Fatal(err)
 	}
 	b.metrics.Refused() // whoever put the task in the queue is not told either

@@ -252,7 +252,7 @@ func TestStateEvents(t *testing.T) {
 	if err := b.client.Ledger().Ack(t.Context(), page[:1]); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.client.Ledger().SetAside(t.Context(), page[1]); err != nil {
+	if _, err := b.client.Ledger().SetAside(t.Context(), page[1:]); err != nil {
 		t.Fatal(err)
 	}
 	if n, age := b.one("settlecancel_events_untold"), b.one("settlecancel_events_untold_oldest_seconds"); n != 0 || age != 0 {

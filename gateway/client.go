@@ -173,6 +173,20 @@ func (c *Client) exchange(
 	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, c.late)
 	defer cancel()
 	r := c.poster.post(ctx, q.path, q.body)
+	secrets := append([]settlebank.Secret{m.HashKey, m.AESKey}, q.secrets...)
+	out, a := judge(q, r, parse, what)
+	out.Raw = masker{secrets}.raw(r.body)
+	if a.code != "" {
+		out.Message = clean(unescape(a.message), secrets...)
+	}
+	if a.doubt != "" {
+		out.Message = clean(a.doubt + ": " + out.Message)
+	}
+	return out, a
+}
+
+// judge tells what a reply to q means. The answer is filled where it was complete and valid.
+func judge(q request, r reply, parse func(request, []byte) (answer, bool), what string) (Outcome, answer) {
 	if r.err != nil {
 		return failed(r, what), answer{}
 	}
@@ -180,10 +194,5 @@ func (c *Client) exchange(
 	if !valid {
 		return unanswered(r), answer{}
 	}
-	out := answered(r.status, a)
-	out.Message = clean(unescape(a.message), append([]settlebank.Secret{m.HashKey, m.AESKey}, q.secrets...)...)
-	if a.doubt != "" {
-		out.Message = clean(a.doubt + ": " + out.Message)
-	}
-	return out, a
+	return answered(r.status, a), a
 }

@@ -41,7 +41,7 @@ func TestFlatRequest(t *testing.T) {
 			want := Outcome{
 				Class: OK, Code: "0000", Message: "정상처리", Listed: true, CanTrdNo: "C1", HTTPStatus: 200, Written: true,
 			}
-			if diff := cmp.Diff(want, out); diff != "" {
+			if diff := cmp.Diff(want, out, butRaw); diff != "" {
 				t.Errorf("outcome (-want +got):\n%s", diff)
 			}
 			wantBody := `{"mchtId":"` + v.MchtID + `","orgTrdNo":"` + v.OrgTrdNo + `","orgMchtTrdNo":"` + v.OrgMchtTrdNo +

@@ -96,6 +96,9 @@ type Outcome struct {
 	HTTPStatus int
 	// Written reports whether a byte of the request may have left: without one, nothing was applied.
 	Written bool
+	// Raw is the body of the answer, also of one that is none of the gateway's or that broke off: at
+	// most 600 characters on one line, with every value hidden that nobody may see. It is for people.
+	Raw string
 	// Err is the failure of the transport, if it was one: it wraps its cause (the caller's, for a
 	// cancelled context).
 	Err error

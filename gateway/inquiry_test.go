@@ -195,7 +195,7 @@ func TestInquiryOutcome(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			tt.want.HTTPStatus, tt.want.Written = tt.status, true
-			if diff := cmp.Diff(tt.want, answer(tt.status, tt.body)); diff != "" {
+			if diff := cmp.Diff(tt.want, answer(tt.status, tt.body), butRaw); diff != "" {
 				t.Errorf("inquiry (-want +got):\n%s", diff)
 			}
 		})

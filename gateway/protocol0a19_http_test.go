@@ -67,7 +67,7 @@ func Test0A19Outcome(t *testing.T) {
 			t.Parallel()
 			c := server0A19(t, tt.status, func(body []byte) string { return answer0A19(body, tt.edit) })
 			tt.want.HTTPStatus, tt.want.Written = tt.status, true
-			if diff := cmp.Diff(tt.want, c.Cancel(context.Background(), cancel0A19)); diff != "" {
+			if diff := cmp.Diff(tt.want, c.Cancel(context.Background(), cancel0A19), butRaw); diff != "" {
 				t.Errorf("outcome (-want +got):\n%s", diff)
 			}
 		})

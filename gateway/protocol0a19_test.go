@@ -40,7 +40,7 @@ func Test0A19Request(t *testing.T) {
 				balance := int64(300)
 				want.Detail = Detail{CancelledAmt: &g.Cancel.CanAmt, BalanceAmt: &balance}
 			}
-			if diff := cmp.Diff(want, out); diff != "" {
+			if diff := cmp.Diff(want, out, butRaw); diff != "" {
 				t.Errorf("outcome (-want +got):\n%s", diff)
 			}
 			if diff := cmp.Diff(g.body(), body); diff != "" {

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"settlecancel/gateway/settlebank"
 )
 
@@ -64,6 +66,9 @@ var testInquiry = InquiryRequest{
 }
 
 const success = `{"resultCode":"0000","resultMsg":"정상처리","canTrdNo":"C1"}`
+
+// butRaw compares outcomes without their raw answers.
+var butRaw = cmpopts.IgnoreFields(Outcome{}, "Raw")
 
 // testClient returns a client of baseURL that is closed with the test.
 func testClient(t testing.TB, o Options) *Client {

@@ -36,7 +36,7 @@ func (w *Worker) request(ctx context.Context, t tasks.Task, g ledger.Grant) (led
 	defer cancel()
 	o := w.gateway.Cancel(onWire, cancelRequest(x, g.Record))
 	told(healthOf(o))
-	a := ledger.Attempt{Duration: time.Since(start), Class: string(o.Class), Code: o.Code, Message: auditMessage(o), HTTPStatus: o.HTTPStatus}
+	a := ledger.Attempt{Duration: time.Since(start), Class: string(o.Class), Code: o.Code, Message: auditMessage(o), HTTPStatus: o.HTTPStatus, Raw: o.Raw}
 	return w.finish(ctx, h, x.Method, a, w.policy.AfterRequest(g, o))
 }
 
@@ -105,7 +105,7 @@ func (w *Worker) inquire(ctx context.Context, x tasks.Cancellation, g ledger.Gra
 		Turn: func(ctx context.Context) error { return w.gate.pacers.waitForSlot(ctx, x.MchtID) }})
 	told(healthOf(q.Outcome))
 	w.inquiries.note(x.MchtID, q.Outcome)
-	a := ledger.Attempt{Duration: time.Since(start), Class: string(q.Class), Code: q.Code, Message: q.Message, HTTPStatus: q.HTTPStatus}
+	a := ledger.Attempt{Duration: time.Since(start), Class: string(q.Class), Code: q.Code, Message: q.Message, HTTPStatus: q.HTTPStatus, Raw: q.Raw}
 	if q.CancelledKnown {
 		a.Shown = &q.Cancelled
 	}

@@ -15,6 +15,7 @@ const format = 1
 // What is kept of one payment at most.
 const (
 	keptAttempts = 60 // of a cancellation, the last ones
+	keptRaw      = 5  // attempts of a cancellation with their raw answers, the last ones
 	keptActs     = 20 // of a cancellation, the last ones
 	maxRounds    = 999
 )
@@ -250,6 +251,14 @@ func (c *Cancellation) addAttempt(a Attempt) {
 	if drop := len(c.Attempts) - keptAttempts; drop > 0 {
 		c.Attempts = slices.Delete(c.Attempts, 0, drop)
 		c.Dropped += drop
+	}
+	c.dropRaw(keptRaw)
+}
+
+// dropRaw drops the raw answers of all attempts but the last ones.
+func (c *Cancellation) dropRaw(but int) {
+	for i := range max(len(c.Attempts)-but, 0) {
+		c.Attempts[i].Raw = ""
 	}
 }
 

@@ -140,19 +140,23 @@ type Attempt struct {
 	Message    string
 	HTTPStatus int
 	Shown      *int64 // sum that an inquiry showed
+	Raw        string // what was sent, masked: of the last attempts, until the gateway settles it
 }
 
 // kinds are the attempts' kinds as they are stored.
 var kinds = map[string]string{Request: "r", Inquiry: "i", Late: "l"}
 
 // MarshalJSON writes an attempt as an array that is cut behind its last value: kind, start in ms,
-// and, unless it is under way, duration in ms, class, code, message, HTTP status, shown sum.
+// and, unless it is under way, duration in ms, class, code, message, HTTP status, shown sum, raw
+// answer.
 func (a Attempt) MarshalJSON() ([]byte, error) {
-	values := []any{kinds[a.Kind], a.StartedAt.UnixMilli(), a.Duration.Milliseconds(), a.Class, a.Code, a.Message, a.HTTPStatus, a.Shown}
+	values := []any{kinds[a.Kind], a.StartedAt.UnixMilli(), a.Duration.Milliseconds(), a.Class, a.Code, a.Message, a.HTTPStatus, a.Shown, a.Raw}
 	switch {
 	case a.UnderWay:
 		values = values[:2]
+	case a.Raw != "":
 	case a.Shown != nil:
+		values = values[:8]
 	case a.HTTPStatus != 0 && a.HTTPStatus != 200:
 		values = values[:7]
 	case a.Message != "":
@@ -176,7 +180,7 @@ func (a *Attempt) UnmarshalJSON(raw []byte) error {
 	}
 	var kind string
 	var start, length int64
-	into := []any{&kind, &start, &length, &a.Class, &a.Code, &a.Message, &a.HTTPStatus, &a.Shown}
+	into := []any{&kind, &start, &length, &a.Class, &a.Code, &a.Message, &a.HTTPStatus, &a.Shown, &a.Raw}
 	for i, v := range values[:min(len(values), len(into))] {
 		if err := json.Unmarshal(v, into[i]); err != nil {
 			return err

@@ -54,6 +54,8 @@ func TestAttemptJSON(t *testing.T) {
 		"status":         {Attempt{Class: "unknown", HTTPStatus: 502}, 7},
 		"nothing shown":  {Attempt{Class: "ok", Code: "0001", HTTPStatus: 200, Shown: &zero}, 8},
 		"all":            {Attempt{Class: "ok", Code: "0001", Message: "m", HTTPStatus: 500, Shown: &sum}, 8},
+		"raw answer":     {Attempt{Class: "ok", Code: "0001", HTTPStatus: 200, Raw: `{"a":"•••"}`}, 9},
+		"all with raw":   {Attempt{Class: "ok", Message: "m", HTTPStatus: 500, Shown: &sum, Raw: "<p>"}, 9},
 		"with no answer": {Attempt{}, 4},
 	}
 	for name, c := range cases {
@@ -69,7 +71,7 @@ func TestAttemptJSON(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if c.a.Shown == nil && c.a.HTTPStatus == 200 {
+				if c.a.Shown == nil && c.a.Raw == "" && c.a.HTTPStatus == 200 {
 					want.HTTPStatus = 0 // it says nothing, and is not kept
 				}
 				var got Attempt
@@ -93,6 +95,7 @@ var damagedAttempts = map[string]string{
 	"no array": `1`, "an object": `{}`, "empty": `[]`, "cut": `["r"]`, "a kind unknown": `["x",1]`, "a kind no text": `[1,1]`, "no kind": `[null,1]`,
 	"a start no number": `["r","x"]`, "a start a fraction": `["r",0.5]`, "a length a text": `["r",1,"x"]`, "a class a number": `["r",1,1,2]`,
 	"a status a text": `["r",1,1,"","","","200"]`, "a sum a text": `["r",1,1,"","","",200,"1"]`,
+	"a raw answer a number": `["r",1,1,"","","",200,null,1]`,
 }
 
 func TestAttemptDamaged(t *testing.T) {

@@ -185,10 +185,12 @@ func (p *Payment) learn(at Moment, f Finishing) {
 	}
 }
 
-// end ends c by the gateway's word: nothing of what it needed on its way is kept.
+// end ends c by the gateway's word: nothing of what it needed on its way is kept, and no raw answer.
+// There is such a document for every refund of months.
 func (p *Payment) end(at Moment, c *Cancellation) {
 	c.Ended, c.Settled = at.Now-c.Accepted, c.Doubts > 0 || c.Closed
 	c.forget()
+	c.dropRaw(0)
 	p.tell(c)
 }
 
@@ -219,6 +221,9 @@ func (p *Payment) late(at Moment, c *Cancellation, f Finishing) error {
 		a := f.Attempt
 		a.Kind, a.StartedAt, a.UnderWay = Late, time.UnixMilli(at.Now), false
 		c.addAttempt(a)
+		if c.ended() && !c.Closed {
+			c.dropRaw(0)
+		}
 		p.touch(c)
 	}
 	if told {

@@ -20,7 +20,7 @@ func (c *cli) eventful(key string) {
 	x.Reason = strings.TrimSuffix(x.Reason, "\x1b") + "\nsecond line"
 	c.attempts(x,
 		attempt{ledger.Attempt{Class: "unknown", Message: "no answer within 30s", HTTPStatus: 502}, ledger.Next{Status: ledger.Unknown, Spend: 1}},
-		attempt{ledger.Attempt{Class: "ok", Code: "0000", HTTPStatus: 200, Shown: shown(1000)},
+		attempt{ledger.Attempt{Class: "ok", Code: "0000", HTTPStatus: 200, Shown: shown(1000), Raw: `{"data":{"cnclAmt":"•••"}}`},
 			ledger.Next{Status: ledger.Rejected, Code: "1002", Message: terminaltest.Nasty}},
 	)
 }
@@ -49,6 +49,9 @@ attempts
   n  kind     when                        took  class    code      message               shown cancelled
   1  request  2024-01-02T12:04:06+09:00  120ms  unknown  HTTP 502  no answer within 30s
   2  inquiry  2024-01-02T12:04:08+09:00  120ms  ok       0000                                  1,000 KRW
+
+raw answers (masked; of the last five, kept until SettleBank settles it)
+  2  {"data":{"cnclAmt":"•••"}}
 
 what you can do
   settlecancel deadletter retry refund-1

@@ -116,6 +116,7 @@ func answerFields() map[string]map[string]string {
 			"millis": "How long it took, in ms; 0 while under way.", "underWay": "It has no outcome yet.",
 			"class": "What kind of answer it brought.", "code": "SettleBank's result code.", "message": "SettleBank's message to the code.",
 			"httpStatus": "HTTP status of the answer.", "shownCancelled": "The cancelled sum that an inquiry showed.",
+			"rawAnswer": "What SettleBank sent, with all values hidden that nobody may see; of the last five, until SettleBank settles it.",
 		},
 		"CancellationEvent": {
 			"id": "Names the event: the same whenever it is told again, and the header webhook-id.", "type": "cancellation. and the status.",

@@ -40,6 +40,7 @@ type Attempt struct {
 	Message    string    `json:"message,omitempty"`
 	HTTPStatus int       `json:"httpStatus,omitempty"`
 	Shown      *int64    `json:"shownCancelled,omitempty"` // sum that an inquiry showed
+	Raw        string    `json:"rawAnswer,omitempty"`      // what SettleBank sent, masked
 }
 
 // Act is what a person did.
@@ -64,7 +65,7 @@ func New(r ledger.Record) (Record, error) {
 	}
 	for i, a := range r.Attempts {
 		shown.Attempts[i] = Attempt{Kind: a.Kind, StartedAt: a.StartedAt.UTC(), Millis: a.Duration.Milliseconds(),
-			UnderWay: a.UnderWay, Class: a.Class, Code: a.Code, Message: a.Message, HTTPStatus: a.HTTPStatus, Shown: a.Shown}
+			UnderWay: a.UnderWay, Class: a.Class, Code: a.Code, Message: a.Message, HTTPStatus: a.HTTPStatus, Shown: a.Shown, Raw: a.Raw}
 	}
 	for _, a := range r.Acts {
 		shown.Acts = append(shown.Acts, Act{At: a.At.UTC(), Who: a.Who, What: a.What, Note: a.Note})

@@ -47,6 +47,7 @@ type event struct {
 	Took     time.Duration
 	UnderWay bool
 	Shown    *int64
+	Raw      string // what SettleBank sent, masked
 	Who      string
 	What     string
 }
@@ -89,7 +90,7 @@ func newStory(r ledger.Record) storyBody {
 	s.Events = append(s.Events, event{At: r.AcceptedAt, Kind: "accepted", Who: s.AcceptedBy})
 	for _, a := range r.Attempts {
 		s.Events = append(s.Events, event{At: a.StartedAt, Kind: a.Kind, Tone: tone(a), Class: clean(a.Class), Code: clean(a.Code),
-			Message: clean(a.Message), HTTP: a.HTTPStatus, Took: a.Duration, UnderWay: a.UnderWay, Shown: a.Shown})
+			Message: clean(a.Message), HTTP: a.HTTPStatus, Took: a.Duration, UnderWay: a.UnderWay, Shown: a.Shown, Raw: clean(a.Raw)})
 	}
 	for _, a := range r.Acts {
 		if died, ok := diedBefore(r, a); ok {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -68,6 +69,25 @@ func TestStops(t *testing.T) {
 	}
 	if got := p.stops(standing{}, ledger.Record{MchtID: "shop"}); got != nil {
 		t.Errorf("where nothing is known: %q", got)
+	}
+}
+
+// What SettleBank sent is in the story, folded, as text whatever is in it.
+func TestStoryRaw(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	b.put(sample("review"), ledger.Review)
+	page := b.see(cancellations + "show?key=refund-review")
+	if n := strings.Count(page.text, "<details class=\"raw\">"); n != 1 {
+		t.Errorf("%d raw answers, want that of the inquiry", n)
+	}
+	b.want(page, "Raw answer (masked) {&#34;params&#34;:{", "&#34;pktHash&#34;:&#34;•••&#34;", "until SettleBank settles the cancellation")
+	b.want(b.see(cancellations+"show?key=refund-review&lang=ko"), "응답 원문(민감 정보 가림)", "확정할 때까지 보관합니다")
+	x := sample("page")
+	b.enqueue(x)
+	b.attempt(x, ledger.Attempt{Class: "unknown", Raw: "<b>502</b>"}, ledger.Next{Status: ledger.Unknown})
+	if page := b.see(cancellations + "show?key=refund-page"); !strings.Contains(page.text, "&lt;b&gt;502&lt;/b&gt;") {
+		t.Error("a page in front of SettleBank is not shown as text")
 	}
 }
 

@@ -127,7 +127,7 @@ func (b *fixture) put(x tasks.Cancellation, s ledger.Status) tasks.Cancellation 
 		b.attempt(x, lost, ledger.Next{Status: s, After: time.Minute, Message: lost.Message})
 	case ledger.Review:
 		b.attempt(x, lost, ledger.Next{Status: ledger.Unknown})
-		b.attempt(x, ledger.Attempt{Class: "ok", Code: "0000", Message: "정상처리", Duration: 80 * time.Millisecond, Shown: &shown},
+		b.attempt(x, ledger.Attempt{Class: "ok", Code: "0000", Message: "정상처리", Duration: 80 * time.Millisecond, Shown: &shown, Raw: rawInquiry},
 			ledger.Next{Status: s, Message: lost.Message})
 	case ledger.Rejected:
 		b.attempt(x, ledger.Attempt{Class: "rejected", Code: "1002", Message: "취소금액 초과", Duration: 90 * time.Millisecond},
@@ -141,6 +141,10 @@ func (b *fixture) put(x tasks.Cancellation, s ledger.Status) tasks.Cancellation 
 	}
 	return x
 }
+
+// rawInquiry is what the ledger keeps of the answer to an inquiry.
+const rawInquiry = `{"params":{"mchtId":"nxca_jt_bi","ver":"0A1M","mchtTrdNo":"INQ-KX3T","trdDt":"20231215","trdTm":"143022",` +
+	`"outStatCd":"0021","outRsltCd":"0000","outRsltMsg":"정상처리"},"data":{"pktHash":"•••","method":"CA","trdAmt":"1000","cnclAmt":"300"}}`
 
 // archive makes of a cancellation's task what a worker leaves of a dead letter.
 func (b *fixture) archive(x tasks.Cancellation) {

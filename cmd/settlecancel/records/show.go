@@ -166,7 +166,28 @@ func showAttempts(t terminal.Terminal, c report.Record) error {
 		}
 		attempts.Row(strconv.Itoa(c.OlderDropped+i+1), a.Kind, terminal.Korean(a.StartedAt), took(a), a.Class, codeOf(a), a.Message, shown)
 	}
-	return attempts.Flush()
+	if err := attempts.Flush(); err != nil {
+		return err
+	}
+	return showRaw(t, c)
+}
+
+// showRaw shows what SettleBank sent, of those attempts that still have it.
+func showRaw(t terminal.Terminal, c report.Record) error {
+	raw := t.Table(1)
+	raw.Indent, raw.Right, raw.Wrap = "  ", map[int]bool{0: true}, true
+	some := false
+	for i, a := range c.Attempts {
+		if a.Raw != "" {
+			some = true
+			raw.Row(strconv.Itoa(c.OlderDropped+i+1), a.Raw)
+		}
+	}
+	if !some {
+		return nil
+	}
+	fmt.Fprintln(t.Out, "\nraw answers (masked; of the last five, kept until SettleBank settles it)")
+	return raw.Flush()
 }
 
 func took(a report.Attempt) string {

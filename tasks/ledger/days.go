@@ -202,8 +202,8 @@ func (l *Ledger) take(ctx context.Context, q Query, page []dayEntry, limit int) 
 // on with the others.
 func (l *Ledger) Day(ctx context.Context, day string) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
-		for after := (*dayEntry)(nil); ; {
-			page, err := l.dayPage(ctx, day, after, 500)
+		for d := (&dayReader{ledger: l, day: day, batch: readAhead}); ; {
+			page, err := d.page(ctx, 500)
 			if err != nil {
 				yield(Record{}, fmt.Errorf("ledger: day %s: %w", day, err))
 				return
@@ -211,7 +211,6 @@ func (l *Ledger) Day(ctx context.Context, day string) iter.Seq2[Record, error] {
 			if len(page) == 0 {
 				return
 			}
-			after = &page[len(page)-1]
 			places := make([]place, len(page))
 			for i, e := range page {
 				places[i] = e.place

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/redis/go-redis/v9"
 )
 
 // What was accepted on a Korean day, and what ended or died on it, is found there.
@@ -76,6 +77,38 @@ func TestDayOfMany(t *testing.T) {
 	for key, times := range found {
 		if times != 1 {
 			t.Errorf("%s came %d times", key, times)
+		}
+	}
+}
+
+// The entries of a day come in order, all of them, however they lie in the shards, and however many
+// are read at once.
+func TestDayReader(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	const day = "20231215"
+	for i := range 400 {
+		shard := i * i % 11                                                                                                   // some have many, some none
+		id := fmt.Sprintf("%d-%d", 1000+i/7, i%7+shard)                                                                       // many at one moment
+		_ = e.rdb.XAdd(e.ctx, &redis.XAddArgs{Stream: dayKey(shard, day), ID: id, Values: []any{"k", fmt.Sprint("key-", i)}}) // or it is too old
+	}
+	want, err := e.dayPage(e.ctx, day, nil, 1000)
+	e.must(err)
+	if len(want) < 300 {
+		t.Fatalf("only %d entries", len(want))
+	}
+	for _, size := range [][2]int{{1, 1}, {2, 7}, {3, 1000}, {64, 50}, {readAhead, 500}} {
+		var got []dayEntry
+		for d := (&dayReader{ledger: e.Ledger, day: day, batch: size[0]}); ; {
+			page, err := d.page(e.ctx, size[1])
+			e.must(err)
+			if len(page) == 0 {
+				break
+			}
+			got = append(got, page...)
+		}
+		if d := cmp.Diff(want, got, cmp.AllowUnexported(dayEntry{}, place{})); d != "" {
+			t.Errorf("%v at once: %s", size, d)
 		}
 	}
 }

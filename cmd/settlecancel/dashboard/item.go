@@ -25,6 +25,15 @@ type item struct {
 	Verifies                            bool      // a retry asks the gateway before anything is sent
 }
 
+// State is the name of the status in our texts. A dead letter that a person has closed as rejected
+// would look like one that waits for people.
+func (i item) State() string {
+	if i.Closed && i.Status == ledger.Rejected {
+		return givenUp
+	}
+	return string(i.Status)
+}
+
 // URL leads to the cancellation's own page.
 func (i item) URL() string { return storyURL(i.RawKey) }
 

@@ -73,7 +73,7 @@ func (l lister) text(ctx context.Context, screen terminal.Terminal) error {
 			t.Row("KEY", "STATUS", "CODE", "AMOUNT", "ORDER", "MERCHANT", "ACCEPTED", "ENDED")
 		}
 		listed.add(c)
-		t.Row(c.IdempotencyKey, string(c.Status), c.Code, terminal.Money(c.CanAmt, c.Currency), c.OrgMchtTrdNo, c.MchtID,
+		t.Row(c.IdempotencyKey, records.Word(c), c.Code, terminal.Money(c.CanAmt, c.Currency), c.OrgMchtTrdNo, c.MchtID,
 			terminal.Korean(c.AcceptedAt), terminal.KoreanOrNone(c.EndedAt))
 		if count%pageSize == 0 {
 			return t.Flush()
@@ -101,22 +101,26 @@ func (l lister) total(count int, listed tallies) string {
 	return terminal.Plural(count, "cancellation") + "\n" + listed.String()
 }
 
-// tallies count what is listed by status.
-type tallies map[ledger.Status]*records.Tally
+// tallies count what is listed by status, as the table shows it.
+type tallies map[string]*records.Tally
 
 func (t tallies) add(c report.Record) {
-	if t[c.Status] == nil {
-		t[c.Status] = &records.Tally{}
+	word := records.Word(c)
+	if t[word] == nil {
+		t[word] = &records.Tally{}
 	}
-	t[c.Status].Add(c)
+	t[word].Add(c)
 }
 
 // String returns a line for each status.
 func (t tallies) String() string {
 	var text strings.Builder
 	for _, s := range ledger.Statuses() {
-		if of := t[s]; of != nil {
-			fmt.Fprintf(&text, "  %d %s: %s\n", of.Count, s, of.Sums)
+		for _, closed := range []bool{false, true} {
+			word := records.Word(report.Record{Status: s, Closed: closed})
+			if of := t[word]; of != nil && (!closed || word != string(s)) {
+				fmt.Fprintf(&text, "  %d %s: %s\n", of.Count, word, of.Sums)
+			}
 		}
 	}
 	return text.String()

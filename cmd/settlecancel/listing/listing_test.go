@@ -137,6 +137,24 @@ first   cancelled  0000    500 KRW  ORDER-1  shop      2024-01-01T23:30:00+09:00
 	}
 }
 
+// A dead letter that a person has closed does not look like one that waits for people.
+func TestTableClosed(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.some()
+	fourth := cancellation("fourth", "ORDER-4")
+	tasktest.Accept(d, d.ledger, fourth)
+	if _, err := d.ledger.Resolve(t.Context(), "fourth", ledger.Decision{Who: "kim", Note: "seen", As: ledger.Rejected}); err != nil {
+		t.Fatal(err)
+	}
+	out, err := d.run("--status", "rejected")
+	for _, want := range []string{"\nthird   rejected           1002", "fourth  rejected (closed)", "  1 rejected: 500 KRW\n  1 rejected (closed): 500 KRW\n"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%v: no %q in\n%s", err, want, out)
+		}
+	}
+}
+
 func TestSelection(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)

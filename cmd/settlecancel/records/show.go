@@ -64,6 +64,15 @@ func State(r ledger.Record) string {
 	return string(r.Status)
 }
 
+// Word is the status in a column. A dead letter that a person has closed as rejected would look like
+// one that waits for people.
+func Word(c report.Record) string {
+	if c.Closed && c.Status == ledger.Rejected {
+		return string(c.Status) + " (closed)"
+	}
+	return string(c.Status)
+}
+
 // ColourOf is the colour of a status.
 func ColourOf(s ledger.Status) terminal.Colour {
 	switch s {

@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -90,6 +91,20 @@ func TestGivenUpIsNotRejected(t *testing.T) {
 	b := threeDays(t)
 	if diff := cmp.Diff([]string{"refund-dead"}, b.see(cancellations+"list?status=rejected").keys()); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// A file takes as long as it takes: the bound of the server is for other answers.
+func TestDownloadEndedSlowly(t *testing.T) {
+	t.Parallel()
+	b := threeDays(t)
+	hasty := httptest.NewUnstartedServer(b.board)
+	hasty.Config.WriteTimeout = time.Nanosecond
+	hasty.Start()
+	t.Cleanup(hasty.Close)
+	b.url = hasty.URL
+	if got := b.see(cancellations + "list.csv?status=ended&from=2026-03-01&to=2026-03-03"); strings.Count(got.text, "\n") != 8 {
+		t.Errorf("the file is %s", got.text)
 	}
 }
 

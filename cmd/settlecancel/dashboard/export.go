@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"time"
 
 	"settlecancel/cmd/settlecancel/records"
 	"settlecancel/gateway/settlebank"
@@ -98,9 +99,12 @@ func (d *Dashboard) downloadEnded(w http.ResponseWriter, r *http.Request, f filt
 	}
 	d.attach(w, f.Status+"-"+f.From+"-"+f.To)
 	rows := 0
+	wait := unhurried(w)
+	wait()
 	err := records.WriteCSV(w, records.Columns(), func(show show) error {
 		var failed, unreadable error
 		damaged, err := d.eachEnded(r.Context(), f, func(i item, r ledger.Record) bool {
+			wait()
 			if !f.matches(i) {
 				return true
 			}
@@ -122,6 +126,24 @@ func (d *Dashboard) downloadEnded(w http.ResponseWriter, r *http.Request, f filt
 		d.log.ErrorContext(r.Context(), "a list was not downloaded whole", "who", who(r), "status", f.Status, "error", err)
 	}
 	d.log.InfoContext(r.Context(), "list downloaded", "who", who(r), "status", f.Status, "from", f.From, "to", f.To, "rows", rows)
+}
+
+// How long a reader may take for the next part of a file, and how often that is said anew.
+const (
+	slowest  = time.Minute
+	sayAgain = slowest / 6
+)
+
+// unhurried returns what lets an answer go on for as long as it is read: the server's own bound is for
+// the whole of an answer, and would break a long file off. It is called again and again.
+func unhurried(w http.ResponseWriter) func() {
+	answer, said := http.NewResponseController(w), time.Time{}
+	return func() {
+		if now := time.Now(); now.Sub(said) > sayAgain {
+			said = now
+			_ = answer.SetWriteDeadline(now.Add(slowest)) // where it cannot be set, there is none
+		}
+	}
 }
 
 // errUnreadable breaks a file off: it would lack a line, and be taken for the whole.

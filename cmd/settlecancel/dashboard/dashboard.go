@@ -69,7 +69,10 @@ type Dashboard struct {
 	facts     kept[standing]
 	walk      int // how many records of a set are looked at for one answer
 	bulk      int // how many dead letters are decided on at once
-	handler   http.Handler
+
+	numberTime time.Duration // how long a search by number looks through days
+
+	handler http.Handler
 }
 
 // New returns a dashboard.
@@ -91,7 +94,7 @@ func New(o Options) (*Dashboard, error) {
 		o.Logger = slog.Default()
 	}
 	d := &Dashboard{opts: o, log: o.Logger, client: o.Client, ledger: o.Client.Ledger(), history: o.Client.Ledger(),
-		inspector: asynq.NewInspectorFromRedisClient(o.Redis), walk: 20_000, bulk: 1_000}
+		inspector: asynq.NewInspectorFromRedisClient(o.Redis), walk: 20_000, bulk: 1_000, numberTime: numberTime}
 	d.seen.life, d.facts.life = 3*time.Second, 2*time.Second
 	var err error
 	if d.texts, err = loadTexts(); err != nil {

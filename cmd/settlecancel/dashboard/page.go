@@ -10,6 +10,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"settlecancel/cmd/settlecancel/pulse"
@@ -160,6 +161,9 @@ func (p *page) N(n int) string { return grouped(int64(n)) }
 
 // N64 writes a whole number.
 func (p *page) N64(n int64) string { return grouped(n) }
+
+// Join writes a list of words.
+func (p *page) Join(words []string) string { return strings.Join(words, ", ") }
 
 // Clock writes a time in Korea.
 func (p *page) Clock(t time.Time) string { return clock(t) }

@@ -23,6 +23,7 @@ type hits struct {
 	Cut    bool // there are cancellations that were not looked at
 	More   bool // more were found than are shown
 	Failed bool // some records cannot be read
+	Looked looked
 
 	known map[string]bool
 }
@@ -69,8 +70,8 @@ func (d *Dashboard) search(w http.ResponseWriter, r *http.Request) {
 }
 
 // find looks for an order number, the number of a payment, and the gateway's number of a
-// cancellation, in any status. The first two lead to what they name at once; the last one stands in
-// no index, so that the newest acceptances are looked through where nothing else was found.
+// cancellation, in any status. The first two lead to what they name at once; the last one is looked
+// for where they found nothing.
 func (d *Dashboard) find(ctx context.Context, query string, found *hits) error {
 	if mchtID, number, ok := strings.Cut(query, ":"); ok { // as the ledger names a payment
 		if _, err := d.gather(ctx, ledger.Query{MchtID: mchtID, OrgTrdNo: number}, 1, found); err != nil {
@@ -92,14 +93,8 @@ func (d *Dashboard) find(ctx context.Context, query string, found *hits) error {
 	if len(found.Items) > 0 {
 		return nil
 	}
-	byNumber := ledger.Query{Match: func(r ledger.Record) bool { return r.CanTrdNo == query }}
-	more, err := d.gather(ctx, byNumber, numberPages, found)
-	found.Cut = more
-	return err
+	return d.findNumber(ctx, query, found)
 }
-
-// numberPages is how many pages of the newest acceptances are looked through for a number.
-const numberPages = 4
 
 // gather adds what a query finds, at most so many pages of it, and reports whether there is more.
 func (d *Dashboard) gather(ctx context.Context, q ledger.Query, pages int, found *hits) (more bool, err error) {

@@ -218,19 +218,29 @@ func unbasedFixture(t testing.TB) *fixture {
 		rules: Rules{Lease: lease, Request: 45 * time.Second, VerifyAfter: verifyAfter, Caution: time.Hour, Farthest: 24 * time.Hour, Inquiry: true}}
 }
 
+// base says where the payment's sum comes from.
+func (f *fixture) base(b Basis) {
+	f.p.Basis, f.p.dirty = b, true
+	f.store()
+}
+
 // store writes the payment and reads it back: rules must go by what is kept.
 func (f *fixture) store() {
 	f.Helper()
 	if !f.p.changed() {
 		return
 	}
-	f.p.Write, f.p.Format = newID(), format
-	raw, err := json.Marshal(f.p)
-	if err == nil {
-		f.p, err = decodePayment(f.place(""), raw)
-	}
+	doc, behind, err := f.p.encode(newID())
 	if err != nil {
 		f.Fatal(err)
+	}
+	want := marshal(f, f.p)
+	f.p.settle(doc, behind)
+	if f.p, err = decodePayment(f.place(""), f.p.stored); err != nil {
+		f.Fatal(err)
+	}
+	if d := cmp.Diff(want, marshal(f, f.p)); d != "" {
+		f.Fatalf("the payment (-before +read back):\n%s", d)
 	}
 }
 

@@ -1,16 +1,10 @@
 package ledger
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"slices"
 	"time"
 )
-
-// format is the version of the stored document that this program writes, and the newest it reads.
-const format = 1
 
 // What is kept of one payment at most.
 const (
@@ -27,8 +21,7 @@ const (
 // Its methods are the rules. They change nothing but the Payment, know no Redis and no clock, and
 // can therefore be walked by a program in every order.
 type Payment struct {
-	Write  string `json:"w"` // id of the write that stored it; always the first member, see store.lua
-	Format int    `json:"f"`
+	Format int `json:"f"`
 
 	MchtID   string `json:"-"` // both stand in the key
 	OrgTrdNo string `json:"-"`
@@ -47,9 +40,13 @@ type Payment struct {
 	Lease         *Lease          `json:"l,omitempty"`
 	Cancellations []*Cancellation `json:"c,omitempty"` // in the order of their acceptance
 
+	Write string `json:"w"` // id of the write that stored it; always the last member, see store.lua
+
+	stored  []byte          // as it was read or written last
 	dirty   bool            // a rule has changed something
 	touched map[string]bool // cancellations that a rule has changed
 	told    []telling       // what it has to tell
+	intent  *Intent         // nothing has changed but this
 }
 
 // Basis says where Payment.Sum comes from, so that others' cancellations are in it.
@@ -221,6 +218,7 @@ func (p *Payment) unended() bool {
 
 // touch notes that a rule has changed c.
 func (p *Payment) touch(c *Cancellation) {
+	p.intent = nil
 	if p.touched == nil {
 		p.touched = map[string]bool{}
 	}
@@ -291,56 +289,4 @@ func (c *Cancellation) act(a Act) {
 // acted reports whether a call was carried out before: its reply got lost, and it is said again.
 func (c *Cancellation) acted(id string) bool {
 	return len(c.Acts) > 0 && c.Acts[len(c.Acts)-1].ID == id
-}
-
-// errNewer is returned for a document that only a newer program can read.
-var errNewer = errors.New("it was stored by a newer version of settlecancel; use that one")
-
-// decodePayment reads a document. What it cannot read, or what no program of ours wrote, is an
-// ErrDamaged: half a payment must not look like a whole one.
-func decodePayment(pay place, raw []byte) (*Payment, error) {
-	p := &Payment{}
-	err := json.Unmarshal(raw, p)
-	if err == nil {
-		err = p.fault(raw)
-	} else if newer(raw) {
-		err = errNewer
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%w: payment %s: %w", ErrDamaged, pay.name(), err)
-	}
-	p.MchtID, p.OrgTrdNo = pay.mchtID, pay.orgTrdNo
-	p.settle()
-	return p, nil
-}
-
-// newer reports whether raw is of a newer program, whatever shape the rest of it has.
-func newer(raw []byte) bool {
-	var head struct {
-		Format int `json:"f"`
-	}
-	return json.Unmarshal(raw, &head) == nil && head.Format > format
-}
-
-// fault returns what of p, as it was read from raw, no program of ours wrote.
-func (p *Payment) fault(raw []byte) error {
-	switch {
-	case p.Format > format:
-		return errNewer
-	case p.Format < 1:
-		return errors.New("it has no format")
-	case len(p.Write) != writeIDLen || !bytes.HasPrefix(raw, []byte(`{"w":"`+p.Write+`"`)):
-		return errors.New("it does not begin with the id of its write")
-	}
-	for _, c := range p.Cancellations {
-		switch {
-		case c == nil || c.Key == "":
-			return errors.New("a cancellation has no key")
-		case !slices.Contains(Statuses(), c.Status):
-			return fmt.Errorf("%s: status %q", c.Key, c.Status)
-		case c.Amount < 0:
-			return fmt.Errorf("%s: amount %d", c.Key, c.Amount)
-		}
-	}
-	return nil
 }

@@ -13,14 +13,14 @@ import (
 
 var somewhere = locate("refund-1", "nxca_jt_bi", "a:b c")
 
-const wholeDocument = `{"w":"ABCDEFGHIJKLMNOP","f":1,"m":1000,"s":700,"b":{"k":"inquiry","t":1702600000000,"e":2},"r":3,
+const wholeDocument = `{"f":1,"m":1000,"s":700,"b":{"k":"inquiry","t":1702600000000,"e":2},"r":3,
 "l":{"k":"refund-1","t":"token","g":1702600099000,"x":1702600114000},
 "c":[{"k":"refund-1","m":500,"o":"ORDER-1","x":"CA","fx":true,"p":{"d":"1"},"q":"bulk","by":"shop","z":"sealed","at":1702600000000,"g":true,"sf":200,
 "st":"unknown","re":"no_answer","d":1702600100000,"no":"C-1","rc":"ST01","rm":"no","t":"token","sa":1702600000001,"b":3,"n":2,"y":1,"nb":true,"sb":true,
 "ia":1702600050000,"v":{"f":1,"z":2,"t":"r","n":4,"s":5,"b":true},
 "a":[["r",1702600000000,1500,"unknown","ST01","m",502],["i",1702600090000,20,"ok","0001","",200,500],["l",1702600095000,0,""],["i",1702600099000]],"ax":7,"ev":2,
 "oa":[{"w":"kim","d":"retry","n":"n","i":"id","t":1702600001000},{"w":"lee","d":"proof","i":"","t":1702600002000}]},
-{"k":"refund-2","m":1000,"at":1702600000000,"st":"rejected","cl":true,"e":250}]}`
+{"k":"refund-2","m":1000,"at":1702600000000,"st":"rejected","cl":true,"e":250}],"w":"ABCDEFGHIJKLMNOP"}`
 
 func TestDecodePayment(t *testing.T) {
 	t.Parallel()
@@ -93,8 +93,8 @@ var damages = map[string]string{
 	"an array":                 `[]`,
 	"nothing in it":            `{}`,
 	"no id of the write":       `{"f":1,"c":[{"k":"refund-1","st":"queued"}]}`,
-	"an id cut short":          `{"w":"ABC","f":1,"c":[]}`,
-	"no format":                `{"w":"ABCDEFGHIJKLMNOP","c":[]}`,
+	"an id cut short":          `{"f":1,"c":[],"w":"ABC"}`,
+	"no format":                `{"c":[],"w":"ABCDEFGHIJKLMNOP"}`,
 	"a cancellation null":      document(`null`),
 	"no status":                document(`{"k":"refund-1"}`),
 	"a status unknown":         document(`{"k":"refund-1","st":"done"}`),
@@ -108,14 +108,20 @@ var damages = map[string]string{
 	"acts no array":            document(`{"k":"refund-1","st":"queued","oa":1}`),
 	"an act's time":            document(`{"k":"refund-1","st":"queued","oa":[{"t":"x"}]}`),
 	"a verification":           document(`{"k":"refund-1","st":"queued","v":[]}`),
-	"a sum a text":             `{"w":"ABCDEFGHIJKLMNOP","f":1,"s":"1"}`,
-	"a lease a text":           `{"w":"ABCDEFGHIJKLMNOP","f":1,"l":"x"}`,
-	"the id not at the start":  `{"f":1,"w":"ABCDEFGHIJKLMNOP"}`,
+	"a sum a text":             `{"f":1,"s":"1","w":"ABCDEFGHIJKLMNOP"}`,
+	"a lease a text":           `{"f":1,"l":"x","w":"ABCDEFGHIJKLMNOP"}`,
+	"the id not at the end":    `{"w":"ABCDEFGHIJKLMNOP","f":1}`,
 	"something else behind it": document(`{"k":"refund-1","st":"queued"}`) + `x`,
+	"another document behind":  document(`{"k":"refund-1","st":"queued"}`) + document(`{"k":"refund-1","st":"queued"}`),
+	"an intent of nobody":      document(`{"k":"refund-1","st":"queued"}`) + `{"k":"refund-2","t":"T","g":1,"x":1,"w":"ABCDEFGHIJKLMNOP"}`,
+	"an intent without token":  document(`{"k":"refund-1","st":"queued"}`) + `{"k":"refund-1","g":1,"x":1,"w":"ABCDEFGHIJKLMNOP"}`,
+	"an intent without id":     document(`{"k":"refund-1","st":"queued"}`) + `{"k":"refund-1","t":"T","g":1,"x":1}`,
+	"an intent cut short":      document(`{"k":"refund-1","st":"queued"}`) + `{"k":"refund-1","t":"T","g":1`,
+	"two intents":              document(`{"k":"refund-1","st":"queued"}`) + strings.Repeat(`{"k":"refund-1","t":"T","g":1,"x":1,"w":"ABCDEFGHIJKLMNOP"}`, 2),
 }
 
 func document(cancellation string) string {
-	return `{"w":"ABCDEFGHIJKLMNOP","f":1,"c":[` + cancellation + `]}`
+	return `{"f":1,"c":[` + cancellation + `],"w":"ABCDEFGHIJKLMNOP"}`
 }
 
 func TestDecodeDamaged(t *testing.T) {
@@ -138,12 +144,55 @@ func TestDecodeDamaged(t *testing.T) {
 // What a newer program stored, this one refuses, and says so, whatever shape it has.
 func TestDecodeNewer(t *testing.T) {
 	t.Parallel()
-	for _, raw := range []string{`{"w":"ABCDEFGHIJKLMNOP","f":2}`, `{"w":"ABCDEFGHIJKLMNOP","f":2,"c":{"refund-1":{}}}`, `{"w":"A","f":99,"c":[{"k":"refund-1","st":"frozen"}]}`} {
+	for _, raw := range []string{`{"f":2,"w":"ABCDEFGHIJKLMNOP"}`, `{"f":2,"c":{"refund-1":{}},"w":"ABCDEFGHIJKLMNOP"}`, `{"f":99,"c":[{"k":"refund-1","st":"frozen"}],"w":"A"}`,
+		`{"f":2,"w":"ABCDEFGHIJKLMNOP"}{"k":"refund-1"}`} {
 		p, err := decodePayment(somewhere, []byte(raw))
 		if p != nil || !errors.Is(err, ErrDamaged) || !errors.Is(err, errNewer) || !strings.Contains(err.Error(), "newer version") {
 			t.Errorf("%s: %+v, %v", raw, p, err)
 		}
 	}
+}
+
+// An intent behind a document says the same as the document that holds it.
+func TestIntent(t *testing.T) {
+	t.Parallel()
+	for _, inquiry := range []bool{false, true} {
+		f := newFixture(t)
+		f.accept(partial("refund-1", "pay-1"), partial("refund-2", "pay-1"))
+		if inquiry {
+			f.base(Basis{})
+		}
+		before := slices.Clone(f.p.stored)
+		g := f.p.Begin(f.at, f.rules, Beginning{Entry: partial("refund-2", "pay-1"), Token: "token"})
+		if want := map[bool]Step{false: StepSend, true: StepInquire}[inquiry]; g.Step != want {
+			t.Fatalf("step %v, want %v", g.Step, want)
+		}
+		doc, behind, err := f.p.encode("WWWWWWWWWWWWWWWW")
+		if err != nil || !behind || len(doc) > 160 {
+			t.Fatalf("%s, behind what is stored: %v, %v", doc, behind, err)
+		}
+		p, err := decodePayment(f.place(""), slices.Concat(before, doc))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(marshal(t, f.p), marshal(t, p)); d != "" {
+			t.Errorf("the payment (-in memory +read):\n%s", d)
+		}
+		// Whatever else has changed is written with all of it.
+		f.p.touch(f.p.Cancellations[0])
+		if doc, behind, err := f.p.encode("WWWWWWWWWWWWWWWW"); behind || err != nil {
+			t.Errorf("a change beside it got lost: %s, %v", doc, err)
+		}
+	}
+}
+
+func marshal(t testing.TB, p *Payment) string {
+	t.Helper()
+	raw, err := json.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(raw)
 }
 
 // Whatever is stored: an error, or a payment that is read back the same once written, of which each
@@ -154,6 +203,7 @@ func FuzzDecodePayment(f *testing.F) {
 		f.Add(raw)
 	}
 	f.Add(document(`{"k":"refund-1","st":"cancelled","at":-9223372036854775808,"e":9223372036854775807,"a":[["i",9223372036854775807,9223372036854775807,null,null,null,null,null,null]]}`))
+	f.Add(document(`{"k":"refund-1","st":"queued"}`) + `{"k":"refund-1","t":"T","g":1,"x":15000,"i":true,"w":"ABCDEFGHIJKLMNOP"}`)
 	f.Add(document(`{"k":"refund-1","st":"refunded_elsewhere"},{"k":"refund-1","st":"queued","d":-1}`))
 	f.Fuzz(func(t *testing.T, raw string) {
 		p, err := decodePayment(somewhere, []byte(raw))

@@ -198,7 +198,7 @@ func TestRestoreIsHarmless(t *testing.T) {
 		end(f, x)
 		keep()
 		now, _ := json.Marshal(f.p)
-		f.p.settle()
+		f.p.settle(now, false)
 		f.forget()
 		for i, was := range kept {
 			must(f, f.p.Restore(f.at, f.rules, was, x.Key))
@@ -222,7 +222,7 @@ func TestRestoreWaitsForARequest(t *testing.T) {
 	must(f, json.Unmarshal(raw, &before))
 	before.MchtID, before.OrgTrdNo = f.p.MchtID, f.p.OrgTrdNo
 	f.p = &before
-	f.p.settle()
+	f.p.settle(f.p.stored, false)
 	f.forget()
 	f.pass(calmTime)
 	f.finish(f.begin(x, StepInquire), told(0))

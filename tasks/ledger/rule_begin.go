@@ -185,15 +185,14 @@ func (c *Cancellation) doubt() {
 
 // lease hands p to an attempt at c.
 func (p *Payment) lease(at Moment, r Rules, c *Cancellation, token string, purpose Purpose) Grant {
-	p.Lease = &Lease{Key: c.Key, Token: token, Granted: at.Now, Expires: at.Now + millis(r.Lease)}
-	a := Attempt{Kind: Inquiry, StartedAt: time.UnixMilli(at.Now), UnderWay: true}
-	if purpose == 0 {
-		a.Kind = Request
-		c.Status, c.Token, c.Answered, c.SentAt, c.SentBlind = Sending, token, false, at.Now, !p.Based(at)
-	}
-	c.Due = p.Lease.Expires
-	c.addAttempt(a)
+	i := Intent{Key: c.Key, Token: token, At: at.Now, Lasts: millis(r.Lease), Inquiry: purpose != 0}
+	i.Blind = !i.Inquiry && !p.Based(at)
+	alone := !p.changed()
+	p.intend(c, i)
 	p.touch(c)
+	if alone {
+		p.intent = &i
+	}
 	return p.grant(at, r, c)
 }
 

@@ -200,7 +200,7 @@ func TestBeginAgain(t *testing.T) {
 				f.pass(verifyAfter)
 				f.finish(f.begin(x, StepInquire), sendAgain)
 			case ToBase:
-				f.p.Basis = Basis{}
+				f.base(Basis{})
 				f.accept(x)
 			default:
 				f.accept(x)
@@ -251,10 +251,10 @@ func TestBeginBase(t *testing.T) {
 		"of no method":            {x: unnamed, blind: true},
 		"of no amount":            {x: unknown, blind: true},
 		"no inquiry":              {x: part, given: func(f *fixture) { f.rules.Inquiry = false }, blind: true},
-		"based":                   {x: part, given: func(f *fixture) { f.p.Basis = Basis{Kind: BasisInquiry} }},
-		"based before the epoch":  {x: part, given: func(f *fixture) { f.p.Basis, f.at.Epoch = inquiry, 2 }, purpose: ToBase},
-		"based since the epoch":   {x: part, given: func(f *fixture) { f.p.Basis, f.at.Epoch = inquiry, 1 }},
-		"whole, before the epoch": {x: whole, given: func(f *fixture) { f.p.Basis, f.at.Epoch = inquiry, 2 }, blind: true},
+		"based":                   {x: part, given: func(f *fixture) { f.base(Basis{Kind: BasisInquiry}) }},
+		"based before the epoch":  {x: part, given: func(f *fixture) { f.base(inquiry); f.at.Epoch = 2 }, purpose: ToBase},
+		"based since the epoch":   {x: part, given: func(f *fixture) { f.base(inquiry); f.at.Epoch = 1 }},
+		"whole, before the epoch": {x: whole, given: func(f *fixture) { f.base(inquiry); f.at.Epoch = 2 }, blind: true},
 		"a part, asked for in vain": {x: part, given: func(f *fixture) {
 			f.finish(f.begin(part, StepInquire), Next{Status: Queued, Verification: Verification{Based: true}})
 		}, blind: true},
@@ -571,7 +571,7 @@ func TestBeginBarred(t *testing.T) {
 			f.finish(f.begin(x, StepInquire), sendAgain)
 			f.pass(freshFor)
 		},
-		"base":    func(f *fixture) { f.p.Basis = Basis{}; f.accept(x) },
+		"base":    func(f *fixture) { f.base(Basis{}); f.accept(x) },
 		"wait":    func(f *fixture) { f.reach(x, Unknown) },
 		"ended":   func(f *fixture) { f.reach(x, Cancelled) },
 		"nothing": func(f *fixture) {},

@@ -456,7 +456,7 @@ func TestSeedRule(t *testing.T) {
 		"accepted":          {given: func(f *fixture) { f.accept(x) }, sum: 300, seeds: true},
 		"less than known":   {given: func(f *fixture) { f.p.Sum = 301 }, sum: 300},
 		"as much as known":  {given: func(f *fixture) { f.p.Sum = 300 }, sum: 300, seeds: true},
-		"based":             {given: func(f *fixture) { f.p.Basis = Basis{Kind: BasisInquiry} }, sum: 300},
+		"based":             {given: func(f *fixture) { f.base(Basis{Kind: BasisInquiry}) }, sum: 300},
 		"based long ago":    {given: func(f *fixture) { f.p.Basis, f.at.Epoch = Basis{Kind: BasisInquiry}, 1 }, sum: 300, seeds: true},
 		"under way":         {given: func(f *fixture) { f.rules.Inquiry = false; f.reach(x, Sending) }, sum: 300},
 		"in doubt":          {given: func(f *fixture) { f.rules.Inquiry = false; f.reach(x, Unknown) }, sum: 500},

@@ -237,11 +237,11 @@ func TestFinishBlind(t *testing.T) {
 		f := newFixture(t)
 		f.accept(x)
 		if !c.based {
-			f.p.Basis = Basis{}
+			f.base(Basis{})
 			f.finish(f.begin(x, StepInquire), Next{Status: Queued, Verification: Verification{Based: true}})
 		}
 		f.finish(f.begin(x, StepSend), c.next)
-		f.p.Basis = Basis{Kind: BasisInquiry}
+		f.base(Basis{Kind: BasisInquiry})
 		if got := f.record(x.Key).Blind; got != c.blind {
 			t.Errorf("based %v, then %s: blind %v", c.based, c.next.Status, got)
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	_ "embed"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -21,7 +20,7 @@ var storeScript = redis.NewScript(storeLua)
 // maxTries bounds how often a rule is applied anew because the payment had moved.
 const maxTries = 50
 
-// writeIDLen is part of the stored format: store.lua cuts the id out of a document.
+// writeIDLen is part of the stored format: store.lua cuts the id off a document's end.
 const writeIDLen = 16
 
 func newID() string { return rand.Text()[:writeIDLen] }
@@ -152,15 +151,17 @@ func (s *store) load(ctx context.Context, at place) (*Payment, error) {
 // write stores p if the payment is still the one with this id. Where it is not, c knows the one
 // that is stored, or has it read again, and nothing was written.
 func (s *store) write(ctx context.Context, c *change, p *Payment, id string) (bool, error) {
-	p.Write, p.Format = newID(), format
-	doc, err := json.Marshal(p)
+	doc, behind, err := p.encode(newID())
 	if err != nil {
 		return false, err
 	}
 	all, name := s.heardOf()
 	known := all[c.at.shard]
-	keep := int64(0)
-	if !p.unended() {
+	var keep any = 0
+	switch {
+	case behind:
+		keep = ""
+	case !p.unended():
 		keep = millis(s.opts.Retention)
 	}
 	w := writing{keys: []string{c.at.paymentKey(), shardStateKey(c.at.shard)},
@@ -181,9 +182,9 @@ func (s *store) write(ctx context.Context, c *change, p *Payment, id string) (bo
 	}
 	switch r.word {
 	case "ok":
-		p.settle()
+		p.settle(doc, behind)
 		s.expired(w)
-		s.memory.keep(c.at, doc, c.written)
+		s.memory.keep(c.at, p.stored, c.written)
 		if clustered {
 			return true, s.index(ctx, c, p)
 		}
@@ -290,15 +291,4 @@ func (s *store) runReplicated(ctx context.Context, c *change, w writing) (answer
 		err = fmt.Errorf("%w: %d of %d answered within %v", ErrNotReplicated, n, s.opts.WaitReplicas, s.opts.WaitTimeout)
 	}
 	return a, err
-}
-
-// changed reports whether a rule has changed p.
-func (p *Payment) changed() bool { return p.dirty || len(p.touched) > 0 || len(p.told) > 0 }
-
-// settle makes p what is stored: nothing of it is new any more.
-func (p *Payment) settle() {
-	for _, c := range p.Cancellations {
-		c.was, c.wasDue = c.kind(), c.Due
-	}
-	p.touched, p.told, p.dirty = nil, nil, false
 }

@@ -2,8 +2,8 @@
 --
 -- KEYS  1 payment  2 state of the shard  3… whatever the commands below use
 -- ARGV  1 id of the write that the payment was read with, '' where there was none
---       2 id of this write; the document begins {"w":"<id>"
---       3 document  4 how long it is kept, ms; 0 for ever
+--       2 id of this write; the document ends "<id>"}
+--       3 document  4 how long it is kept, ms; 0 for ever; '' where 3 is to stand behind what is stored
 --       5 highest count of the shard that this process was answered  6 epoch that it knows
 --       7 '' or the name that key 3 must lead to, and does from now on if it led nowhere
 --       8 name of this process, '' for one that lives shortly  9 highest count of its own
@@ -35,7 +35,7 @@ if count < seen or mine < own and epoch == known or epoch < known then
 end
 if epoch ~= known then return { 'epoch', now, count, epoch, since } end
 
-local stored = redis.call('GETRANGE', KEYS[1], 6, 5 + #ARGV[2])
+local stored = redis.call('GETRANGE', KEYS[1], -2 - #ARGV[2], -3)
 if stored ~= ARGV[2] then
   if stored ~= ARGV[1] or stored == '' and redis.call('EXISTS', KEYS[1]) == 1 then
     return { 'moved', now, count, epoch, since, redis.call('GET', KEYS[1]) or '' }
@@ -45,7 +45,9 @@ if stored ~= ARGV[2] then
     if to and to ~= ARGV[7] then return { 'foreign', now, count, epoch, since } end
     redis.call('SET', KEYS[3], ARGV[7])
   end
-  if ARGV[4] == '0' then
+  if ARGV[4] == '' then
+    redis.call('APPEND', KEYS[1], ARGV[3])
+  elseif ARGV[4] == '0' then
     redis.call('SET', KEYS[1], ARGV[3])
   else
     redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])

@@ -428,7 +428,7 @@ func TestAcceptMany(t *testing.T) {
 // What cannot be read is never taken for nothing, and never written over.
 func TestDamagedIsNotOverwritten(t *testing.T) {
 	t.Parallel()
-	for _, raw := range []string{"null", "{}", "", "x", "nonsense", `{"w":"ABCDEFGHIJKLMNOP","f":2}`} {
+	for _, raw := range []string{"null", "{}", "", "x", "nonsense", `{"f":2,"w":"ABCDEFGHIJKLMNOP"}`} {
 		e := newEnv(t)
 		at := placeOfEntry(stepEntry).paymentKey()
 		e.must(e.rdb.Set(e.ctx, at, raw, 0).Err())

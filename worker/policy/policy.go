@@ -152,6 +152,7 @@ var thenOf = map[action]ledger.Then{
 func (p Policy) done(g ledger.Grant, n ledger.Next, o gateway.Outcome) ledger.Next {
 	r := g.Record
 	n.Status, n.Rounds, n.CanTrdNo, n.Verification = ledger.Cancelled, 1, o.CanTrdNo, ledger.Verification{}
+	n.Message = "" // that all went well says the status
 	if r.Full {
 		n.Sum, n.Basis = wholeSum(r), ledger.BasisAnswer
 		return n

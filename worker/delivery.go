@@ -27,7 +27,7 @@ func (w *Worker) webhookConfig() asynq.Config {
 	return asynq.Config{
 		Concurrency:              webhookConcurrency,
 		Queues:                   map[string]int{events.QueueWebhooks: 1},
-		TaskCheckInterval:        w.opts.IdlePoll,
+		TaskCheckInterval:        4 * w.opts.IdlePoll,
 		DelayedTaskCheckInterval: w.opts.DelayedPoll,
 		ShutdownTimeout:          webhookTimeout + 5*time.Second,
 		RetryDelayFunc:           webhookDelay,

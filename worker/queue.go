@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -18,7 +17,7 @@ func (w *Worker) serverConfig(concurrency int) asynq.Config {
 	return asynq.Config{
 		Concurrency:              concurrency,
 		Queues:                   tasks.Queues(),
-		TaskCheckInterval:        w.opts.IdlePoll,
+		TaskCheckInterval:        w.opts.IdlePoll * time.Duration(w.opts.Servers),
 		DelayedTaskCheckInterval: w.opts.DelayedPoll,
 		ShutdownTimeout:          w.ledger.Longest(),
 		RetryDelayFunc:           retryDelay,
@@ -56,29 +55,16 @@ func retryDelay(_ int, err error, _ *asynq.Task) time.Duration {
 // noFailure keeps asynq from counting: the ledger counts attempts.
 func noFailure(error) bool { return false }
 
-// freshContext mends asynq's acknowledgements: it repeats a failed one with a context that has been
-// cancelled since, so that the repeat can never succeed. Such a call gets a context of its own.
-type freshContext struct{}
-
-const freshTimeout = 3 * time.Second
-
-func (freshContext) DialHook(next redis.DialHook) redis.DialHook {
-	return func(ctx context.Context, network, addr string) (net.Conn, error) { return next(ctx, network, addr) }
-}
-
-func (freshContext) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
-	return func(ctx context.Context, cmd redis.Cmder) error {
-		if !errors.Is(ctx.Err(), context.Canceled) {
-			return next(ctx, cmd)
-		}
-		fresh, cancel := context.WithTimeout(context.WithoutCancel(ctx), freshTimeout)
-		defer cancel()
-		return next(fresh, cmd)
+// queueClient returns what asynq talks to Redis with. Its calls share pipelines with each other and
+// with the ledger's, so that many tasks cost few round trips. The contexts of calls do not count
+// there, which mends asynq's acknowledgements: it repeats a failed one with a context that it has
+// cancelled since, so that the repeat could never succeed.
+func queueClient(rdb redis.UniversalClient) (redis.UniversalClient, error) {
+	auto, err := rdb.AutoPipeline()
+	if err != nil {
+		return nil, fmt.Errorf("worker: share pipelines: %w", err)
 	}
-}
-
-func (freshContext) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return next
+	return auto, nil
 }
 
 // queueLog is asynq's log in ours.

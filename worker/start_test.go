@@ -13,8 +13,13 @@ import (
 
 // unreadable makes the reading of what is paused fail while it is set.
 type unreadable struct {
-	freshContext // passes everything else on
-	is           atomic.Bool
+	is atomic.Bool
+}
+
+func (*unreadable) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (*unreadable) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
 }
 
 func (u *unreadable) ProcessHook(next redis.ProcessHook) redis.ProcessHook {

@@ -38,12 +38,12 @@ type Gateway interface {
 // Options of a Worker. Redis, Client and Gateway are required; the zero value of every other field
 // means its default.
 type Options struct {
-	Redis   redis.UniversalClient // for asynq alone: the worker adds a hook to it
+	Redis   redis.UniversalClient // for asynq, and what runs beside it
 	Client  *tasks.Client         // its ledger is the worker's
 	Gateway Gateway
 
 	Concurrency   int                      // cancellations at a time; default 64
-	Servers       int                      // asynq servers in this process, each of which dequeues in one goroutine; default 4
+	Servers       int                      // asynq servers in this process, each of which dequeues in one goroutine; default 16
 	Rounds        func(mchtID string) bool // this merchant's protocol numbers cancellations; default none does
 	DefaultMchtID string                   // merchant of a payload that names none
 	RetryMax      int                      // retries after the first attempt; default 30, negative for none
@@ -51,7 +51,7 @@ type Options struct {
 	RetryCap      time.Duration            // default 1h
 	VerifyAfter   time.Duration            // default 60s; the same as the ledger's
 	HoldFor       time.Duration            // how long a merchant whose requests fail is held between two probes; default 15s
-	IdlePoll      time.Duration            // how often an idle server looks for a task, on average; default 100ms
+	IdlePoll      time.Duration            // how often an idle worker looks for a task, on average, by one of its servers; default 25ms
 	DelayedPoll   time.Duration            // how often asynq looks for tasks that are due again; default 1s
 	SweepEvery    time.Duration            // how often open cancellations without a task are looked for; default 5s
 	SweepAfter    time.Duration            // how long overdue they must be; default 15s
@@ -94,6 +94,10 @@ func New(o Options) (*Worker, error) {
 		return nil, errors.New("worker: Redis, Client and Gateway are required")
 	}
 	o = withDefaults(o)
+	queue, err := queueClient(o.Redis)
+	if err != nil {
+		return nil, err
+	}
 	tracer := o.Tracing.Tracer("settlecancel/worker")
 	w := &Worker{
 		opts: o, ledger: o.Client.Ledger(), gateway: tracedGateway{o.Gateway, tracer}, tracer: tracer, log: o.Logger,
@@ -107,16 +111,15 @@ func New(o Options) (*Worker, error) {
 			VerifyAfter: o.VerifyAfter, HoldFor: o.HoldFor,
 			Rounds: func(r ledger.Record) bool { return o.Rounds != nil && o.Rounds(r.MchtID) }},
 	}
-	o.Redis.AddHook(freshContext{})
 	for i := range o.Servers {
 		share := o.Concurrency / o.Servers
 		if i < o.Concurrency%o.Servers {
 			share++
 		}
-		w.servers = append(w.servers, asynq.NewServerFromRedisClient(o.Redis, w.serverConfig(share)))
+		w.servers = append(w.servers, asynq.NewServerFromRedisClient(queue, w.serverConfig(share)))
 	}
 	if o.Webhook != nil {
-		w.servers = append(w.servers, asynq.NewServerFromRedisClient(o.Redis, w.webhookConfig()))
+		w.servers = append(w.servers, asynq.NewServerFromRedisClient(queue, w.webhookConfig()))
 	}
 	return w, nil
 }
@@ -128,7 +131,7 @@ func withDefaults(o Options) Options {
 		}
 	}
 	number(&o.Concurrency, 64)
-	number(&o.Servers, 4)
+	number(&o.Servers, 16)
 	o.Servers = min(o.Servers, o.Concurrency)
 	number(&o.RetryMax, 30)
 	o.RetryMax = max(o.RetryMax, 0)
@@ -141,7 +144,7 @@ func withDefaults(o Options) Options {
 	duration(&o.RetryCap, time.Hour)
 	duration(&o.VerifyAfter, time.Minute)
 	duration(&o.HoldFor, 15*time.Second)
-	duration(&o.IdlePoll, 100*time.Millisecond)
+	duration(&o.IdlePoll, 25*time.Millisecond)
 	duration(&o.DelayedPoll, time.Second)
 	duration(&o.SweepEvery, 5*time.Second)
 	duration(&o.SweepAfter, 15*time.Second)

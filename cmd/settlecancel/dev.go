@@ -78,7 +78,6 @@ func (a app) runDev(ctx context.Context, once bool) error {
 type dev struct {
 	*installation
 	redis   *miniredis.Miniredis
-	queue   redis.UniversalClient
 	sim     *simulator.Simulator
 	gateway *listen.Listener
 	web     *listen.Listener
@@ -93,7 +92,6 @@ func (a app) openDev(cfg config.Config) (_ *dev, err error) {
 		return nil, fmt.Errorf("embedded Redis: %w", err)
 	}
 	d.installation = &installation{cfg: cfg, log: a.logger(cfg), rdb: redis.NewClient(&redis.Options{Addr: d.redis.Addr()})}
-	d.queue = redis.NewClient(&redis.Options{Addr: d.redis.Addr()})
 	defer func() {
 		if err != nil {
 			d.close()
@@ -122,7 +120,7 @@ func (a app) openDev(cfg config.Config) (_ *dev, err error) {
 	if d.pulse, err = pulse.New(pulse.Options{Redis: d.rdb, Logger: d.log}); err != nil {
 		return nil, err
 	}
-	d.worker, err = newWorker(d.installation, d.queue, gw, d.pulse)
+	d.worker, err = newWorker(d.installation, gw, d.pulse)
 	return d, err
 }
 
@@ -157,7 +155,6 @@ func (a app) listenDev(cfg config.Config, h http.Handler) (*listen.Listener, err
 
 func (d *dev) close() {
 	_ = d.rdb.Close()
-	_ = d.queue.Close()
 	d.redis.Close()
 }
 

@@ -190,8 +190,7 @@ func newGateway(cfg config.Config) (*gateway.Client, error) {
 	})
 }
 
-// newWorker wires a worker; queue is a Redis client of its own, for the hook that it adds.
-func newWorker(i *installation, queue redis.UniversalClient, gw worker.Gateway, seen worker.Observer) (*worker.Worker, error) {
+func newWorker(i *installation, gw worker.Gateway, seen worker.Observer) (*worker.Worker, error) {
 	cfg := i.cfg
 	retries := cfg.RetryMax
 	if retries == 0 {
@@ -203,7 +202,7 @@ func newWorker(i *installation, queue redis.UniversalClient, gw worker.Gateway, 
 		return nil, err
 	}
 	return worker.New(worker.Options{
-		Redis: queue, Client: i.client, Gateway: gw, Observer: seen, Tracing: i.traces.provider, Logger: i.log,
+		Redis: i.rdb, Client: i.client, Gateway: gw, Observer: seen, Tracing: i.traces.provider, Logger: i.log,
 		Concurrency: cfg.Concurrency, DefaultMchtID: cfg.DefaultMerchant,
 		RetryMax: retries, RetryInitial: cfg.RetryInitial, RetryCap: cfg.RetryCap, VerifyAfter: cfg.VerifyAfter,
 		Rate:   cfg.Rate,

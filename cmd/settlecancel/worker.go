@@ -36,11 +36,6 @@ func (a app) runWorker(ctx context.Context) error {
 	}
 	defer here.close()
 	rdb, client := here.rdb, here.client
-	queue, err := dial(ctx, cfg)
-	if err != nil {
-		return err
-	}
-	defer queue.Close()
 	gw, err := newGateway(cfg)
 	if err != nil {
 		return err
@@ -52,12 +47,11 @@ func (a app) runWorker(ctx context.Context) error {
 		return err
 	}
 	rdb.AddHook(seen.RedisHook())
-	queue.AddHook(seen.RedisHook())
 	beat, err := pulse.New(pulse.Options{Redis: rdb, Observer: seen, Logger: log})
 	if err != nil {
 		return err
 	}
-	w, err := newWorker(here, queue, gw, beat)
+	w, err := newWorker(here, gw, beat)
 	if err != nil {
 		return err
 	}

@@ -71,8 +71,9 @@ type drained struct {
 	commands float64       // of Redis, those within scripts included
 	scripts  float64
 	inLua    time.Duration
-	aof      float64 // bytes
-	kept     float64 // bytes of Redis's memory, once all have ended
+	redis    time.Duration // Redis's processor time
+	aof      float64       // bytes
+	kept     float64       // bytes of Redis's memory, once all have ended
 }
 
 func printMedians(b *testing.B, all map[string][]drained) {
@@ -99,7 +100,7 @@ func printMedians(b *testing.B, all map[string][]drained) {
 			{"/s", rate}, {"-µs-cpu", cpu}, {"-commands", func(d drained) float64 { return d.commands }},
 			{"-scripts", func(d drained) float64 { return d.scripts }}, {"-µs-lua", func(d drained) float64 { return micros(d.inLua) }},
 			{"-B-aof", func(d drained) float64 { return d.aof }}, {"-B-kept", func(d drained) float64 { return d.kept }},
-			{"-MB-peak", func(d drained) float64 { return d.peak }},
+			{"-MB-peak", func(d drained) float64 { return d.peak }}, {"-µs-redis", func(d drained) float64 { return micros(d.redis) }},
 		} {
 			b.ReportMetric(median(name, m.of), name+m.unit)
 		}
@@ -134,7 +135,7 @@ func drain(b *testing.B, fsync string, latency time.Duration, count int, start f
 		rate: float64(count-1) / last.Sub(first).Seconds(), cpu: (state.UserTime() + state.SystemTime()) / time.Duration(count),
 		peak: float64(usage.Maxrss) / 1024, commands: (after.commands - before.commands) / n, scripts: (after.scripts - before.scripts) / n,
 		inLua: time.Duration((after.inLua - before.inLua) / n * 1000), aof: (after.aof - before.aof) / n,
-		kept: (after.memory - empty) / n,
+		kept: (after.memory - empty) / n, redis: time.Duration((after.cpu - before.cpu) / n * 1e9),
 	}
 }
 
@@ -162,7 +163,7 @@ func idle(rdb *redis.Client) bool {
 }
 
 // figures are Redis's own.
-type figures struct{ commands, scripts, inLua, aof, memory float64 }
+type figures struct{ commands, scripts, inLua, aof, memory, cpu float64 }
 
 func look(b *testing.B, rdb *redis.Client) figures {
 	b.Helper()
@@ -180,6 +181,8 @@ func look(b *testing.B, rdb *redis.Client) figures {
 			f.aof = number
 		case "used_memory_dataset":
 			f.memory = number
+		case "used_cpu_sys", "used_cpu_user": // seconds
+			f.cpu += number
 		}
 		command, ok := strings.CutPrefix(name, "cmdstat_")
 		if !ok || command == "info" {

@@ -190,12 +190,12 @@ func (p *plant) until(what string, limit time.Duration, ok func() bool) {
 	}
 }
 
-// inGateway waits until the simulator holds so many requests.
-func (p *plant) inGateway(n int) {
+// delayed waits until the simulator holds a request that it was told to delay.
+func (p *plant) delayed() {
 	p.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	if err := p.sim.Await(ctx, func(s simulator.Stats) bool { return s.InProgress >= n }); err != nil {
+	if err := p.sim.Await(ctx, func(s simulator.Stats) bool { return s.Faults[simulator.KindDelayBefore] > 0 }); err != nil {
 		p.Fatal(err)
 	}
 }

@@ -57,7 +57,7 @@ func TestTermLetsRequestsEnd(t *testing.T) {
 	}
 	worker := p.start("worker")
 	p.enqueue(p.pageExample("term", 500))
-	p.inGateway(1)
+	p.delayed()
 	worker.signal(syscall.SIGTERM)
 	if code := worker.wait(); code != exitDone {
 		t.Errorf("exit code %d\n%s", code, worker.log)
@@ -77,7 +77,7 @@ func TestKilledWorker(t *testing.T) {
 	}
 	worker := p.start("worker")
 	p.enqueue(p.pageExample("killed", 500))
-	p.inGateway(1)
+	p.delayed()
 	worker.kill()
 	killed := time.Now()
 	p.start("worker")

@@ -230,13 +230,14 @@ func (l *Ledger) Day(ctx context.Context, day string) iter.Seq2[Record, error] {
 
 // Counter is how many cancellations came to one status in one hour.
 type Counter struct {
-	Hour   time.Time // its start, Korean time
-	MchtID string
-	Method string
-	Status Status
-	Code   string
-	Count  int64
-	Amount int64 // of all of them, smallest unit of the currency
+	Hour    time.Time // its start, Korean time
+	MchtID  string
+	Method  string
+	Status  Status
+	Code    string
+	Count   int64
+	Amount  int64 // of those in won
+	Foreign int64 // of those in another currency, in its smallest unit
 }
 
 // Counters returns what ended, or became a dead letter, from one time to another, by the hour. They
@@ -279,7 +280,8 @@ func (l *Ledger) Counters(ctx context.Context, from, before time.Time) ([]Counte
 
 // count adds one field of a day's counters: see counterField.
 func count(sums map[Counter]*Counter, day, field, value string) {
-	name, isAmount := strings.CutPrefix(field, amountField)
+	name, won := strings.CutPrefix(field, amountField)
+	name, foreign := strings.CutPrefix(name, foreignField)
 	parts := strings.SplitN(name, "|", 5)
 	n, err := strconv.ParseInt(value, 10, 64)
 	begin, badDay := time.ParseInLocation(dayLayout, day, settlebank.KST)
@@ -292,9 +294,12 @@ func count(sums map[Counter]*Counter, day, field, value string) {
 		sum := c
 		sums[c] = &sum
 	}
-	if isAmount {
+	switch {
+	case won:
 		sums[c].Amount += n
-	} else {
+	case foreign:
+		sums[c].Foreign += n
+	default:
 		sums[c].Count += n
 	}
 }

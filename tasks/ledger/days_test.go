@@ -125,6 +125,7 @@ func TestCounters(t *testing.T) {
 		if i%10 == 0 {
 			x.Amount = 0
 		}
+		x.Foreign = i%7 == 0
 		s := Statuses()[i%len(Statuses())]
 		e.reach(x, s)
 		if s == Exhausted {
@@ -140,7 +141,11 @@ func TestCounters(t *testing.T) {
 				want[c] = &sum
 			}
 			want[c].Count++
-			want[c].Amount += r.Amount
+			if x.Foreign {
+				want[c].Foreign += r.Amount
+			} else {
+				want[c].Amount += r.Amount
+			}
 		}
 		e.clock.Advance(50 * time.Minute) // over two days
 	}

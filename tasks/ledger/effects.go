@@ -139,7 +139,7 @@ func (s *store) tell(w *writing, at place, t telling) {
 	field := counterField(ms, at.mchtID, t.what)
 	w.add("HINCRBY", counters, field, 1)
 	if t.what.Amount > 0 {
-		w.add("HINCRBY", counters, amountField+field, t.what.Amount)
+		w.add("HINCRBY", counters, amountPrefix(t.what)+field, t.what.Amount)
 	}
 	s.expire(w, counters, countersKept+48*time.Hour)
 }
@@ -205,5 +205,15 @@ func counterField(ms int64, mchtID string, c Cancellation) string {
 	return strings.Join([]string{hour, mchtID, c.Method, string(c.Status), c.Code}, "|")
 }
 
-// amountField stands before the name of a counter that adds amounts.
-const amountField = "+"
+// What stands before the name of a counter that adds amounts.
+const (
+	amountField  = "+" // in won
+	foreignField = "*" // in another unit
+)
+
+func amountPrefix(c Cancellation) string {
+	if c.Foreign {
+		return foreignField
+	}
+	return amountField
+}

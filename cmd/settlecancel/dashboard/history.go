@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"settlecancel/gateway/settlebank"
+	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
 )
 
@@ -16,17 +17,31 @@ type history interface {
 	Counters(ctx context.Context, from, before time.Time) ([]ledger.Counter, error)
 }
 
-// total is a number of cancellations, and their money in won.
+// total is a number of cancellations, and their money.
 type total struct {
-	Name   string
-	Count  int64
-	Amount int64
-	URL    string // of what they are
+	Name  string
+	Count int64
+	Won   int64
+	Cents int64  // of US dollars, the only other currency
+	URL   string // of what they are
 }
 
 func (t *total) add(c ledger.Counter) {
 	t.Count += c.Count
-	t.Amount += c.Amount
+	t.Won += c.Amount
+	t.Cents += c.Foreign
+}
+
+// Sum writes the money of a total.
+func (p *page) Sum(t total) string {
+	switch won, dollars := p.Money(t.Won, tasks.CurrencyKRW), p.Money(t.Cents, tasks.CurrencyUSD); {
+	case t.Cents == 0:
+		return won
+	case t.Won == 0:
+		return dollars
+	default:
+		return won + " / " + dollars
+	}
 }
 
 // today is what has happened since midnight in Korea.
@@ -110,7 +125,7 @@ func byMoney(by map[string]total, field string) []total {
 		all = append(all, t)
 	}
 	slices.SortFunc(all, func(a, b total) int {
-		return cmp.Or(cmp.Compare(b.Amount, a.Amount), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(b.Won, a.Won), cmp.Compare(b.Cents, a.Cents), cmp.Compare(a.Name, b.Name))
 	})
 	return all
 }

@@ -29,9 +29,9 @@ func TestToday(t *testing.T) {
 	now := time.Date(2026, 3, 2, 10, 30, 0, 0, settlebank.KST)
 	hour := func(ago int) time.Time { return now.Truncate(time.Hour).Add(-time.Duration(ago) * time.Hour).UTC() }
 	h := &counted{all: []ledger.Counter{
-		{Hour: hour(0), MchtID: "shop", Method: "CA", Status: ledger.Cancelled, Count: 3, Amount: 3000},
+		{Hour: hour(0), MchtID: "shop", Method: "CA", Status: ledger.Cancelled, Count: 3, Amount: 3000, Foreign: 1205},
 		{Hour: hour(9), MchtID: "shop", Method: "VA", Status: ledger.AlreadyCancelled, Count: 1, Amount: 9000},
-		{Hour: hour(10), MchtID: "other", Status: ledger.Cancelled, Count: 2, Amount: 50}, // midnight
+		{Hour: hour(10), MchtID: "other", Status: ledger.Cancelled, Count: 2, Foreign: 50}, // midnight
 		{Hour: hour(2), MchtID: "shop", Method: "CA", Status: ledger.Rejected, Count: 4, Amount: 400},
 		{Hour: hour(11), MchtID: "shop", Method: "CA", Status: ledger.Cancelled, Count: 100, Amount: 1}, // yesterday
 		{Hour: hour(24 * 20), MchtID: "shop", Method: "CA", Status: ledger.Review, Count: 7, Amount: 1},
@@ -40,8 +40,8 @@ func TestToday(t *testing.T) {
 	b := newFixture(t, func(o *Options) { o.Now = func() time.Time { return now } })
 	b.board.history = h
 	page := b.see(root)
-	b.want(page, "Cancelled: 6, together ₩12,050 · became dead letters: 4, together ₩400", "virtual account 1 ₩9,000 card 3 ₩3,000 no method 2 ₩50",
-		"shop 4 ₩12,000 other 2 ₩50", "The last 24 hours, by the hour cancelled 106 dead or given up 4",
+	b.want(page, "Cancelled: 6, together ₩12,000 / US$12.55 · became dead letters: 4, together ₩400", "virtual account 1 ₩9,000 card 3 ₩3,000 / US$12.05 no method 2 US$0.50",
+		"shop 4 ₩12,000 / US$12.05 other 2 US$0.50", "The last 24 hours, by the hour cancelled 106 dead or given up 4",
 		"The last 30 days, by day cancelled 106 dead or given up 11", "10:00 3 0", "08:00 0 4", "03-01 100 0", "03-02 6 4", "02-10 0 7")
 	if want := time.Date(2026, 2, 1, 0, 0, 0, 0, settlebank.KST); !h.from.Equal(want) || !h.to.Equal(now) {
 		t.Errorf("asked for %s to %s", h.from, h.to)

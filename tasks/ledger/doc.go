@@ -5,14 +5,14 @@
 // # One payment, one document
 //
 // All cancellations of one original payment (mchtId and orgTrdNo) are one JSON document under one
-// Redis key, a [Payment]: the lease, the sum that is known to be cancelled and the next round
-// belong to the payment, and move together with the cancellation. The rules are Go: pure functions
-// on that value, in the files rule_*.go. One script, store.lua, writes what came of a rule, if the
-// document is still the one that was read; else the rule is applied anew. Payments are spread over
-// shards; the open set, the dead letters, the outbox and the indexes of a shard live in the slot of
-// its payments and move in the same script, so no crash can come between. An index from idempotency
-// key to payment lies outside; Accept claims it first, so that one key never names two
-// cancellations.
+// Redis key, a [Payment], behind which an [Intent] stands while an attempt is under way: the lease,
+// the sum that is known to be cancelled and the next round belong to the payment, and move together
+// with the cancellation. The rules are Go: pure functions on that value, in the files rule_*.go.
+// One script, store.lua, writes what came of a rule, if the document is still the one that was
+// read; else the rule is applied anew. Payments are spread over shards; the open set, the dead
+// letters, the outbox and the indexes of a shard live in the slot of its payments and move in the
+// same script, so no crash can come between. An index from idempotency key to payment lies outside;
+// Accept claims it first, so that one key never names two cancellations.
 //
 // The states, and which rule leads from one to another, are drawn in this package's README.
 //

@@ -103,7 +103,9 @@ func (d *Dashboard) past(ctx context.Context, p *page) *past {
 	x.Today.Methods, x.Today.Merchants = byMoney(methods, "method"), byMoney(merchants, "mcht")
 	x.Today.MoreMerchants = max(0, len(merchants)-merchantsShown)
 	x.Today.Merchants = x.Today.Merchants[:len(merchants)-x.Today.MoreMerchants]
-	x.Plots = []plot{p.plot("hours", hours, 6), p.plot("days", days, 7)}
+	if len(counted) > 0 { // axes with nothing between them tell nothing
+		x.Plots = []plot{p.plot("hours", hours, 6), p.plot("days", days, 7)}
+	}
 	return x
 }
 

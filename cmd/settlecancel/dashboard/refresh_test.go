@@ -72,3 +72,25 @@ func TestBrowserRefresh(t *testing.T) {
 	}
 	tab.clean()
 }
+
+// Without scripts the overview comes anew by itself, whatever somebody types: the search field is
+// where nothing does.
+func TestBrowserSearchWithoutScript(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	b.put(sample("first"), ledger.Rejected)
+	tab := newTab(b, 1200, false)
+	tab.open(root+"?lang=en", "main .tiles")
+	visible := func(css string) bool {
+		return ask(tab, chromedp.Evaluate[bool](`document.querySelector('`+css+`').checkVisibility()`))
+	}
+	if visible(`input[name="q"]`) || !visible(".find.instead") {
+		t.Error("the field is on a page that comes anew")
+	}
+	tab.run(chromedp.Click(chromedp.CSS(".find.instead")), chromedp.WaitVisible(chromedp.CSS(`input[name="q"]`)),
+		chromedp.SendKeys(chromedp.CSS(`input[name="q"]`), "ORDER-first\r"), chromedp.WaitVisible(chromedp.CSS(".headline")))
+	if strings.Contains(b.see(cancellations+"search?q=").text, `http-equiv="refresh"`) {
+		t.Error("the search page comes anew")
+	}
+	tab.clean()
+}

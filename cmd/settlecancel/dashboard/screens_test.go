@@ -191,14 +191,26 @@ func TestBrowserScreens(t *testing.T) {
 // much.
 func TestBrowserStates(t *testing.T) {
 	t.Parallel()
-	look := func(b *fixture, state string, screens ...screen) {
+	look := func(b *fixture, state string, usual ...screen) {
 		t.Helper()
-		tab := newTab(b, 1400, true)
-		axe := tab.axe()
-		for _, s := range screens {
-			tab.open(s.path+"&lang=ko", "footer")
-			tab.accessible(axe, state+" "+s.name)
-			tab.shot(state + "-" + s.name)
+		wanted, widths, langs, schemes := usual, []int64{1400}, []string{korean}, []string{"light"}
+		if *shots != "" { // every page in every variant, which takes minutes
+			wanted, widths, langs, schemes = screens, []int64{1400, 390}, []string{korean, english}, []string{"light", "dark"}
+		}
+		for _, width := range widths {
+			tab := newTab(b, width, true)
+			axe := tab.axe()
+			for _, lang := range langs {
+				for _, scheme := range schemes {
+					tab.scheme(scheme)
+					for _, s := range wanted {
+						name := fmt.Sprintf("%s-%s-%d-%s-%s", state, s.name, width, lang, scheme)
+						tab.open(s.path+"&lang="+lang, "footer")
+						tab.accessible(axe, name)
+						tab.shot(name)
+					}
+				}
+			}
 		}
 	}
 	look(newFixture(t), "empty", screens[0], screens[1])
@@ -215,6 +227,21 @@ func TestBrowserStates(t *testing.T) {
 	away, server := newMortalFixture(t)
 	server.Kill()
 	look(away, "redis-away", screens[0], screens[4])
+}
+
+// Between a desk and a phone no column of a list is squeezed to nothing.
+func TestBrowserBetween(t *testing.T) {
+	t.Parallel()
+	b := busy(t, 3)
+	for _, width := range []int64{1150, 1024, 961} {
+		tab := newTab(b, width, true)
+		for _, path := range []string{root + "?", cancellations + "list?status=dead", cancellations + "list?status=ended", cancellations + "search?q=CNCL20231215001"} {
+			tab.open(path+"&lang=en", "footer")
+			if least := ask(tab, chromedp.Evaluate[int](`Math.min(...[...document.querySelectorAll(".lines th:not(.tick)")].map(th => th.clientWidth))`)); least < 60 {
+				t.Errorf("%s, %d pixels wide, has a column of %d", path, width, least)
+			}
+		}
+	}
 }
 
 // tall returns how tall a page is in a wide window.

@@ -167,9 +167,10 @@ func withDefaults(o Options) Options {
 	return o
 }
 
-// Start begins to take tasks, once it knows what is paused.
+// Start begins to take tasks, once it knows what is paused and whether Redis may have forgotten writes
+// that others know of.
 func (w *Worker) Start() error {
-	if err := w.gate.refreshPauses(context.Background()); err != nil {
+	if err := errors.Join(w.ledger.Arrive(context.Background()), w.gate.refreshPauses(context.Background())); err != nil {
 		return fmt.Errorf("worker: start: %w", err)
 	}
 	for i, s := range w.servers {

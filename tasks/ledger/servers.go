@@ -29,6 +29,7 @@ type Servers struct {
 
 	mu    sync.Mutex
 	met   map[string]bool
+	last  string    // that was met
 	first time.Time // when the first was met
 	quiet time.Time // until then
 }
@@ -79,6 +80,7 @@ const mostMet = 1000
 func (s *Servers) meet(ctx context.Context, id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.last = id
 	if s.met[id] {
 		return
 	}
@@ -87,13 +89,37 @@ func (s *Servers) meet(ctx context.Context, id string) {
 		s.first = now
 	}
 	if now.Sub(s.first) >= noticeEvery { // those of a cluster are all met at the start
-		s.quiet = now.Add(quietFor)
-		s.log.WarnContext(ctx, "Redis was restarted or replaced: nothing is sent before all who know more have looked", "for", quietFor)
+		s.wait(ctx)
 	}
 	if len(s.met) >= mostMet {
 		clear(s.met)
 	}
 	s.met[id] = true
+}
+
+// wait begins the time in which nothing is granted.
+func (s *Servers) wait(ctx context.Context) {
+	s.quiet = s.now().Add(quietFor)
+	s.log.WarnContext(ctx, "Redis was restarted or replaced: nothing is sent before all who know more have looked", "for", quietFor)
+}
+
+// arrive is for a process that starts: known is the server that the others knew last, "" for none.
+func (s *Servers) arrive(ctx context.Context, known string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if known != "" && s.last != "" && known != s.last {
+		s.wait(ctx)
+	}
+}
+
+// settled returns the server that was met last, once nothing is waited for any more; else "".
+func (s *Servers) settled() string {
+	if s == nil || s.rest() > 0 {
+		return ""
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.last
 }
 
 // rest returns how long nothing may be granted from now on; of a nil Servers, 0.

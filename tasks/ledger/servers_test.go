@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -80,6 +81,41 @@ func TestQuietAfterRestart(t *testing.T) {
 	if g := b.begin(x, StepWait); g.Wait <= quietFor {
 		t.Errorf("wait %v: what was forgotten may be on the wire", g.Wait)
 	}
+}
+
+// A process that starts after Redis was restarted waits, too, until one that lived before has looked
+// or the time is over.
+func TestArrive(t *testing.T) {
+	t.Parallel()
+	server := ownServer(t, "--appendonly", "yes", "--appendfsync", "always")
+	sign := func(e *env) {
+		t.Helper()
+		_, err := e.sign(e.ctx, "")
+		e.must(err)
+	}
+	start := func(want time.Duration) *env {
+		t.Helper()
+		e, servers := meeting(t, server, redis.Options{})
+		e.must(e.Arrive(e.ctx))
+		if rest := servers.rest(); rest != want {
+			t.Errorf("nothing is granted for %v, want %v", rest, want)
+		}
+		return e
+	}
+	a := start(0) // nobody has signed: a new installation
+	sign(a)
+	start(0)
+	a.clock.Advance(noticeEvery)
+	server.Kill()
+	a.must(server.Restart())
+	again(a)
+	b := start(quietFor)
+	sign(a) // too early, nothing is signed
+	sign(b)
+	start(quietFor)
+	a.clock.Advance(quietFor)
+	sign(a)
+	start(0)
 }
 
 // One server stays the same however many connections it has. One that was restarted, that was a

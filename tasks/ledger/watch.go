@@ -22,12 +22,16 @@ func (l *Ledger) Watch(ctx context.Context) error {
 	defer l.leave(name)
 	tick := time.NewTicker(noticeEvery)
 	defer tick.Stop()
+	signed := ""
 	for n := 0; ; n++ {
 		var err error
 		if n%appearEvery == 0 {
 			err = l.appear(ctx, name)
 		}
-		if err := errors.Join(err, l.Notice(ctx)); err != nil && ctx.Err() == nil {
+		if err = errors.Join(err, l.Notice(ctx)); err == nil {
+			signed, err = l.sign(ctx, signed)
+		}
+		if err != nil && ctx.Err() == nil {
 			l.opts.Logger.DebugContext(ctx, "not looked for forgotten writes; the next look follows", "error", err)
 		}
 		select {
@@ -36,6 +40,37 @@ func (l *Ledger) Watch(ctx context.Context) error {
 		case <-tick.C:
 		}
 	}
+}
+
+// serverKey holds the name of the Redis server that all who knew more have looked at.
+const serverKey = prefix + "server"
+
+// Arrive is for a process that starts, before it grants anything: Redis may have been restarted or
+// replaced a moment ago, and the others not have looked. Then nothing is granted for ten seconds. On
+// a cluster, where each node has a name of its own, it does nothing.
+func (l *Ledger) Arrive(ctx context.Context) error {
+	if l.opts.Servers == nil || l.clustered() {
+		return nil
+	}
+	known, err := l.rdb.Get(ctx, serverKey).Result()
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return fmt.Errorf("ledger: arrive: %w", err)
+	}
+	l.opts.Servers.arrive(ctx, known)
+	return nil
+}
+
+// sign says that those who know more have had their time at the server that there is now. It returns
+// the name of what was signed.
+func (l *Ledger) sign(ctx context.Context, signed string) (string, error) {
+	name := l.opts.Servers.settled()
+	if name == "" || name == signed || l.clustered() {
+		return signed, nil
+	}
+	if err := l.rdb.Set(ctx, serverKey, name, 0).Err(); err != nil {
+		return signed, fmt.Errorf("ledger: sign: %w", err)
+	}
+	return name, nil
 }
 
 // Notice looks whether Redis has forgotten writes of which this process was told, and raises the

@@ -18,7 +18,7 @@ import (
 const quietFor = 5 * noticeEvery
 
 // errReplaced is returned where Redis was restarted or replaced while an intent was stored.
-var errReplaced = errors.New("Redis was restarted or replaced a moment ago; others may know of writes that it has forgotten")
+var errReplaced = errors.New("restarted or replaced a moment ago, Redis may have forgotten writes that others know of")
 
 // Servers knows which servers of Redis a process has talked to. One that it meets later than at its
 // start was restarted, or has come in the place of another. Give Meet to the client as OnConnect, and Servers to the

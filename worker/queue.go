@@ -13,12 +13,23 @@ import (
 	"settlecancel/tasks"
 )
 
-func (w *Worker) serverConfig(concurrency int) asynq.Config {
+// idleHousework is how often a server does what the first one does for all: it cannot be switched
+// off.
+const idleHousework = 24 * time.Hour
+
+// serverConfig returns what the nth server works by. The first brings back what is due again, and
+// clears away what has expired; the others only dequeue.
+func (w *Worker) serverConfig(n, concurrency int) asynq.Config {
+	delayed, janitor := w.opts.DelayedPoll, time.Duration(0) // its default
+	if n > 0 {
+		delayed, janitor = idleHousework, idleHousework
+	}
 	return asynq.Config{
 		Concurrency:              concurrency,
 		Queues:                   tasks.Queues(),
 		TaskCheckInterval:        w.opts.IdlePoll * time.Duration(w.opts.Servers),
-		DelayedTaskCheckInterval: w.opts.DelayedPoll,
+		DelayedTaskCheckInterval: delayed,
+		JanitorInterval:          janitor,
 		ShutdownTimeout:          w.ledger.Longest(),
 		RetryDelayFunc:           retryDelay,
 		IsFailure:                noFailure,

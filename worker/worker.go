@@ -116,7 +116,7 @@ func New(o Options) (*Worker, error) {
 		if i < o.Concurrency%o.Servers {
 			share++
 		}
-		w.servers = append(w.servers, asynq.NewServerFromRedisClient(queue, w.serverConfig(share)))
+		w.servers = append(w.servers, asynq.NewServerFromRedisClient(queue, w.serverConfig(i, share)))
 	}
 	if o.Webhook != nil {
 		w.servers = append(w.servers, asynq.NewServerFromRedisClient(queue, w.webhookConfig()))

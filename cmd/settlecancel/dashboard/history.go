@@ -40,7 +40,7 @@ func (p *page) Sum(t total) string {
 	case t.Won == 0:
 		return dollars
 	default:
-		return won + " / " + dollars
+		return won + " + " + dollars
 	}
 }
 

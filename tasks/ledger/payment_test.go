@@ -178,10 +178,17 @@ func TestIntent(t *testing.T) {
 		if d := cmp.Diff(marshal(t, f.p), marshal(t, p)); d != "" {
 			t.Errorf("the payment (-in memory +read):\n%s", d)
 		}
-		// Whatever else has changed is written with all of it.
-		f.p.touch(f.p.Cancellations[0])
-		if doc, behind, err := f.p.encode("WWWWWWWWWWWWWWWW"); behind || err != nil {
-			t.Errorf("a change beside it got lost: %s, %v", doc, err)
+		// Whatever else has changed is written with all of it, and what is stored is not stored again.
+		for name, change := range map[string]func(p *Payment){
+			"another cancellation": func(p *Payment) { p.touch(p.Cancellations[0]) },
+			"the payment":          func(p *Payment) { p.dirty = true },
+			"nothing since":        func(p *Payment) { p.settle(doc, true) },
+		} {
+			p := *f.p
+			change(&p)
+			if doc, behind, err := p.encode("WWWWWWWWWWWWWWWW"); behind || err != nil {
+				t.Errorf("%s: only the intent is written: %s, %v", name, doc, err)
+			}
 		}
 	}
 }

@@ -104,7 +104,7 @@ func (l *Ledger) BeginBarred(ctx context.Context, e Entry, barred Barred) (Grant
 		err = errReplaced
 	}
 	if err != nil {
-		return Grant{token: b.Token, place: c.at}, fmt.Errorf("ledger: begin %s: %w", e.Key, err)
+		return Grant{token: b.Token, place: c.at, at: c.moment}, fmt.Errorf("ledger: begin %s: %w", e.Key, err)
 	}
 	g.token, g.place, g.at = b.Token, c.at, c.moment
 	g.remember(p)

@@ -39,23 +39,53 @@ func NewServers(log *slog.Logger) *Servers {
 	return &Servers{log: log, now: time.Now, met: map[string]bool{}}
 }
 
+// errReplica refuses a connection.
+var errReplica = errors.New("a replica of a cluster: it may take its master's place, and nobody would notice on this connection")
+
 // Meet asks a new connection whose it is, before anything else is asked on it. It wants the right to
-// INFO; a server that refuses it is not told from another one.
+// INFO; a server that refuses it is not told from another one. While a server loads what it has
+// stored nobody can look what is missing: it is met once it has.
 func (s *Servers) Meet(ctx context.Context, cn *redis.Conn) error {
+	var size *redis.IntCmd
 	var server, replication *redis.StringCmd
 	_, err := cn.Pipelined(ctx, func(p redis.Pipeliner) error {
-		server, replication = p.Info(ctx, "server"), p.Info(ctx, "replication")
+		size, server, replication = p.DBSize(ctx), p.Info(ctx, "server"), p.Info(ctx, "replication")
 		return nil
 	})
 	if err != nil && !isReply(err) {
 		return fmt.Errorf("ask Redis who it is: %w", err)
 	}
+	if redis.IsLoadingError(size.Err()) {
+		s.loads()
+		return size.Err()
+	}
 	// A server that was a replica for a while has other data than before, though it was not restarted.
 	run, history := infoField(server.Val(), "run_id"), infoField(replication.Val(), "master_replid")
-	if run != "" && infoField(server.Val(), "redis_mode") != "sentinel" {
+	mode := infoField(server.Val(), "redis_mode")
+	switch {
+	case run == "" || mode == "sentinel":
+	case infoField(replication.Val(), "role") == "slave":
+		if mode == "cluster" && s.knowsOne() { // any node tells of the whole cluster
+			return errReplica
+		}
+	default:
 		s.meet(ctx, run+" "+history)
 	}
 	return nil
+}
+
+// loads notes that a server was restarted, which is met once it has loaded what it has stored.
+func (s *Servers) loads() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.first = s.now().Add(-noticeEvery)
+}
+
+// knowsOne reports whether a server was met.
+func (s *Servers) knowsOne() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.met) > 0
 }
 
 // isReply reports whether err is Redis's own answer.

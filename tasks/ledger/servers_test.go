@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"runtime"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -118,6 +119,29 @@ func TestArrive(t *testing.T) {
 	start(0)
 }
 
+// An intent that was stored while Redis was found to be another one is taken back, also after Redis
+// has forgotten writes once: nothing was sent, and nothing is in doubt.
+func TestReplacedIsTakenBack(t *testing.T) {
+	t.Parallel()
+	server := ownServer(t, "--appendonly", "yes", "--appendfsync", "always")
+	e, _ := meeting(t, server, redis.Options{})
+	e.must(e.Recover(e.ctx, kim))
+	e.must(e.Notice(e.ctx))
+	e.clock.Advance(e.opts.Caution)
+	x := full("refund-1", "pay-1")
+	e.accept(x)
+	server.Kill()
+	e.must(server.Restart())
+	g, err := e.Begin(e.ctx, x)
+	if wantErr(t, err, errReplaced); e.get(x.Key).Status != Sending {
+		t.Fatal("no intent was stored")
+	}
+	_, err = e.Finish(e.ctx, g, Attempt{Class: Unsent}, Next{Status: Queued})
+	if r := e.get(x.Key); err != nil || r.Status != Queued || r.Doubted {
+		t.Errorf("%v: %s, doubted %v", err, r.Status, r.Doubted)
+	}
+}
+
 // One server stays the same however many connections it has. One that was restarted, that was a
 // replica meanwhile, or that took the place of another is met anew.
 func TestMeet(t *testing.T) {
@@ -130,6 +154,7 @@ func TestMeet(t *testing.T) {
 			for infoField(e.rdb.Info(e.ctx, "replication").Val(), "master_link_status") != "up" {
 				runtime.Gosched()
 			}
+			again(e) // it may be asked
 			e.must(e.plain().ReplicaOf(e.ctx, "NO", "ONE").Err())
 		},
 	} {
@@ -202,4 +227,80 @@ func TestMeetRefused(t *testing.T) {
 	if rest := servers.rest(); rest != 0 {
 		t.Errorf("nothing is granted for %v", rest)
 	}
+}
+
+// While Redis loads what it has stored nobody can look what it has forgotten: the time runs from
+// when it has.
+func TestMeetLoading(t *testing.T) {
+	t.Parallel()
+	server := ownServer(t, "--key-load-delay", "1000", "--loading-process-events-interval-bytes", "1024")
+	rdb := server.Client(t)
+	_, err := rdb.Pipelined(t.Context(), func(p redis.Pipeliner) error {
+		for i := range 2000 {
+			p.Set(t.Context(), strconv.Itoa(i), strings.Repeat("x", 1024), 0)
+		}
+		return nil
+	})
+	if err == nil {
+		err = rdb.Save(t.Context()).Err()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.Kill()
+	back := make(chan error, 1)
+	go func() { back <- server.Restart() }()
+	clock := clocktest.New(start)
+	servers := NewServers(slog.New(slog.DiscardHandler))
+	servers.now = clock.Now
+	late := redis.NewClient(&redis.Options{Addr: server.Addr(), OnConnect: servers.Meet, MaxRetries: -1})
+	defer late.Close()
+	clocktest.WaitFor(t, "it loads", func() bool { return redis.IsLoadingError(late.Ping(t.Context()).Err()) })
+	if servers.knowsOne() || servers.rest() > 0 {
+		t.Errorf("met while it loads: nothing is granted for %v", servers.rest())
+	}
+	if err := <-back; err != nil {
+		t.Fatal(err)
+	}
+	if err := late.Ping(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if rest := servers.rest(); rest != quietFor {
+		t.Errorf("nothing is granted for %v", rest)
+	}
+}
+
+// A replica of a cluster is nobody that was restarted; and no connection to one is kept on which it
+// could become a master unnoticed.
+func TestMeetReplica(t *testing.T) {
+	t.Parallel()
+	_, nodes := redistest.StartCluster(t, 1, 1)
+	clock := clocktest.New(start)
+	servers := NewServers(slog.New(slog.DiscardHandler))
+	servers.now = clock.Now
+	rdb := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{nodes[0].Addr()}, OnConnect: servers.Meet})
+	defer rdb.Close()
+	put := func() bool { return rdb.Set(t.Context(), "a", "b", 0).Err() == nil }
+	clocktest.WaitFor(t, "the replica is in step", func() bool {
+		return put() && nodes[0].Client(t).Do(t.Context(), "WAIT", 1, 1000).Val() == int64(1)
+	})
+	clock.Advance(noticeEvery)
+	replica := redis.NewClient(&redis.Options{Addr: nodes[1].Addr(), OnConnect: servers.Meet})
+	defer replica.Close()
+	wantErr(t, replica.Ping(t.Context()).Err(), errReplica)
+	if rest := servers.rest(); rest != 0 {
+		t.Errorf("nothing is granted for %v", rest)
+	}
+	clocktest.WaitFor(t, "the replica takes over", func() bool {
+		_ = nodes[1].Client(t).ClusterFailover(t.Context()).Err()
+		return infoField(nodes[1].Client(t).Info(t.Context(), "replication").Val(), "role") == "master"
+	})
+	clocktest.WaitFor(t, "it is written to", put)
+	if rest := servers.rest(); rest != quietFor {
+		t.Errorf("after a failover: nothing is granted for %v", rest)
+	}
+	byReplica := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{nodes[0].Addr()},
+		OnConnect: NewServers(slog.New(slog.DiscardHandler)).Meet})
+	defer byReplica.Close()
+	clocktest.WaitFor(t, "a process finds the cluster by a replica", func() bool { return byReplica.Get(t.Context(), "a").Err() == nil })
 }

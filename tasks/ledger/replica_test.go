@@ -116,12 +116,15 @@ func TestRepeatsWrite(t *testing.T) {
 	// A run of the script whose write is there already counts, and so writes.
 	p := e.payment(x)
 	c := &change{at: placeOfEntry(x), moment: Moment{Now: e.clock.Now().UnixMilli()}}
-	w := writing{keys: []string{c.at.paymentKey(), shardStateKey(c.at.shard)}, args: []any{"before", p.Write, "{}", 0, 0, 0, "", "", 0}}
-	before := e.changes()
-	a, err := e.store.run(e.ctx, c, w)
-	e.must(err)
-	if a.word != "ok" || e.changes() == before || e.payment(x).Write != p.Write {
-		t.Errorf("answered %q, %d changes", a.word, e.changes()-before)
+	was := e.rdb.Get(e.ctx, c.at.paymentKey()).Val()
+	for _, keep := range []any{0, ""} { // all of it anew, or behind what is stored
+		w := writing{keys: []string{c.at.paymentKey(), shardStateKey(c.at.shard)}, args: []any{"before", p.Write, "{}", keep, 0, 0, "", "", 0}}
+		before := e.changes()
+		a, err := e.store.run(e.ctx, c, w)
+		e.must(err)
+		if now := e.rdb.Get(e.ctx, c.at.paymentKey()).Val(); a.word != "ok" || e.changes() == before || now != was {
+			t.Errorf("answered %q, %d changes, stored:\n%s", a.word, e.changes()-before, now)
+		}
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync"
 	"time"
 
@@ -47,9 +46,9 @@ var errReplica = errors.New("a replica of a cluster: it may take its master's pl
 // stored nobody can look what is missing: it is met once it has.
 func (s *Servers) Meet(ctx context.Context, cn *redis.Conn) error {
 	var size *redis.IntCmd
-	var server, replication *redis.StringCmd
+	var server, replication *redis.InfoCmd
 	_, err := cn.Pipelined(ctx, func(p redis.Pipeliner) error {
-		size, server, replication = p.DBSize(ctx), p.Info(ctx, "server"), p.Info(ctx, "replication")
+		size, server, replication = p.DBSize(ctx), p.InfoMap(ctx, "server"), p.InfoMap(ctx, "replication")
 		return nil
 	})
 	if err != nil && !isReply(err) {
@@ -60,11 +59,11 @@ func (s *Servers) Meet(ctx context.Context, cn *redis.Conn) error {
 		return size.Err()
 	}
 	// A server that was a replica for a while has other data than before, though it was not restarted.
-	run, history := infoField(server.Val(), "run_id"), infoField(replication.Val(), "master_replid")
-	mode := infoField(server.Val(), "redis_mode")
+	run, history := server.Item("Server", "run_id"), replication.Item("Replication", "master_replid")
+	mode := server.Item("Server", "redis_mode")
 	switch {
 	case run == "" || mode == "sentinel":
-	case infoField(replication.Val(), "role") == "slave":
+	case replication.Item("Replication", "role") == "slave":
 		if mode == "cluster" && s.knowsOne() { // any node tells of the whole cluster
 			return errReplica
 		}
@@ -92,16 +91,6 @@ func (s *Servers) knowsOne() bool {
 func isReply(err error) bool {
 	var reply redis.Error
 	return errors.As(err, &reply)
-}
-
-// infoField returns a field of what INFO answers.
-func infoField(info, name string) string {
-	for line := range strings.Lines(info) {
-		if value, ok := strings.CutPrefix(line, name+":"); ok {
-			return strings.TrimSpace(value)
-		}
-	}
-	return ""
 }
 
 // mostMet is how many servers are known apart at most.

@@ -151,7 +151,7 @@ func TestMeet(t *testing.T) {
 		"was a replica": func(e *env, s *redistest.Server) {
 			other := ownServer(e.TB, "--repl-diskless-sync-delay", "0")
 			e.must(e.plain().ReplicaOf(e.ctx, "127.0.0.1", strconv.Itoa(other.Port)).Err())
-			for infoField(e.rdb.Info(e.ctx, "replication").Val(), "master_link_status") != "up" {
+			for e.rdb.InfoMap(e.ctx, "replication").Item("Replication", "master_link_status") != "up" {
 				runtime.Gosched()
 			}
 			again(e) // it may be asked
@@ -293,7 +293,7 @@ func TestMeetReplica(t *testing.T) {
 	}
 	clocktest.WaitFor(t, "the replica takes over", func() bool {
 		_ = nodes[1].Client(t).ClusterFailover(t.Context()).Err()
-		return infoField(nodes[1].Client(t).Info(t.Context(), "replication").Val(), "role") == "master"
+		return nodes[1].Client(t).InfoMap(t.Context(), "replication").Item("Replication", "role") == "master"
 	})
 	clocktest.WaitFor(t, "it is written to", put)
 	if rest := servers.rest(); rest != quietFor {

@@ -19,8 +19,8 @@ const quietFor = 5 * noticeEvery
 // errReplaced is returned where Redis was restarted or replaced while an intent was stored.
 var errReplaced = errors.New("restarted or replaced a moment ago, Redis may have forgotten writes that others know of")
 
-// Servers knows which servers of Redis a process has talked to. One that it meets later than at its
-// start was restarted, or has come in the place of another. Give Meet to the client as OnConnect, and Servers to the
+// Servers knows which servers of Redis a process has talked to. One that it meets later than the
+// first was restarted, or has come in the place of another. Give Meet to the client as OnConnect, and Servers to the
 // ledger in its Options.
 type Servers struct {
 	log *slog.Logger
@@ -30,6 +30,8 @@ type Servers struct {
 	met   map[string]bool
 	last  string    // that was met
 	first time.Time // when the first was met
+
+	loading bool // one was found that loads what it has stored
 	quiet time.Time // until then
 }
 
@@ -68,7 +70,7 @@ func (s *Servers) Meet(ctx context.Context, cn *redis.Conn) error {
 			return errReplica
 		}
 	default:
-		s.meet(ctx, run+" "+history)
+		s.meet(ctx, run+" "+history, mode == "cluster")
 	}
 	return nil
 }
@@ -77,7 +79,7 @@ func (s *Servers) Meet(ctx context.Context, cn *redis.Conn) error {
 func (s *Servers) loads() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.first = s.now().Add(-noticeEvery)
+	s.loading = true
 }
 
 // knowsOne reports whether a server was met.
@@ -96,20 +98,23 @@ func isReply(err error) bool {
 // mostMet is how many servers are known apart at most.
 const mostMet = 1000
 
-func (s *Servers) meet(ctx context.Context, id string) {
+// meet notes whose a connection is. Every server but the first is taken for one that was restarted or
+// has come in the place of another, however soon it is met; only the nodes of a cluster are many.
+func (s *Servers) meet(ctx context.Context, id string, node bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.last = id
 	if s.met[id] {
 		return
 	}
-	now := s.now()
-	if s.first.IsZero() {
-		s.first = now
+	first := len(s.met) == 0
+	if first {
+		s.first = s.now()
 	}
-	if now.Sub(s.first) >= noticeEvery { // those of a cluster are all met at the start
+	if atStart := node && s.now().Sub(s.first) < noticeEvery; s.loading || !first && !atStart {
 		s.wait(ctx)
 	}
+	s.loading = false
 	if len(s.met) >= mostMet {
 		clear(s.met)
 	}

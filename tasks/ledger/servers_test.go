@@ -62,7 +62,6 @@ func TestQuietAfterRestart(t *testing.T) {
 	a.must(err)
 	old := server.Copy(t)
 	a.begin(x, StepSend) // it is on the wire from now on
-	b.clock.Advance(noticeEvery)
 	server.Kill()
 	server.PutBack(t, old)
 	a.must(server.Restart())
@@ -106,7 +105,6 @@ func TestArrive(t *testing.T) {
 	a := start(0) // nobody has signed: a new installation
 	sign(a)
 	start(0)
-	a.clock.Advance(noticeEvery)
 	server.Kill()
 	a.must(server.Restart())
 	again(a)
@@ -168,7 +166,6 @@ func TestMeet(t *testing.T) {
 			if rest := servers.rest(); rest != 0 {
 				t.Fatalf("the same server: nothing is granted for %v", rest)
 			}
-			e.clock.Advance(noticeEvery)
 			change(e, server)
 			again(e)
 			if rest := servers.rest(); rest != quietFor {
@@ -188,19 +185,19 @@ func TestMeetMany(t *testing.T) {
 	t.Parallel()
 	e, servers := meeting(t, ownServer(t), redis.Options{})
 	for i := range 3 {
-		servers.meet(t.Context(), strconv.Itoa(i))
+		servers.meet(t.Context(), strconv.Itoa(i), true)
 	}
 	if rest := servers.rest(); rest != 0 {
 		t.Errorf("at the start: nothing is granted for %v", rest)
 	}
 	e.clock.Advance(noticeEvery)
 	for i := range 3 {
-		servers.meet(t.Context(), strconv.Itoa(i))
+		servers.meet(t.Context(), strconv.Itoa(i), true)
 	}
 	if rest := servers.rest(); rest != 0 {
 		t.Errorf("known ones: nothing is granted for %v", rest)
 	}
-	servers.meet(t.Context(), "new")
+	servers.meet(t.Context(), "new", true)
 	if rest := servers.rest(); rest != quietFor {
 		t.Errorf("one that was not there: nothing is granted for %v", rest)
 	}

@@ -31,8 +31,8 @@ type Servers struct {
 	last  string    // that was met
 	first time.Time // when the first was met
 
-	loading bool // one was found that loads what it has stored
-	quiet time.Time // until then
+	loading bool      // one was found that loads what it has stored
+	quiet   time.Time // until then
 }
 
 // NewServers returns what has met no server. log is told of those that are met later.

@@ -20,8 +20,8 @@ const quietFor = 5 * noticeEvery
 var errReplaced = errors.New("restarted or replaced a moment ago, Redis may have forgotten writes that others know of")
 
 // Servers knows which servers of Redis a process has talked to. One that it meets later than the
-// first was restarted, or has come in the place of another. Give Meet to the client as OnConnect, and Servers to the
-// ledger in its Options.
+// first was restarted, or has come in the place of another. Give Meet to the client as OnConnect, and
+// Servers to the ledger in its Options.
 type Servers struct {
 	log *slog.Logger
 	now func() time.Time

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"settlecancel/gateway/settlebank"
-	"settlecancel/tasks"
 	"settlecancel/tasks/ledger"
 )
 
@@ -21,27 +20,15 @@ type history interface {
 type total struct {
 	Name  string
 	Count int64
-	Won   int64
-	Cents int64  // of US dollars, the only other currency
+	KRW   int64  // won
+	USD   int64  // cents, of the only other currency
 	URL   string // of what they are
 }
 
 func (t *total) add(c ledger.Counter) {
 	t.Count += c.Count
-	t.Won += c.Amount
-	t.Cents += c.Foreign
-}
-
-// Sum writes the money of a total.
-func (p *page) Sum(t total) string {
-	switch won, dollars := p.Money(t.Won, tasks.CurrencyKRW), p.Money(t.Cents, tasks.CurrencyUSD); {
-	case t.Cents == 0:
-		return won
-	case t.Won == 0:
-		return dollars
-	default:
-		return won + " + " + dollars
-	}
+	t.KRW += c.Amount
+	t.USD += c.Foreign
 }
 
 // today is what has happened since midnight in Korea.
@@ -127,7 +114,7 @@ func byMoney(by map[string]total, field string) []total {
 		all = append(all, t)
 	}
 	slices.SortFunc(all, func(a, b total) int {
-		return cmp.Or(cmp.Compare(b.Won, a.Won), cmp.Compare(b.Cents, a.Cents), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(b.KRW, a.KRW), cmp.Compare(b.USD, a.USD), cmp.Compare(a.Name, b.Name))
 	})
 	return all
 }

@@ -40,8 +40,8 @@ func TestToday(t *testing.T) {
 	b := newFixture(t, func(o *Options) { o.Now = func() time.Time { return now } })
 	b.board.history = h
 	page := b.see(root)
-	b.want(page, "Cancelled: 6, together ₩12,000 &#43; US$12.55 · became dead letters: 4, together ₩400", "virtual account 1 ₩9,000 card 3 ₩3,000 &#43; US$12.05 no method 2 US$0.50",
-		"shop 4 ₩12,000 &#43; US$12.05 other 2 US$0.50", "The last 24 hours, by the hour cancelled 106 dead or given up 4",
+	b.want(page, "Cancelled: 6, together ₩12,000 US$12.55 · became dead letters: 4, together ₩400", "virtual account 1 ₩9,000 card 3 ₩3,000 US$12.05 no method 2 US$0.50",
+		"shop 4 ₩12,000 US$12.05 other 2 US$0.50", "The last 24 hours, by the hour cancelled 106 dead or given up 4",
 		"The last 30 days, by day cancelled 106 dead or given up 11", "10:00 3 0", "08:00 0 4", "03-01 100 0", "03-02 6 4", "02-10 0 7")
 	if want := time.Date(2026, 2, 1, 0, 0, 0, 0, settlebank.KST); !h.from.Equal(want) || !h.to.Equal(now) {
 		t.Errorf("asked for %s to %s", h.from, h.to)
